@@ -1,0 +1,49 @@
+// Package verify answers whether a Service is reachable, with proof.
+//
+// It works in three steps that never mix: Observe reads the cluster into a
+// Snapshot, PlanProbes derives from it the questions to ask of the network, and
+// Judge turns Snapshot and Outcomes into a Verdict. PlanProbes and Judge are
+// pure functions: a saved Snapshot can be judged again, offline.
+package verify
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Snapshot is what was seen of a cluster at one moment: all that a judgement
+// may rest on beside the outcomes of probes.
+type Snapshot struct {
+	APIVersion string      `json:"apiVersion"` // SnapshotAPIVersion
+	Kind       string      `json:"kind"`       // "Snapshot"
+	Taken      metav1.Time `json:"taken"`
+	// Targets are the Services asked about, as namespace/name, in the order of the report.
+	Targets []string `json:"targets"`
+
+	Services        []corev1.Service             `json:"services,omitempty"`
+	EndpointSlices  []discoveryv1.EndpointSlice  `json:"endpointSlices,omitempty"`
+	Pods            []corev1.Pod                 `json:"pods,omitempty"`
+	Nodes           []corev1.Node                `json:"nodes,omitempty"`
+	Deployments     []appsv1.Deployment          `json:"deployments,omitempty"`
+	ReplicaSets     []appsv1.ReplicaSet          `json:"replicaSets,omitempty"`
+	StatefulSets    []appsv1.StatefulSet         `json:"statefulSets,omitempty"`
+	DaemonSets      []appsv1.DaemonSet           `json:"daemonSets,omitempty"`
+	NetworkPolicies []networkingv1.NetworkPolicy `json:"networkPolicies,omitempty"`
+	Events          []corev1.Event               `json:"events,omitempty"`
+
+	// Gaps says what is missing above and why; a judgement that would need it is "not proven".
+	Gaps []Gap `json:"gaps,omitempty"`
+}
+
+// SnapshotAPIVersion versions the JSON form of a Snapshot.
+const SnapshotAPIVersion = "svcx/v1alpha1"
+
+// Gap is something that could not be seen.
+type Gap struct {
+	Resource  string `json:"resource"`            // plural, as in RBAC: "pods"
+	Namespace string `json:"namespace,omitempty"` // empty: everywhere
+	Reason    string `json:"reason"`              // the API server's words, shortened
+}
