@@ -21,7 +21,7 @@ STAMP_PROBE  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X mai
 
 .PHONY: demo
 demo: build ## Play the whole walk on a cluster (CONTEXT=… uses yours, else the lab is brought up)
-	./test/demo.sh $(if $(CONTEXT),--context=$(CONTEXT))
+	./hack/demo.sh $(if $(CONTEXT),--context=$(CONTEXT))
 
 .PHONY: build
 build: ## Build bin/kubectl-svcx and bin/svcx-probe
@@ -37,7 +37,7 @@ install: build ## Copy the plugin to a folder on PATH (PREFIX=~/.local)
 
 .PHONY: test
 test: build ## Unit tests, tests of the binary, and the end-to-end tests on the lab
-	./test/run.sh
+	./hack/test.sh
 
 .PHONY: test-unit
 test-unit: ## Only the tests that need no cluster
@@ -45,11 +45,11 @@ test-unit: ## Only the tests that need no cluster
 
 .PHONY: lint
 lint: ## Format, vet, the walls between packages (golangci-lint) and the shell scripts
-	./test/lint.sh
+	./hack/lint.sh
 
 .PHONY: bench
 bench: build lab-build ## Side-by-side benchmarks against kubectl
-	./test/bench/run.sh
+	go run ./test/bench
 
 ##@ The lab: a real cluster on one Linux machine
 
@@ -73,7 +73,7 @@ lab-status: ## Show what the lab runs and where it answers
 
 .PHONY: dist
 dist: ## Archives for every platform, with krew.yaml for them (VERSION=v1.2.3)
-	./test/dist.sh $(VERSION) $(COMMIT) $(DATE)
+	./hack/dist.sh $(VERSION) $(COMMIT) $(DATE)
 
 .PHONY: clean
 clean: ## Remove what was built in the checkout

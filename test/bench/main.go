@@ -1,0 +1,104 @@
+// Command bench measures the plugin side by side with what a user would run
+// instead, in one run, and prints ratios. It never fails for being slow: figures
+// depend on the machine, and are there to be read.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// comparison is one thing done in two ways.
+type comparison struct {
+	what         string
+	ours, theirs []string
+	goal         float64 // ours/theirs to stay at or below
+}
+
+const rounds = 20
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	bin, err := filepath.Abs("bin")
+	if err != nil {
+		return err
+	}
+	plugin, kubectl := filepath.Join(bin, "kubectl-svcx"), filepath.Join(bin, "kubectl")
+	if _, err := os.Stat(kubectl); err != nil {
+		if kubectl, err = exec.LookPath("kubectl"); err != nil {
+			return fmt.Errorf("no kubectl to compare with: build the lab's with make lab-build: %w", err)
+		}
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "COMPARED (best/median of %d)\tOURS\tTHEIRS\tRATIO\tGOAL\n", rounds)
+	for _, c := range []comparison{
+		{"start-up: version --client", []string{plugin, "version", "--client"}, []string{kubectl, "version", "--client"}, 0.35},
+	} {
+		if err := c.measure(ctx, out); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// cost is what one run of a command took.
+type cost struct{ wall, cpu time.Duration }
+
+// measure runs both commands in turn, so that whatever else the machine does
+// falls on both, and writes a line for wall and CPU time each.
+func (c comparison) measure(ctx context.Context, out *tabwriter.Writer) error {
+	var ours, theirs []cost
+	for range rounds {
+		for _, side := range []struct {
+			argv []string
+			into *[]cost
+		}{{c.ours, &ours}, {c.theirs, &theirs}} {
+			cmd := exec.CommandContext(ctx, side.argv[0], side.argv[1:]...)
+			start := time.Now()
+			if err := cmd.Run(); err != nil {
+				return fmt.Errorf("%v: %w", side.argv, err)
+			}
+			*side.into = append(*side.into, cost{time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()})
+		}
+	}
+	for _, dimension := range []struct {
+		name string
+		of   func(cost) time.Duration
+	}{{"wall", func(c cost) time.Duration { return c.wall }}, {"CPU", func(c cost) time.Duration { return c.cpu }}} {
+		a, b := durations(ours, dimension.of), durations(theirs, dimension.of)
+		fmt.Fprintf(out, "%s, %s\t%s / %s\t%s / %s\t%.2f / %.2f\t%.2f\n", c.what, dimension.name,
+			milli(a[0]), milli(a[rounds/2]), milli(b[0]), milli(b[rounds/2]),
+			float64(a[0])/float64(b[0]), float64(a[rounds/2])/float64(b[rounds/2]), c.goal)
+	}
+	return nil
+}
+
+// durations returns one dimension of the costs, the smallest first.
+func durations(costs []cost, of func(cost) time.Duration) []time.Duration {
+	all := make([]time.Duration, len(costs))
+	for i, c := range costs {
+		all[i] = of(c)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func milli(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}

@@ -1,0 +1,112 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// TestInterruptLeavesNoProbePod sends Ctrl-C at each stage of up and wants the
+// command to end by itself, to say that it was interrupted, and to leave no
+// probe Pod behind.
+func TestInterruptLeavesNoProbePod(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"generated", "applied", "waiting"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			ns := namespace(t, restricted)
+			interrupt(t, ns, func(ctx context.Context, lines <-chan string) bool {
+				for line := range lines {
+					if strings.HasPrefix(strings.TrimSpace(line), stage) {
+						return true
+					}
+				}
+				return false
+			})
+		})
+	}
+	for _, phase := range []corev1.PodPhase{corev1.PodPending, corev1.PodRunning} {
+		t.Run("probe Pod "+string(phase), func(t *testing.T) {
+			t.Parallel()
+			ns := namespace(t, restricted)
+			c := client(t)
+			w, err := c.CoreV1().Pods(ns).Watch(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Stop()
+			interrupt(t, ns, func(ctx context.Context, lines <-chan string) bool {
+				go func() {
+					for range lines {
+					}
+				}()
+				for {
+					select {
+					case e := <-w.ResultChan():
+						if pod, ok := e.Object.(*corev1.Pod); ok && e.Type != watch.Deleted && pod.Status.Phase == phase {
+							return true
+						}
+					case <-ctx.Done():
+						return false
+					}
+				}
+			})
+		})
+	}
+}
+
+// interrupt runs up in the namespace, sends SIGINT once reached says so, and
+// checks how it ended and what it left.
+func interrupt(t *testing.T, ns string, reached func(ctx context.Context, stderr <-chan string) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := command(t, ctx, t.TempDir(), "svcx", "up", "redis", "--image=redis:alpine", "--port=6379", "-n", ns)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines, all := make(chan string, 1000), make(chan string, 1)
+	go func() {
+		var said strings.Builder
+		for scan := bufio.NewScanner(stderr); scan.Scan(); {
+			said.WriteString(scan.Text() + "\n")
+			lines <- scan.Text()
+		}
+		close(lines)
+		all <- said.String()
+	}()
+	if !reached(ctx, lines) {
+		t.Fatalf("the stage was not reached:\n%s", <-all)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	sent := time.Now()
+	said := <-all
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Errorf("ended with %v, want exit 130\n%s", err, said)
+	}
+	if took := time.Since(sent); took > 15*time.Second {
+		t.Errorf("took %s to end after the interrupt", took)
+	}
+	if !strings.Contains(said, "interrupted") {
+		t.Errorf("stderr does not say that it was interrupted:\n%s", said)
+	}
+	waitGone(t, client(t), ns, probePodSelector, 10*time.Second)
+}
