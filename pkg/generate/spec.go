@@ -60,8 +60,9 @@ const (
 // Service describes the Service.
 type Service struct {
 	Name string `json:"name,omitempty"` // empty: the app's name
-	// Type is the type that base/ has; each type has an overlay besides.
-	Type  ServiceType   `json:"type,omitempty"` // empty: ClusterIP
+	// Type is the type asked for: whose overlay to apply when none is named. base/
+	// itself stays a ClusterIP Service, from which every overlay departs.
+	Type  ServiceType   `json:"type,omitempty"` // empty: ClusterIP; ExternalName without a workload
 	Ports []ServicePort `json:"ports,omitempty"`
 	// ExternalName is the target of the externalname overlay; empty: no such overlay.
 	ExternalName string `json:"externalName,omitempty"`

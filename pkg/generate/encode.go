@@ -1,0 +1,134 @@
+package generate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// encode writes a value as YAML the way kustomize does: its JSON form, with
+// the fields in the order in which the type declares them, and without what is
+// null or empty. The result depends on nothing but the value.
+func encode(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	node, err := readNode(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	apiVersionFirst(node)
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	if err := e.Encode(node); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	if err := e.Close(); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// apiVersionFirst swaps kind and apiVersion, which metav1.TypeMeta declares in
+// the order that nobody writes them in.
+func apiVersionFirst(n *yaml.Node) {
+	if n != nil && len(n.Content) >= 4 && n.Content[0].Value == "kind" && n.Content[2].Value == "apiVersion" {
+		n.Content[0], n.Content[1], n.Content[2], n.Content[3] = n.Content[2], n.Content[3], n.Content[0], n.Content[1]
+	}
+}
+
+// readNode reads one JSON value as a YAML node; nil stands for a value to leave
+// out: null, an empty text, list or map.
+func readNode(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		if t == '{' {
+			return readMap(d)
+		}
+		return readList(d)
+	case string:
+		if t == "" {
+			return nil, nil
+		}
+		return textNode(t), nil
+	case json.Number:
+		tag := "!!int"
+		if strings.ContainsAny(t.String(), ".eE") {
+			tag = "!!float"
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: t.String()}, nil
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(t)}, nil
+	default:
+		return nil, nil
+	}
+}
+
+func readMap(d *json.Decoder) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		value, err := readNode(d)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			n.Content = append(n.Content, textNode(key.(string)), value)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if len(n.Content) == 0 {
+		return nil, nil
+	}
+	return n, nil
+}
+
+func readList(d *json.Decoder) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	for d.More() {
+		value, err := readNode(d)
+		if err != nil {
+			return nil, err
+		}
+		if value == nil {
+			// An empty argument is an argument: in a list nothing is left out.
+			value = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle}
+		}
+		n.Content = append(n.Content, value)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if len(n.Content) == 0 {
+		return nil, nil
+	}
+	return n, nil
+}
+
+// textNode is a text that every YAML reader takes for one: also those of YAML
+// 1.1, to which a bare on, y or 1_000 is something else.
+func textNode(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	switch {
+	case yaml.IsYaml1_1NonString(n):
+		n.Style = yaml.DoubleQuotedStyle
+	case strings.Contains(s, "\n"):
+		n.Style = yaml.LiteralStyle // the encoder quotes what a block cannot hold
+	}
+	return n
+}
