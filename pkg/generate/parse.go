@@ -98,6 +98,9 @@ func document(data []byte) (*yaml.Node, *Problem) {
 	} else if err != nil {
 		return nil, syntaxProblem(data, err)
 	}
+	if len(doc.Content) == 0 {
+		return nil, &Problem{Reason: "is empty", Next: "a Spec begins with apiVersion: " + APIVersion}
+	}
 	var second yaml.Node
 	if err := d.Decode(&second); err == nil {
 		return nil, &Problem{Line: second.Line, Reason: "holds a second YAML document", Next: "keep one app in one file, each in a folder of its own"}

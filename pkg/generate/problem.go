@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ type Problem struct {
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.Field != "" {
-		b.WriteString(p.Field)
+		b.WriteString(printable(p.Field))
 		if p.Value != "" {
 			fmt.Fprintf(&b, ": %q", shorten(p.Value))
 		}
@@ -34,6 +35,17 @@ func (p Problem) String() string {
 		b.WriteString("; " + p.Next)
 	}
 	return b.String()
+}
+
+// printable keeps what a file may hold (terminal escapes in a field's name) from
+// acting on the terminal that the error is shown on.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 // shorten keeps an error readable when somebody pastes a novel into a field.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -101,10 +102,24 @@ func (v *validator) workload(a *App) {
 
 func (v *validator) texts(field string, list []string) {
 	for i, s := range list {
-		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-			v.add(fmt.Sprintf("%s[%d]", field, i), strings.ToValidUTF8(s, "?"), "is not text (UTF-8 without NUL)", "")
+		if !utf8.ValidString(s) {
+			v.add(fmt.Sprintf("%s[%d]", field, i), strings.ToValidUTF8(s, "?"), "is not UTF-8", "")
+		} else if strings.ContainsFunc(s, unbuildable) {
+			v.add(fmt.Sprintf("%s[%d]", field, i), s, "has control characters in it, which kustomize cannot build", "put them into a file of the image, or have a shell make them")
 		}
 	}
+}
+
+// unbuildable reports whether a letter is one that YAML has no plain form for;
+// kustomize writes some of them plainly all the same, and then fails to read them.
+func unbuildable(r rune) bool {
+	switch r {
+	case '\t', '\n', '\r':
+		return false
+	case '\ufeff', '\ufffe', '\uffff':
+		return true
+	}
+	return unicode.IsControl(r)
 }
 
 func (v *validator) service(a *App) {
@@ -166,7 +181,7 @@ func (v *validator) externalName(a *App) {
 		}
 		v.add(field, name, reason, example)
 	case longLabel(host) != "":
-		v.add(field, name, fmt.Sprintf("has a part of more than 63 letters (%s), which DNS cannot carry", shorten(longLabel(host))), example)
+		v.add(field, name, fmt.Sprintf("has a part of more than 63 letters (%q), which DNS cannot carry", shorten(longLabel(host))), example)
 	case a.Metadata.Namespace != "" && strings.HasPrefix(host+".", svc+"."+a.Metadata.Namespace+".svc."):
 		v.add(field, name, "is the Service's own name: it would be an alias of itself", "name the host that the Service stands for")
 	}

@@ -1,0 +1,268 @@
+package generate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// fate is what is to become of one file.
+type fate int
+
+const (
+	unchanged fate = iota
+	created
+	updated
+	kept
+	removed
+)
+
+// step is one file of a plan.
+type step struct {
+	path string
+	fate fate
+	data []byte      // what to write, for created and updated
+	old  []byte      // what is there, for updated and removed
+	mode fs.FileMode // of what is there
+}
+
+// writePlan is what Write is about to do; making it reads, and writes nothing.
+type writePlan struct {
+	dir   string
+	steps []step
+
+	root      *os.Root // nil when dir does not exist
+	overwrite bool
+	edited    []string
+	diff      bytes.Buffer
+	foreign   []string
+	ours      bool // a file of the tree was found that carries a stamp
+}
+
+func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error) {
+	p := &writePlan{dir: dir, overwrite: o.Overwrite}
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	if p.root == nil {
+		for _, f := range files {
+			p.steps = append(p.steps, step{path: f.Path, fate: created, data: f.Data})
+		}
+		return p, nil
+	}
+	defer p.root.Close()
+	if err := p.compare(files, app); err != nil {
+		return nil, err
+	}
+	if err := p.obsolete(files); err != nil {
+		return nil, err
+	}
+	if err := p.refused(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(p.steps, func(x, y step) int { return strings.Compare(x.path, y.path) })
+	return p, nil
+}
+
+// open opens the directory, so that nothing outside of it can be reached by
+// whatever links it may hold.
+func (p *writePlan) open() error {
+	info, err := os.Stat(p.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("directory %s: %w; choose another --dir", p.dir, cause(err))
+	case !info.IsDir():
+		return fmt.Errorf("%s is a file, not a directory; choose another --dir", p.dir)
+	}
+	p.root, err = os.OpenRoot(p.dir)
+	if err != nil {
+		return fmt.Errorf("directory %s: %w", p.dir, cause(err))
+	}
+	return nil
+}
+
+// compare decides on every file of the new tree.
+func (p *writePlan) compare(files []File, app string) error {
+	for _, f := range files {
+		data, mode, err := p.read(f.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			p.steps = append(p.steps, step{path: f.Path, fate: created, data: f.Data})
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s := step{path: f.Path, old: data, mode: mode}
+		if f.Path == SpecFile {
+			p.ours = true
+			err = p.spec(&s, f, app)
+		} else {
+			p.generated(&s, f)
+		}
+		if err != nil {
+			return err
+		}
+		p.steps = append(p.steps, s)
+	}
+	return nil
+}
+
+// generated decides on a file that is there and is generated.
+func (p *writePlan) generated(s *step, f File) {
+	was, body := unstamp(s.old)
+	now, wanted := unstamp(f.Data)
+	switch {
+	case was == "":
+		// Somebody else's, or its stamp was taken away: then it is theirs now.
+		if bytes.Equal(body, wanted) {
+			return
+		}
+		p.foreign = append(p.foreign, f.Path)
+		return
+	case bytes.Equal(body, wanted):
+		if was != now {
+			s.fate, s.data = updated, restamp(s.old, now)
+		}
+	case was == digest(f.Path, body):
+		s.fate, s.data = updated, f.Data
+	case was == now:
+		s.fate = kept
+	default:
+		p.conflict(s, f)
+	}
+	p.ours = true
+}
+
+// spec decides on svcx.yaml, which is a person's to edit.
+func (p *writePlan) spec(s *step, f File, app string) error {
+	name := filepath.Join(p.dir, SpecFile)
+	there, err := ParseApp(s.old, name)
+	if err != nil {
+		return err
+	}
+	asWritten, err := encode(there)
+	if err != nil {
+		return err
+	}
+	there.Complete()
+	asMeant, err := encode(there)
+	if err != nil {
+		return err
+	}
+	_, wanted := unstamp(f.Data)
+	was, body := unstamp(s.old)
+	unedited := was == digest(SpecFile, body)
+	switch {
+	case bytes.Equal(asMeant, wanted):
+		// The tree is generated from this text from now on.
+		if was != "" && !unedited {
+			s.fate, s.data = updated, restamp(s.old, digest(SpecFile, body))
+		}
+	case there.Metadata.Name != app && !p.overwrite:
+		return &OtherAppError{Dir: p.dir, Have: there.Metadata.Name, Want: app}
+	case unedited && bytes.Equal(asWritten, body):
+		s.fate, s.data = updated, f.Data
+	default:
+		// Edits that no generation has taken in yet, or comments that would be lost.
+		p.conflict(s, f)
+	}
+	return nil
+}
+
+// conflict notes a file whose edits and new content cannot both be had.
+func (p *writePlan) conflict(s *step, f File) {
+	s.fate, s.data = updated, f.Data
+	if p.overwrite {
+		return
+	}
+	p.edited = append(p.edited, f.Path)
+	name := filepath.Join(p.dir, filepath.FromSlash(f.Path))
+	p.diff.WriteString(printable(string(diff.Diff(name, s.old, name, f.Data))))
+}
+
+// obsolete decides on files of an earlier generation that is in the tree no more.
+func (p *writePlan) obsolete(files []File) error {
+	wanted := map[string]bool{}
+	for _, f := range files {
+		wanted[f.Path] = true
+	}
+	dirs := []string{"base"}
+	for _, name := range p.list("overlays") {
+		dirs = append(dirs, path.Join("overlays", name))
+	}
+	for _, dir := range dirs {
+		for _, name := range p.list(dir) {
+			file := path.Join(dir, name)
+			if wanted[file] || path.Ext(name) != ".yaml" {
+				continue
+			}
+			data, mode, err := p.read(file)
+			if err != nil {
+				continue // not a plain file, so none that this program wrote
+			}
+			was, body := unstamp(data)
+			switch {
+			case was == digest(file, body):
+				p.steps = append(p.steps, step{path: file, fate: removed, old: data, mode: mode})
+			case was != "" && slices.Contains(generatedDirs(), dir):
+				p.steps = append(p.steps, step{path: file, fate: kept})
+			}
+		}
+	}
+	return nil
+}
+
+// generatedDirs are the folders that this program makes; an overlay of another
+// name is a person's own, though it may have begun as a copy.
+func generatedDirs() []string {
+	dirs := []string{"base"}
+	for _, t := range ServiceTypes() {
+		dirs = append(dirs, Overlay(t))
+	}
+	return dirs
+}
+
+// refused returns the error that what was found amounts to.
+func (p *writePlan) refused() error {
+	if len(p.foreign) > 0 {
+		return &ForeignError{Dir: p.dir, Files: p.foreign, Reason: "not written by this program",
+			Next: "Move it away, or choose another --dir"}
+	}
+	if !p.ours {
+		if names := visible(p.list(".")); len(names) > 0 {
+			return &ForeignError{Dir: p.dir, Files: names, Reason: "the directory has files, and no " + SpecFile + " that would make it a tree of this program",
+				Next: "Choose another --dir: one that is empty or does not exist"}
+		}
+	}
+	if len(p.edited) > 0 {
+		return &EditedError{Dir: p.dir, Files: p.edited, Diff: p.diff.String()}
+	}
+	return nil
+}
+
+// visible leaves out the names that begin with a dot (.git, .gitignore): they do
+// not make a directory one that is in use for something else.
+func visible(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
+}
+
+func (p *writePlan) result() *WriteResult {
+	r := &WriteResult{}
+	lists := map[fate]*[]string{
+		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
+	}
+	for _, s := range p.steps {
+		*lists[s.fate] = append(*lists[s.fate], s.path)
+	}
+	return r
+}

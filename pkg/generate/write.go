@@ -1,0 +1,119 @@
+package generate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// WriteOptions say how Write deals with what is there.
+type WriteOptions struct {
+	// Overwrite lets generated content win over a person's edits where both
+	// cannot be had, and one app's tree take the place of another's. Edits that
+	// nothing stands against are kept, and files that this program did not write
+	// stay untouched, all the same.
+	Overwrite bool
+	// DryRun decides everything and writes nothing.
+	DryRun bool
+}
+
+// WriteResult lists the files of a tree by what became of them, slash-separated
+// paths relative to the tree, each list sorted.
+type WriteResult struct {
+	Created   []string `json:"created,omitempty"`
+	Updated   []string `json:"updated,omitempty"`
+	Unchanged []string `json:"unchanged,omitempty"`
+	// Kept were edited by a person, and their generated content has not changed
+	// since, or they are generated no longer.
+	Kept    []string `json:"kept,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+}
+
+// EditedError says that files which a person has edited would be generated
+// differently now. Nothing was written.
+type EditedError struct {
+	Dir   string
+	Files []string // relative to Dir
+	// Diff goes from what is there to what would be generated, in the unified
+	// format, without control characters.
+	Diff string
+}
+
+// Error names the files and the ways on.
+func (e *EditedError) Error() string {
+	return fmt.Sprintf("edited by hand, and generated differently now: %s; nothing was written. "+
+		"Take the change over by hand, or let the generated content win with --overwrite", inDir(e.Dir, e.Files))
+}
+
+// ForeignError says that files which this program did not write stand where it
+// would write, or where it cannot tell that the directory is one of its trees.
+// Nothing was written.
+type ForeignError struct {
+	Dir    string
+	Files  []string // relative to Dir
+	Reason string
+	Next   string
+}
+
+// Error names the files, why they are in the way and what to do.
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s: %s; nothing was written. %s", inDir(e.Dir, e.Files), e.Reason, e.Next)
+}
+
+// OtherAppError says that the directory holds the tree of another app. Nothing was written.
+type OtherAppError struct {
+	Dir  string
+	Have string // the app in the directory
+	Want string // the app to generate
+}
+
+// Error names both apps and the ways on.
+func (e *OtherAppError) Error() string {
+	return fmt.Sprintf("%s holds the app %q, not %q; nothing was written. Choose another --dir, or replace the tree with --overwrite", e.Dir, e.Have, e.Want)
+}
+
+func inDir(dir string, files []string) string {
+	const most = 5
+	shown := make([]string, 0, most+1)
+	for i, f := range files {
+		if i == most {
+			shown = append(shown, fmt.Sprintf("and %d more", len(files)-most))
+			break
+		}
+		shown = append(shown, printable(strings.TrimSuffix(dir, "/")+"/"+f))
+	}
+	return strings.Join(shown, ", ")
+}
+
+// Write brings the tree at dir in line with an App, which is completed and
+// validated first, as a copy.
+//
+// Each generated file carries a stamp (see stamp) that tells whether a person
+// has edited it. An unedited file is updated, or removed when it is generated no
+// longer. An edited one stays as it is (Kept) as long as its generated content
+// is what it was; when that changes, Write fails with an *EditedError. svcx.yaml
+// is a person's to edit: when it says the same as the App, its text stays.
+//
+// A directory that does not exist is made. One that has files but no svcx.yaml,
+// and a file at a path of the tree without a stamp, are a *ForeignError; other
+// files in the tree are left alone.
+//
+// Everything is first written to temporary files beside their targets, so that a
+// full disk, missing permission or the end of ctx leaves the old tree as it was;
+// then the files are renamed, svcx.yaml last.
+func Write(ctx context.Context, dir string, a *App, o WriteOptions) (*WriteResult, error) {
+	files, err := Files(a)
+	if err != nil {
+		return nil, err
+	}
+	p, err := planWrite(dir, a.Metadata.Name, files, o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.DryRun {
+		if err := p.commit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.result(), nil
+}
