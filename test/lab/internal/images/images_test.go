@@ -115,6 +115,9 @@ func TestRedisImageIsLikeTheOfficialOne(t *testing.T) {
 	if h := files["usr/local/bin/redis-server"]; h == nil || h.Linkname != "docker-entrypoint.sh" {
 		t.Errorf("redis-server: %+v, want a link to the entrypoint", h)
 	}
+	if h := files["bin/sh"]; h == nil || h.Mode != 0o755 {
+		t.Errorf("/bin/sh: %+v, want a shell", h)
+	}
 	hasLibC := false
 	for name := range files {
 		hasLibC = hasLibC || strings.Contains(name, "libc.so")

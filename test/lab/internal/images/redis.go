@@ -26,6 +26,11 @@ func redisImage(ctx context.Context, c Config) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	// The official image has a shell, and readiness probes use it. Debian's is dash.
+	shell, err := findProgram("", "dash")
+	if err != nil {
+		return Image{}, err
+	}
 	version, err := redisVersion(ctx, client)
 	if err != nil {
 		return Image{}, err
@@ -43,11 +48,12 @@ func redisImage(ctx context.Context, c Config) (Image, error) {
 		l.file("/usr/local/bin/docker-entrypoint.sh", c.Init, 0o755),
 		l.file("/usr/libexec/redis/redis-server", server, 0o755),
 		l.file("/usr/local/bin/redis-cli", client, 0o755),
+		l.file("/bin/sh", shell, 0o755),
 	); err != nil {
 		return Image{}, err
 	}
 	l.link("/usr/local/bin/redis-server", "docker-entrypoint.sh")
-	for _, program := range []string{server, client} {
+	for _, program := range []string{server, client, shell} {
 		libraries, err := sharedLibraries(ctx, program)
 		if err != nil {
 			return Image{}, err
@@ -92,7 +98,7 @@ func findProgram(given string, names ...string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no %s on PATH; install the package redis-tools", names[0])
+	return "", fmt.Errorf("no %s on PATH; install the package that has it (redis-tools for Redis)", names[0])
 }
 
 var redisVersionPattern = regexp.MustCompile(`\b(\d+\.\d+\.\d+)\b`)
