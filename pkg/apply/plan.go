@@ -29,6 +29,9 @@ type Plan struct {
 	// Notes are facts a reader should know that change nothing, such as a live
 	// Deployment that the overlay no longer holds.
 	Notes []string `json:"notes,omitempty"`
+
+	newNamespaces []string // to be created first
+	force         bool     // take over fields of other managers
 }
 
 // Change is what applying one object would do.
@@ -43,6 +46,7 @@ type Change struct {
 
 	desired *unstructured.Unstructured
 	live    *unstructured.Unstructured // nil when it does not exist
+	settled bool                       // nothing to send: fields and their ownership are as desired
 }
 
 // Ref names an object.

@@ -1,0 +1,141 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+)
+
+// The client's own limits. The API server's priority and fairness is what
+// protects it; client-go's default of 5 a second only makes a user wait.
+const (
+	clientQPS   = 100
+	clientBurst = 200
+	// parallel bounds the requests that run at once.
+	parallel = 8
+)
+
+// Client applies objects to one cluster.
+type Client struct {
+	dynamic dynamic.Interface
+	mapper  meta.RESTMapper
+	clock   clock.WithTicker
+}
+
+// NewClient returns a Client for the cluster of cfg, which it does not change;
+// mapper says which resource each kind is.
+func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
+	own := rest.CopyConfig(cfg)
+	own.QPS, own.Burst = clientQPS, clientBurst
+	own.WarningHandler = nil
+	own.WarningHandlerWithContext = collector{}
+	d, err := dynamic.NewForConfig(own)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the client: %w", err)
+	}
+	return &Client{dynamic: d, mapper: mapper, clock: clock.RealClock{}}, nil
+}
+
+// collector hands the API server's warnings to the warnings of the request's context.
+type collector struct{}
+
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
+func (collector) HandleWarningHeaderWithContext(ctx context.Context, code int, _ string, text string) {
+	const miscellaneous = 299 // the only code the API server uses
+	if w, ok := ctx.Value(warningsKey{}).(*warnings); ok && code == miscellaneous && text != "" {
+		w.add(plain(text))
+	}
+}
+
+type warningsKey struct{}
+
+// warnings gathers the warnings of some requests, each once.
+type warnings struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (w *warnings) add(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, have := range w.list {
+		if have == text {
+			return
+		}
+	}
+	w.list = append(w.list, text)
+}
+
+func (w *warnings) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.list...)
+}
+
+func withWarnings(ctx context.Context) (context.Context, *warnings) {
+	w := &warnings{}
+	return context.WithValue(ctx, warningsKey{}, w), w
+}
+
+// mapping finds the resource of a kind.
+func (c *Client) mapping(gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
+	m, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if meta.IsNoMatchError(err) {
+		return nil, fmt.Errorf("the cluster has no kind %s in %s; install its CustomResourceDefinition first, or correct apiVersion and kind: %w", gvk.Kind, gvk.GroupVersion(), err)
+	}
+	return m, err
+}
+
+// resource returns the endpoint at which an object lives.
+func (c *Client) resource(u *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	m, err := c.mapping(u.GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	if m.Scope.Name() == meta.RESTScopeNameRoot {
+		return c.dynamic.Resource(m.Resource), nil
+	}
+	return c.dynamic.Resource(m.Resource).Namespace(u.GetNamespace()), nil
+}
+
+// get returns the live object, or nil when there is none.
+func (c *Client) get(ctx context.Context, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	ri, err := c.resource(u)
+	if err != nil {
+		return nil, err
+	}
+	live, err := ri.Get(ctx, u.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return live, err
+}
+
+// patch sends a patch as FieldManager, with unknown fields refused.
+func (c *Client) patch(ctx context.Context, p patchRequest) (*unstructured.Unstructured, error) {
+	ri, err := c.resource(p.object)
+	if err != nil {
+		return nil, err
+	}
+	o := metav1.PatchOptions{FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict}
+	if p.dryRun {
+		o.DryRun = []string{metav1.DryRunAll}
+	}
+	if p.force {
+		o.Force = &p.force
+	}
+	return ri.Patch(ctx, p.object.GetName(), p.kind, p.data, o)
+}
+
+func refOf(u *unstructured.Unstructured) Ref {
+	return Ref{APIVersion: u.GetAPIVersion(), Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+}

@@ -1,0 +1,279 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// serviceSwitch is a change of a live Service's type.
+type serviceSwitch struct {
+	*Transition
+	live, desired *unstructured.Unstructured
+}
+
+// switchOf returns the change of type that applying desired to live is; nil
+// when it is none.
+func switchOf(live, desired *unstructured.Unstructured) (*serviceSwitch, error) {
+	if live == nil || !isService(live) {
+		return nil, nil
+	}
+	from, err := toService(live)
+	if err != nil {
+		return nil, err
+	}
+	to, err := toService(desired)
+	if err != nil {
+		return nil, err
+	}
+	t := TransitionOf(from, to)
+	if t == nil {
+		return nil, nil
+	}
+	return &serviceSwitch{Transition: t, live: live, desired: desired}, nil
+}
+
+func isService(u *unstructured.Unstructured) bool {
+	return u.GetKind() == "Service" && u.GetAPIVersion() == "v1"
+}
+
+func toService(u *unstructured.Unstructured) (*corev1.Service, error) {
+	s := &corev1.Service{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s); err != nil {
+		return nil, fmt.Errorf("reading Service/%s: %w", u.GetName(), err)
+	}
+	return s, nil
+}
+
+// field is a field that must not outlive a change of type, and the types that
+// have a use for it.
+type field struct {
+	path []string
+	used func(t ServiceType) bool
+}
+
+func only(types ...ServiceType) func(ServiceType) bool {
+	return func(t ServiceType) bool {
+		for _, want := range types {
+			if t == want {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func except(t ServiceType) func(ServiceType) bool {
+	return func(got ServiceType) bool { return got != t }
+}
+
+// typed lists the fields that only some types use. The API server drops some of
+// them by itself, refuses others, and keeps the rest without a word
+// (dropTypeDependentFields and ValidateService in k8s.io/kubernetes).
+var typed = []field{
+	{[]string{"spec", "loadBalancerSourceRanges"}, only(LoadBalancer)},
+	{[]string{"spec", "loadBalancerClass"}, only(LoadBalancer)},
+	{[]string{"spec", "loadBalancerIP"}, only(LoadBalancer)},
+	{[]string{"spec", "allocateLoadBalancerNodePorts"}, only(LoadBalancer)},
+	{[]string{"spec", "healthCheckNodePort"}, only(LoadBalancer)},
+	{[]string{"metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey}, only(LoadBalancer)},
+	{[]string{"spec", "externalTrafficPolicy"}, only(NodePort, LoadBalancer)},
+	{[]string{"spec", "externalName"}, only(ExternalName)},
+	{[]string{"spec", "selector"}, except(ExternalName)},
+	{[]string{"spec", "ports"}, except(ExternalName)},
+	{[]string{"spec", "clusterIP"}, except(ExternalName)},
+	{[]string{"spec", "clusterIPs"}, except(ExternalName)},
+	{[]string{"spec", "ipFamilies"}, except(ExternalName)},
+	{[]string{"spec", "ipFamilyPolicy"}, except(ExternalName)},
+	{[]string{"spec", "internalTrafficPolicy"}, except(ExternalName)},
+	{[]string{"spec", "publishNotReadyAddresses"}, except(ExternalName)},
+	{[]string{"spec", "trafficDistribution"}, except(ExternalName)},
+	{[]string{"spec", "sessionAffinityConfig"}, only(ClusterIP, NodePort, LoadBalancer)},
+}
+
+// stale lists the fields of u that the new type has no use for and the
+// manifest does not ask for.
+func (s *serviceSwitch) stale(u *unstructured.Unstructured) [][]string {
+	return staleFields(u, s.desired, s.To)
+}
+
+func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]string {
+	if u == nil {
+		return nil
+	}
+	var found [][]string
+	for _, f := range typed {
+		_, has := nested(u, f.path...)
+		_, wanted := nested(desired, f.path...)
+		if has && !wanted && !f.used(to) {
+			found = append(found, f.path)
+		}
+	}
+	// sessionAffinity is always there; what it is when nobody asks is None.
+	if v, _ := nested(u, "spec", "sessionAffinity"); v == string(corev1.ServiceAffinityClientIP) && (to == Headless || to == ExternalName) {
+		if _, wanted := nested(desired, "spec", "sessionAffinity"); !wanted {
+			found = append(found, []string{"spec", "sessionAffinity"})
+		}
+	}
+	if to == NodePort || to == LoadBalancer {
+		return found
+	}
+	ports, _ := nested(u, "spec", "ports")
+	if list, ok := ports.([]any); ok && to != ExternalName {
+		for i, p := range list {
+			if m, ok := p.(map[string]any); ok && m["nodePort"] != nil {
+				found = append(found, []string{"spec", "ports", fmt.Sprint(i), "nodePort"})
+			}
+		}
+	}
+	return found
+}
+
+func nested(u *unstructured.Unstructured, path ...string) (any, bool) {
+	v, ok, err := unstructured.NestedFieldNoCopy(u.Object, path...)
+	return v, ok && err == nil
+}
+
+// op is one operation of a JSON patch.
+type op struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// direct gives a live Service another type and takes away every field that this
+// type has no use for, whoever owns it, in one request. Server-side apply could
+// not: it leaves what others own, which the API server may then refuse.
+func (c *Client) direct(ctx context.Context, live, desired *unstructured.Unstructured, to ServiceType) (*unstructured.Unstructured, error) {
+	apiType := string(to)
+	if to == Headless {
+		apiType = string(ClusterIP)
+	}
+	ops := []op{
+		{Op: "replace", Path: "/metadata/resourceVersion", Value: live.GetResourceVersion()},
+		{Op: "replace", Path: "/spec/type", Value: apiType},
+	}
+	intended := desired
+	if to == ExternalName {
+		name, _ := nested(desired, "spec", "externalName")
+		if t, _ := nested(desired, "spec", "type"); t != string(ExternalName) {
+			// A stop on the way: it keeps nothing of what it goes on to.
+			name = interimName
+			intended = &unstructured.Unstructured{Object: map[string]any{}}
+		}
+		ops = append(ops, op{Op: "add", Path: "/spec/externalName", Value: name})
+	}
+	for _, path := range staleFields(live, intended, to) {
+		ops = append(ops, op{Op: "remove", Path: pointer(path)})
+	}
+	data, err := json.Marshal(ops)
+	if err != nil {
+		return nil, err
+	}
+	return c.patch(ctx, patchRequest{object: live, kind: types.JSONPatchType, data: data})
+}
+
+// afterCancel bounds what is still done when a change of type is cancelled in
+// the middle: to leave the Service as an alias of nothing would be worse.
+const afterCancel = 15 * time.Second
+
+// applySwitch changes a live Service's type and makes sure that it changed.
+func (c *Client) applySwitch(ctx context.Context, s *serviceSwitch, force bool) (*unstructured.Unstructured, error) {
+	before, err := c.migrate(ctx, s.live)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
+	defer cancel()
+	var got *unstructured.Unstructured
+	if s.Via != "" {
+		got, err = c.throughType(ctx, before, s, s.Via, force)
+	} else {
+		got, err = c.serverSideApply(ctx, s.desired, false, force)
+		if apierrors.IsInvalid(err) {
+			got, err = c.throughType(ctx, before, s, s.To, force)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(s.stale(got)) > 0 {
+		if got, err = c.direct(ctx, got, s.desired, s.To); err != nil {
+			return nil, fmt.Errorf("removing the fields of its old type: %w", err)
+		}
+		if _, err = c.migrate(ctx, got); err != nil {
+			return nil, err
+		}
+		// What the removal made the API server fill in became ours: give it up.
+		if got, err = c.serverSideApply(ctx, s.desired, false, force); err != nil {
+			return nil, err
+		}
+	}
+	return got, s.check(got)
+}
+
+// throughType makes a Service one of type to by a direct patch, then applies
+// what is desired. When that is refused, the Service is put back as it was.
+func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, force bool) (*unstructured.Unstructured, error) {
+	interim, err := c.direct(ctx, before, s.desired, to)
+	if err != nil {
+		return nil, err
+	}
+	if interim, err = c.migrate(ctx, interim); err != nil {
+		return nil, err
+	}
+	got, err := c.serverSideApply(ctx, s.desired, false, force)
+	if err == nil {
+		return got, nil
+	}
+	data, merr := json.Marshal([]op{{Op: "replace", Path: "/spec", Value: before.Object["spec"]}})
+	if merr != nil {
+		return nil, merr
+	}
+	if _, rerr := c.patch(ctx, patchRequest{object: interim, kind: types.JSONPatchType, data: data}); rerr != nil {
+		return nil, fmt.Errorf("%w; it could not be put back as it was (%s) and is of type %s now: correct the manifest and apply it again", err, plain(rerr.Error()), to)
+	}
+	return nil, fmt.Errorf("%w; it was put back as it was", err)
+}
+
+// check is the proof that a change of type happened: the API server accepts
+// some without making them (kubernetes#120937).
+func (s *serviceSwitch) check(got *unstructured.Unstructured) error {
+	svc, err := toService(got)
+	if err != nil {
+		return err
+	}
+	if is := TypeOf(svc); is != s.To {
+		return fmt.Errorf("it is still %s, not %s: %w; delete it and apply again: kubectl delete %s", is, s.To, errSilent, target(got))
+	}
+	if got.GetUID() != s.live.GetUID() {
+		return fmt.Errorf("it was deleted and created anew by somebody else meanwhile; look at it before going on: kubectl get %s -o yaml", target(got))
+	}
+	return nil
+}
+
+// pointer writes a path as a JSON pointer.
+func pointer(path []string) string {
+	var b []byte
+	for _, p := range path {
+		b = append(b, '/')
+		for i := range len(p) {
+			switch p[i] {
+			case '~':
+				b = append(b, "~0"...)
+			case '/':
+				b = append(b, "~1"...)
+			default:
+				b = append(b, p[i])
+			}
+		}
+	}
+	return string(b)
+}
