@@ -1,7 +1,9 @@
 package generate
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -14,8 +16,10 @@ type preset struct {
 	// image is published; a mirror may hold them too. Other images of the same
 	// program (bitnami/redis) have other users and paths, and are not meant.
 	repositories []string
-	port         int32
-	appProtocol  string
+	// before limits the preset to the major versions below it, by the tag; 0 is no limit.
+	before      int
+	port        int32
+	appProtocol string
 	// user and group that the image itself creates for its program.
 	user, group int64
 	writable    []mount
@@ -31,6 +35,15 @@ type resources struct{ cpu, memory string }
 
 // presets is the table of known images.
 var presets = []preset{
+	{
+		repositories: []string{"redis", "library/redis"},
+		before:       7,
+		port:         6379, appProtocol: "redis",
+		user: 999, group: 999,
+		writable: []mount{{"data", "/data", "1Gi"}},
+		requests: resources{"50m", "64Mi"}, limits: resources{"500m", "256Mi"},
+		readiness: oldPongProbe("redis-cli"), liveness: replyProbe("redis-cli"),
+	},
 	{
 		repositories: []string{"redis", "library/redis"},
 		port:         6379, appProtocol: "redis",
@@ -54,7 +67,7 @@ var presets = []preset{
 		// /var/run is a link to /run in this image.
 		writable: []mount{{"cache", "/var/cache/nginx", "256Mi"}, {"run", "/run", "16Mi"}, {"tmp", "/tmp", "64Mi"}},
 		requests: resources{"50m", "32Mi"}, limits: resources{"500m", "128Mi"},
-		readiness: httpProbe("/"), liveness: gentleTCPProbe,
+		readiness: httpProbe("/"), liveness: patientTCPProbe,
 	},
 }
 
@@ -76,27 +89,44 @@ func presetFor(ref string) (preset, bool) {
 		return unknownImage, false
 	}
 	for _, p := range presets {
-		for _, repository := range p.repositories {
-			if img.repository == repository {
-				return p, true
-			}
+		if slices.Contains(p.repositories, img.repository) && (p.before == 0 || img.olderThan(p.before)) {
+			return p, true
 		}
 	}
 	return unknownImage, false
 }
 
-// pongProbe asks for PONG itself: the client's exit code is 0 also for an error
-// reply such as -LOADING or -MASTERDOWN. A server that wants a password is asked
-// with the one in the environment variable REDISCLI_AUTH, when the Pod has it.
+// olderThan reports whether the tag names a major version below one; a tag that
+// names none (alpine, latest) stands for a recent one.
+func (i image) olderThan(major int) bool {
+	digits := i.tag[:len(i.tag)-len(strings.TrimLeft(i.tag, "0123456789"))]
+	version, err := strconv.Atoi(digits)
+	return err == nil && version < major
+}
+
+// pongProbe asks for PONG itself: without -e the client's exit code is 0 also for
+// an error reply such as -LOADING or -MASTERDOWN. A server that wants a password
+// is asked with the one in the environment variable REDISCLI_AUTH, when the Pod
+// has it. It needs no shell in the image.
 func pongProbe(cli string) func(corev1.ContainerPort) *corev1.Probe {
 	return func(port corev1.ContainerPort) *corev1.Probe {
-		ask := `test "$(` + cli + ` -p ` + strconv.Itoa(int(port.ContainerPort)) + ` ping)" = PONG`
-		return &corev1.Probe{
-			ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", ask}}},
-			PeriodSeconds:    5,
-			TimeoutSeconds:   3,
-			FailureThreshold: 3,
-		}
+		return execProbe(cli, "-e", "-p", strconv.Itoa(int(port.ContainerPort)), "ping")
+	}
+}
+
+// oldPongProbe asks the same of a client that does not know -e.
+func oldPongProbe(cli string) func(corev1.ContainerPort) *corev1.Probe {
+	return func(port corev1.ContainerPort) *corev1.Probe {
+		return execProbe("sh", "-c", `test "$(`+cli+` -p `+strconv.Itoa(int(port.ContainerPort))+` ping)" = PONG`)
+	}
+}
+
+func execProbe(command ...string) *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}},
+		PeriodSeconds:    5,
+		TimeoutSeconds:   3,
+		FailureThreshold: 3,
 	}
 }
 
@@ -104,14 +134,7 @@ func pongProbe(cli string) func(corev1.ContainerPort) *corev1.Probe {
 // a server that is loading its data or is busy only makes it start again.
 func replyProbe(cli string) func(corev1.ContainerPort) *corev1.Probe {
 	return func(port corev1.ContainerPort) *corev1.Probe {
-		return &corev1.Probe{
-			ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{
-				Command: []string{cli, "-p", strconv.Itoa(int(port.ContainerPort)), "ping"},
-			}},
-			PeriodSeconds:    10,
-			TimeoutSeconds:   5,
-			FailureThreshold: 6,
-		}
+		return patient(execProbe(cli, "-p", strconv.Itoa(int(port.ContainerPort)), "ping"))
 	}
 }
 
@@ -137,8 +160,13 @@ func tcpProbe(port corev1.ContainerPort) *corev1.Probe {
 	}
 }
 
-func gentleTCPProbe(port corev1.ContainerPort) *corev1.Probe {
-	p := tcpProbe(port)
+func patientTCPProbe(port corev1.ContainerPort) *corev1.Probe {
+	return patient(tcpProbe(port))
+}
+
+// patient makes of a readiness probe one for liveness: it takes a minute without
+// an answer to restart the container.
+func patient(p *corev1.Probe) *corev1.Probe {
 	p.PeriodSeconds, p.TimeoutSeconds, p.FailureThreshold = 10, 5, 6
 	return p
 }
