@@ -32,7 +32,7 @@ const (
 	CheckRedis Check = "redis" // PING, then ROLE and run_id
 	CheckTCP   Check = "tcp"   // the connection opens
 	CheckUDP   Check = "udp"   // a datagram is answered
-	CheckHTTP  Check = "http"  // GET answers with a status below 400
+	CheckHTTP  Check = "http"  // GET answers with a status below 400, or below 500 where no path is given
 	CheckHTTPS Check = "https" // the same over TLS
 	CheckGRPC  Check = "grpc"  // grpc.health.v1 says SERVING
 	CheckTLS   Check = "tls"   // a TLS handshake completes
@@ -71,6 +71,9 @@ type Probe struct {
 	// Options of single checks; empty where the check does not use them.
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`
+	H2C        bool   `json:"h2c,omitempty"`    // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
+	Send       string `json:"send,omitempty"`   // udp: the datagram to send; a default of no protocol when empty
+	Expect     string `json:"expect,omitempty"` // udp: what the answer must contain; anything when empty
 	// UsernameEnv and PasswordEnv name environment variables of the process that
 	// runs the probe. Secrets are never part of a Probe.
 	UsernameEnv string `json:"usernameEnv,omitempty"`

@@ -1,0 +1,210 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// askRedis wants +PONG for PING, and learns the server's run_id, version and role.
+//
+// It speaks RESP itself: a client library opens with HELLO, hides the first
+// bytes behind its own errors, and allocates as many bytes as a peer announces.
+// Here the peer may be anything, and the first bytes are what matters.
+func askRedis(ctx context.Context, a *attempt) error {
+	conn, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	if a.probe.TLS {
+		if conn, err = a.startTLS(ctx, conn); err != nil {
+			return err
+		}
+	}
+	r := &resp{a: a, w: conn, r: bufio.NewReaderSize(conn, 4096)}
+	if err := r.auth(); err != nil {
+		return err
+	}
+	pong, err := r.ask("PING")
+	if err != nil {
+		return err
+	}
+	if pong != "PONG" {
+		return a.badAnswer("PONG")
+	}
+	a.detail = "PONG"
+	// What follows is beside the answer: a server that refuses it to this user
+	// has still answered.
+	if info, err := r.ask("INFO", "server"); err == nil {
+		a.backend = infoField(info, "run_id")
+		a.fact("version", infoField(info, "redis_version"))
+	}
+	r.role()
+	return nil
+}
+
+type resp struct {
+	a *attempt
+	w net.Conn
+	r *bufio.Reader
+}
+
+// auth logs in when the probe names a password variable that is set.
+func (r *resp) auth() error {
+	p, o := r.a.probe, r.a.opts
+	if p.PasswordEnv == "" {
+		return nil
+	}
+	password := o.Getenv(p.PasswordEnv)
+	if password == "" {
+		return seen(ClassLocal, "the environment variable "+p.PasswordEnv+" holds no password")
+	}
+	args := []string{"AUTH"}
+	if p.UsernameEnv != "" {
+		args = append(args, o.Getenv(p.UsernameEnv))
+	}
+	_, err := r.ask(append(args, password)...)
+	return err
+}
+
+// role records ROLE, and for a replica without its master what a read says:
+// it answers PING with PONG all the same.
+func (r *resp) role() {
+	if err := r.send("ROLE"); err != nil {
+		return
+	}
+	parts, err := r.array()
+	if err != nil || len(parts) == 0 {
+		return
+	}
+	r.a.fact("role", parts[0])
+	if parts[0] != "slave" || len(parts) < 4 {
+		return
+	}
+	r.a.fact("masterLink", parts[3])
+	if parts[3] == "connected" {
+		return
+	}
+	if _, err := r.ask("EXISTS", "svcx"); err != nil {
+		if s, ok := err.(*seenError); ok && s.class == ClassErrorReply {
+			r.a.fact("read", s.detail)
+		}
+	}
+}
+
+func (r *resp) send(args ...string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(args))
+	for _, arg := range args {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
+	}
+	_, err := io.WriteString(r.w, b.String())
+	return err
+}
+
+// ask sends a command and reads a reply that is one string or number.
+func (r *resp) ask(args ...string) (string, error) {
+	if err := r.send(args...); err != nil {
+		// A peer in protected mode says why and closes at once; read what it said.
+		if reply, rerr := r.reply(); rerr != nil {
+			if _, ok := rerr.(*seenError); ok {
+				return reply, rerr
+			}
+		}
+		return "", err
+	}
+	return r.reply()
+}
+
+func (r *resp) line() (string, error) {
+	line, err := r.r.ReadString('\n')
+	if err == nil {
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	// Half a line that is already no RESP says more than the end of the connection.
+	if len(line) > 0 && !strings.ContainsRune("+-:$*_", rune(line[0])) {
+		return "", r.a.badAnswer("RESP")
+	}
+	return "", err
+}
+
+func (r *resp) reply() (string, error) {
+	line, err := r.line()
+	if err != nil {
+		return "", err
+	}
+	if line == "" {
+		return "", r.a.badAnswer("RESP")
+	}
+	switch line[0] {
+	case '+', ':':
+		return line[1:], nil
+	case '-':
+		return "", seen(ClassErrorReply, line)
+	case '$':
+		n, err := strconv.Atoi(line[1:])
+		if err != nil || n > maxAnswer {
+			return "", r.a.badAnswer("RESP")
+		}
+		if n < 0 {
+			return "", nil
+		}
+		b := make([]byte, n+2)
+		if _, err := io.ReadFull(r.r, b); err != nil {
+			return "", err
+		}
+		return string(b[:n]), nil
+	}
+	return "", r.a.badAnswer("RESP")
+}
+
+// array reads an array's leading strings and numbers; it stops, without an
+// error, at a nested array, which none of its users needs.
+func (r *resp) array() ([]string, error) {
+	line, err := r.line()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(line, "*") {
+		return nil, r.a.badAnswer("RESP")
+	}
+	n, err := strconv.Atoi(line[1:])
+	if err != nil || n > 1024 {
+		return nil, r.a.badAnswer("RESP")
+	}
+	var parts []string
+	for range n {
+		if b, err := r.r.Peek(1); err != nil || b[0] == '*' {
+			return parts, err
+		}
+		part, err := r.reply()
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func infoField(info, field string) string {
+	for line := range strings.Lines(info) {
+		if v, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), field+":"); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// startTLS wraps a connection for a check that runs inside TLS.
+func (a *attempt) startTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	c := tls.Client(conn, a.tlsConfig())
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, a.tlsError(err)
+	}
+	return c, nil
+}

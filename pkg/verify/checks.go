@@ -1,0 +1,320 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// runChecks answers the questions of the report, in its order.
+func (c *serviceCase) runChecks() {
+	if c.svc.Spec.Type == corev1.ServiceTypeExternalName {
+		c.checkName()
+		c.checkExternalName()
+		return
+	}
+	c.checkSelector()
+	for _, pv := range c.ports {
+		c.checkEndpoints(pv)
+	}
+	for _, pv := range c.ports {
+		c.checkTunnel(pv)
+	}
+	for _, pv := range c.ports {
+		c.checkPod(pv)
+	}
+	if !headless(c.svc) {
+		for _, pv := range c.ports {
+			c.checkClusterIP(pv)
+		}
+	}
+	c.checkName()
+	for _, pv := range c.ports {
+		if pv.port.NodePort != 0 {
+			c.checkOutside(pv, probe.PathNodePort)
+		}
+	}
+	if c.svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		c.checkLoadBalancer()
+	}
+}
+
+func (c *serviceCase) add(r CheckResult) { c.checks = append(c.checks, r) }
+
+// portName returns the key of a port where a line has to say it: a Service with one port need not.
+func (c *serviceCase) linePort(pv portView) string {
+	if len(c.ports) > 1 {
+		return pv.key
+	}
+	return ""
+}
+
+func selectorText(sel map[string]string) string {
+	var parts []string
+	for k, v := range sel {
+		parts = append(parts, k+"="+v)
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ",")
+}
+
+func (c *serviceCase) checkSelector() {
+	r := CheckResult{Name: checkSelector}
+	sel := selectorText(c.svc.Spec.Selector)
+	hand := len(c.v.slices[c.key()])
+	switch {
+	case sel == "" && hand > 0:
+		r.State, r.Summary = StateProven, fmt.Sprintf("none; %s made by hand", plural(hand, "EndpointSlice"))
+	case sel == "" && c.v.gap("endpointslices", c.svc.Namespace) != nil:
+		r.State, r.Summary, r.Needs = StateNotProven, "none, and EndpointSlices could not be read", "permission to list endpointslices"
+	case sel == "":
+		r.State, r.Summary = StateFailed, "none, and there is no EndpointSlice"
+	case c.v.gap("pods", c.svc.Namespace) != nil:
+		r = c.selectorUnseen(sel)
+	case len(c.pods) > 0:
+		r.State, r.Summary = StateProven, fmt.Sprintf("%s matches %s%s", sel, plural(len(c.pods), "Pod"), c.ownersText())
+	default:
+		r.State, r.Summary = StateFailed, sel+" matches no Pod"
+		if w := c.matchingWorkload(); w != nil {
+			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the template of %s, which has no Pods", sel, w.ref)
+		}
+	}
+	c.add(r)
+}
+
+// selectorUnseen judges a selector when Pods may not be listed: endpoints are
+// made from what it matches.
+func (c *serviceCase) selectorUnseen(sel string) CheckResult {
+	for _, pv := range c.ports {
+		if n := len(pv.usable) + len(pv.unready) + len(pv.noPort); n > 0 && !pv.unknown {
+			return CheckResult{Name: checkSelector, State: StateProven, Summary: fmt.Sprintf("%s matches %s, by the EndpointSlices", sel, plural(n, "Pod"))}
+		}
+	}
+	return CheckResult{Name: checkSelector, State: StateNotProven, Summary: sel + ": Pods could not be read",
+		Needs: "permission to list pods in namespace " + c.svc.Namespace}
+}
+
+// ownersText names the workloads of the selected Pods.
+func (c *serviceCase) ownersText() string {
+	var names []string
+	for _, p := range c.pods {
+		o := c.v.ownerOf(p)
+		if o.Kind != "Pod" && !slices.Contains(names, o.String()) {
+			names = append(names, o.String())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " of " + shortList(names, 2)
+}
+
+// matchingWorkload returns a workload whose Pods the selector would match.
+func (c *serviceCase) matchingWorkload() *workload {
+	for i := range c.v.workload {
+		w := &c.v.workload[i]
+		if w.ref.Namespace == c.svc.Namespace && selects(c.svc, w.labels) {
+			return w
+		}
+	}
+	return nil
+}
+
+func (c *serviceCase) checkEndpoints(pv portView) {
+	r := CheckResult{Name: checkEndpoints, Port: c.linePort(pv)}
+	ready := len(onePerAddress(pv.usable))
+	total := max(ready+len(pv.unready)+len(pv.noPort), len(c.pods))
+	switch {
+	case pv.unknown:
+		r.State, r.Summary, r.Needs = StateNotProven, pv.key+": EndpointSlices could not be read", "permission to list endpointslices in namespace "+c.svc.Namespace
+	case ready > 0:
+		r.State, r.Summary = StateProven, fmt.Sprintf("%s %d/%d ready", pv.key, ready, max(ready+len(pv.unready)+len(pv.noPort), ready))
+		if pv.usable[0].terminating {
+			r.Summary = fmt.Sprintf("%s %s terminating, still serving", pv.key, plural(ready, "endpoint"))
+		}
+		if len(pv.noPort) > 0 {
+			r.Summary += fmt.Sprintf("; %d ready without this port", len(pv.noPort))
+		}
+	case len(pv.noPort) > 0:
+		r.State, r.Summary = StateFailed, fmt.Sprintf("%s 0/%d: ready, but without this port", pv.key, total)
+	case total == 0:
+		r.State, r.Summary = StateFailed, pv.key+" has no endpoints"
+	default:
+		r.State, r.Summary = StateFailed, fmt.Sprintf("%s 0/%d ready", pv.key, total)
+	}
+	for _, e := range sample(pv.usable, 8) {
+		r.Detail = append(r.Detail, e.address)
+	}
+	c.add(r)
+}
+
+func onePerAddress(list []endpoint) []endpoint {
+	seen := map[string]bool{}
+	var out []endpoint
+	for _, e := range list {
+		if !seen[e.address] {
+			seen[e.address] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// line makes a report line of the answers on one path.
+func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string) CheckResult {
+	t := e.tally()
+	r := CheckResult{Name: string(name), Port: c.linePort(pv), State: t.state()}
+	switch r.State {
+	case StateProven:
+		r.Summary = good
+	case StateFailed:
+		r.Summary = t.bad()
+		if t.good > 0 {
+			r.Summary = fmt.Sprintf("%s %d/%d; %s", pv.check.Good(), t.good, t.targets, r.Summary)
+		} else if t.answers > 0 {
+			r.Summary = fmt.Sprintf("%s %d/%d; %s", pv.check.Good(), t.answers, t.attempts, r.Summary)
+		}
+	default:
+		reason, needs := t.needs()
+		r.Needs = needs
+		r.Summary = "not proven"
+		switch {
+		case reason != "":
+			r.Summary += ": " + reason
+		case needs != "":
+			r.Summary += ": needs " + needs
+		}
+	}
+	for _, d := range sample(t.latencies, 8) {
+		r.Detail = append(r.Detail, latency(d))
+	}
+	return r
+}
+
+func (c *serviceCase) checkTunnel(pv portView) {
+	e := c.ev.on(probe.PathTunnel, "", pv.key)
+	if len(e) == 0 {
+		c.noBackend(probe.PathTunnel, pv)
+		return
+	}
+	good := fmt.Sprintf("%s from %d/%d", pv.check.Good(), len(e), len(e))
+	if n := len(onePerPod(withPods(pv.usable))); n > len(e) {
+		good += fmt.Sprintf(", a sample of %d", n)
+	}
+	r := c.line(probe.PathTunnel, pv, e, good)
+	if r.State == StateFailed && e.all(probe.ClassRefused) {
+		c.tunnelRefused(pv, e, &r)
+	}
+	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, "forbidden") {
+		r.Summary, r.Needs = "not proven: port-forward is not permitted", "permission to create pods/portforward in namespace "+c.svc.Namespace
+	}
+	c.add(r)
+}
+
+// tunnelRefused weighs a refusal inside the tunnel, which asks localhost: an
+// app bound to the Pod's address only refuses there and serves its clients well.
+func (c *serviceCase) tunnelRefused(pv portView, e evidence, r *CheckResult) {
+	direct := c.ev.on(probe.PathPod, "", pv.key)
+	switch {
+	case direct.all(probe.ClassOK):
+		r.State, r.Summary = StateNotProbed, fmt.Sprintf("not decisive: localhost refuses on %s; the app listens on the Pod's address", e[0].port())
+	case len(direct.asked()) == 0 && len(c.ev.explored(probe.PathTunnel, pv.key).where(probe.ClassOK)) == 0:
+		r.State = StateNotProven
+		r.Summary += " on localhost; whether the Pod's address answers was not seen"
+		_, r.Needs = direct.tally().needs()
+	}
+}
+
+func withPods(list []endpoint) []endpoint {
+	return slices.DeleteFunc(slices.Clone(list), func(e endpoint) bool { return e.podName == "" })
+}
+
+// noBackend writes the line of a path that could not be tried for want of a backend.
+func (c *serviceCase) noBackend(path probe.Path, pv portView) {
+	r := CheckResult{Name: string(path), Port: c.linePort(pv)}
+	switch {
+	case pv.unknown:
+		r.State, r.Summary, r.Needs = StateNotProven, "not proven: the backends could not be read", "permission to list endpointslices and pods"
+	case len(pv.usable) == 0:
+		r.State, r.Summary = StateNotProbed, "not probed: no ready backend"
+	case path == probe.PathTunnel:
+		return // UDP, or backends that are no Pods: there is no tunnel to them
+	default:
+		r.State, r.Summary, r.Needs = StateNotProven, fmt.Sprintf("not proven: no check for %s", protocolOf(pv.port.Protocol)), "a protocol that can be probed"
+	}
+	c.add(r)
+}
+
+func (c *serviceCase) checkPod(pv portView) {
+	e := c.ev.on(probe.PathPod, "", pv.key)
+	if len(e) == 0 {
+		c.noBackend(probe.PathPod, pv)
+		return
+	}
+	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), len(e), len(e)))
+	if other := c.otherPort(pv); other != nil && r.State == StateFailed {
+		r.Summary += fmt.Sprintf("; %s answers %s", other.port(), other.probe.Check.Good())
+	}
+	c.add(r)
+}
+
+// otherPort returns the good answer of another port of a backend, or nil.
+func (c *serviceCase) otherPort(pv portView) *answer {
+	for _, path := range []probe.Path{probe.PathPod, probe.PathTunnel} {
+		for _, a := range c.ev.explored(path, pv.key) {
+			if a.good() && !targetOf(pv, a) {
+				return &a
+			}
+		}
+	}
+	return nil
+}
+
+// targetOf reports whether an exploratory answer is about the port's own target.
+func targetOf(pv portView, a answer) bool {
+	for _, l := range [][]endpoint{pv.usable, pv.unready} {
+		for _, e := range l {
+			if e.podName == a.probe.Pod && fmt.Sprint(e.port) == a.port() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *serviceCase) checkClusterIP(pv portView) {
+	e := c.ev.on(probe.PathClusterIP, "", pv.key)
+	if len(e) == 0 {
+		c.noBackend(probe.PathClusterIP, pv)
+		return
+	}
+	t := e.tally()
+	c.add(c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t)))
+}
+
+// throughText says how many answers came through the Service, and from how
+// many of its backends: "PONG 16/16, both backends".
+func (c *serviceCase) throughText(pv portView, t tally) string {
+	text := fmt.Sprintf("%s %d/%d", pv.check.Good(), t.answers, t.attempts)
+	want, got := len(onePerPod(withPods(pv.usable))), len(t.backends)
+	switch {
+	case got == 0 || want == 0:
+	case got >= want && want == 1:
+		text += ", the one backend"
+	case got >= want && want == 2:
+		text += ", both backends"
+	case got >= want:
+		text += fmt.Sprintf(", all %d backends", want)
+	default:
+		text += fmt.Sprintf(", %d of %d backends", got, want)
+		if c.svc.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+			text += " (sessionAffinity ClientIP)"
+		}
+	}
+	return text
+}

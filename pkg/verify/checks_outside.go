@@ -1,0 +1,208 @@
+package verify
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// checkName judges the Service's name: it must resolve to the right addresses,
+// and connecting by it must work.
+func (c *serviceCase) checkName() {
+	e := c.ev.on(probe.PathDNS, "", "")
+	r := CheckResult{Name: string(probe.PathDNS)}
+	if len(e) == 0 {
+		if len(c.ports) > 0 && !anyUsable(c.ports) {
+			r.State, r.Summary = StateNotProbed, "not probed: no ready backend"
+			c.add(r)
+		}
+		return
+	}
+	r = c.line(probe.PathDNS, portView{check: probe.CheckDNS}, e, "")
+	lookup := nameLookup(e)
+	if lookup != nil && lookup.good() {
+		name := lookup.outcome.Facts["canonical"]
+		if name == "" || c.svc.Spec.Type == corev1.ServiceTypeExternalName {
+			name = serviceName(c.svc)
+		}
+		text := name + " → " + shortList(lookup.outcome.Resolved, 3)
+		if missing := c.missingAddresses(lookup.outcome.Resolved); missing != "" {
+			r.State, r.Summary = StateFailed, text+"; "+missing
+		} else if r.State == StateProven {
+			r.Summary = text
+		}
+	}
+	r.Detail = nil
+	c.add(r)
+}
+
+// nameLookup returns the answer to the question for the name itself.
+func nameLookup(e evidence) *answer {
+	for i := range e {
+		if e[i].probe.Check == probe.CheckDNS {
+			return &e[i]
+		}
+	}
+	return nil
+}
+
+// missingAddresses compares what DNS gave with what it should give.
+func (c *serviceCase) missingAddresses(resolved []string) string {
+	var want []string
+	switch {
+	case c.svc.Spec.Type == corev1.ServiceTypeExternalName:
+		return ""
+	case headless(c.svc):
+		for _, pv := range c.ports {
+			if pv.unknown {
+				return ""
+			}
+			for _, e := range pv.usable {
+				want = append(want, e.address)
+			}
+		}
+	default:
+		want = clusterIPs(c.svc)
+	}
+	if len(want) > 50 {
+		return "" // longer than an answer of DNS, or what is kept of it, has to be
+	}
+	var missing []string
+	for _, w := range want {
+		if !slices.ContainsFunc(resolved, func(s string) bool { return sameIP(s, w) }) && !slices.Contains(missing, w) {
+			missing = append(missing, w)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "missing " + shortList(missing, 3)
+}
+
+func sameIP(a, b string) bool {
+	x, y := net.ParseIP(a), net.ParseIP(b)
+	return x != nil && x.Equal(y)
+}
+
+// checkOutside judges a path that clients outside the cluster take. It is
+// proven only by an answer from here; from inside it may be a short cut.
+func (c *serviceCase) checkOutside(pv portView, path probe.Path) {
+	here, inside := c.ev.on(path, probe.FromHere, pv.key), c.ev.on(path, probe.FromCluster, pv.key)
+	if len(here) == 0 {
+		if path == probe.PathNodePort && c.v.gap("nodes", "") != nil && (len(pv.usable) > 0 || pv.unknown) {
+			c.add(CheckResult{Name: string(path), Port: c.linePort(pv), State: StateNotProven,
+				Summary: "not proven: the nodes' addresses could not be read", Needs: "permission to list nodes"})
+			return
+		}
+		c.noBackend(path, pv)
+		return
+	}
+	what := ""
+	if path == probe.PathNodePort {
+		what = " on " + fmt.Sprintf("%d/%d nodes", nodesOf(here.where(probe.ClassOK)), nodesOf(here))
+	}
+	r := c.line(path, pv, here, fmt.Sprintf("%s from here%s", pv.check.Good(), what))
+	r.Detail = nil
+	for _, a := range sample(here, 8) {
+		r.Detail = append(r.Detail, a.probe.Address)
+	}
+	// No answer at all from here says as much about the way to the cluster as
+	// about the cluster. A refusal does not travel that far by chance.
+	if silent := here.where(probe.ClassTimeout, probe.ClassUnreachable); r.State == StateFailed && len(silent) == len(here) {
+		c.silentFromHere(&r, pv, here, inside)
+	}
+	if r.State == StateProven && len(inside.where(probe.ClassRefused, probe.ClassTimeout, probe.ClassClosed, probe.ClassNoAnswer)) > 0 {
+		r.Summary += "; from inside: " + inside.tally().bad()
+	}
+	c.add(r)
+}
+
+func (c *serviceCase) silentFromHere(r *CheckResult, pv portView, here, inside evidence) {
+	t := inside.tally()
+	switch {
+	case inside.all(probe.ClassOK):
+		r.State = StateNotProven
+		r.Summary = fmt.Sprintf("not proven: %s from inside the cluster; %s from here", pv.check.Good(), here.tally().bad())
+		r.Needs = "a machine that reaches " + here[0].host()
+	case t.failed > 0:
+		r.Summary += "; from inside: " + t.bad()
+	default:
+		r.State = StateNotProven
+		r.Summary = "not proven: " + here.tally().bad() + " from here"
+		r.Needs = "a machine that reaches " + here[0].host()
+		if t.notAsked > 0 {
+			r.Needs = "a probe Pod (--in-cluster), or " + r.Needs
+		}
+	}
+}
+
+func nodesOf(e evidence) int {
+	seen := map[string]bool{}
+	for _, a := range e {
+		seen[a.probe.Node] = true
+	}
+	return len(seen)
+}
+
+// pendingGrace is how long a load balancer may take before it counts as failed.
+const pendingGrace = 30 * time.Second
+
+// lbAge returns for how long the Service has existed, at most: a change of type
+// since then is not recorded anywhere.
+func (c *serviceCase) lbAge() time.Duration {
+	return c.v.s.Taken.Sub(c.svc.CreationTimestamp.Time)
+}
+
+func (c *serviceCase) checkLoadBalancer() {
+	if len(ingressHosts(c.svc)) > 0 {
+		for _, pv := range c.ports {
+			c.checkOutside(pv, probe.PathLoadBalancer)
+		}
+		return
+	}
+	r := CheckResult{Name: string(probe.PathLoadBalancer), State: StateFailed, Summary: "pending: no address has been given"}
+	if age := c.lbAge(); age < pendingGrace {
+		r.State = StateNotProven
+		r.Summary = fmt.Sprintf("pending since %.0f s: no address has been given yet", age.Seconds())
+		r.Needs = "more time: load balancers take a while"
+	}
+	c.add(r)
+}
+
+// checkExternalName judges what an ExternalName stands for.
+func (c *serviceCase) checkExternalName() {
+	name := probe.Printable(c.svc.Spec.ExternalName, 253)
+	e := c.ev.on(probe.PathExternalName, "", "")
+	if net.ParseIP(strings.TrimSuffix(name, ".")) != nil {
+		c.add(CheckResult{Name: string(probe.PathExternalName), State: StateFailed, Summary: name + " is an IP address, not a name"})
+		return
+	}
+	if len(e) == 0 {
+		c.add(CheckResult{Name: string(probe.PathExternalName), State: StateNotProven, Summary: "not proven: nothing to ask"})
+		return
+	}
+	good := name
+	if l := nameLookup(e); l != nil && l.good() {
+		good += " → " + shortList(l.outcome.Resolved, 3)
+	}
+	conn := e.connecting()
+	for _, a := range conn {
+		good += fmt.Sprintf("; %s on %s", a.probe.Check.Good(), a.port())
+	}
+	pv := portView{check: probe.CheckDNS}
+	if len(c.ports) > 0 {
+		pv.check = c.ports[0].check
+	}
+	r := c.line(probe.PathExternalName, pv, e, good)
+	r.Port, r.Detail = "", nil
+	if l := nameLookup(e); l != nil && l.outcome != nil && l.asked() && !l.good() {
+		r.Summary = evidence{*l}.tally().bad()
+	}
+	c.add(r)
+}

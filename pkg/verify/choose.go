@@ -1,0 +1,53 @@
+package verify
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// appProtocols maps the words people use for a protocol, in appProtocol and in
+// port names, to the check that asks it.
+var appProtocols = map[string]probe.Check{
+	"redis": probe.CheckRedis, "valkey": probe.CheckRedis, "redis-sentinel": probe.CheckRedis,
+	"http": probe.CheckHTTP, "web": probe.CheckHTTP, "http-web": probe.CheckHTTP,
+	"kubernetes.io/h2c": probe.CheckHTTP, "kubernetes.io/ws": probe.CheckHTTP,
+	"https": probe.CheckHTTPS, "kubernetes.io/wss": probe.CheckHTTPS,
+	"grpc": probe.CheckGRPC, "tls": probe.CheckTLS, "tcp": probe.CheckTCP, "udp": probe.CheckUDP,
+}
+
+// wellKnown maps port numbers to checks. It is short on purpose: a number is
+// the weakest hint, and a wrong guess accuses a healthy server.
+var wellKnown = map[int32]probe.Check{
+	6379: probe.CheckRedis, 80: probe.CheckHTTP, 443: probe.CheckHTTPS,
+}
+
+// chooseCheck picks the protocol question for a Service port: what the user
+// said, the appProtocol, the name (or what it starts with), the number, TCP.
+func chooseCheck(override probe.Check, p corev1.ServicePort) probe.Check {
+	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
+		return probe.CheckUDP
+	}
+	if override != "" && override != probe.CheckUDP {
+		return override
+	}
+	if p.AppProtocol != nil && *p.AppProtocol != "" {
+		if c, ok := appProtocols[strings.ToLower(*p.AppProtocol)]; ok && c != probe.CheckUDP {
+			return c
+		}
+		return probe.CheckTCP // it names a protocol that no check asks yet
+	}
+	name := strings.ToLower(p.Name)
+	prefix, _, _ := strings.Cut(name, "-")
+	for _, word := range []string{name, prefix} {
+		if c, ok := appProtocols[word]; ok && c != probe.CheckUDP {
+			return c
+		}
+	}
+	if c, ok := wellKnown[p.Port]; ok {
+		return c
+	}
+	return probe.CheckTCP
+}

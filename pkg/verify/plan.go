@@ -1,0 +1,395 @@
+package verify
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+const (
+	// maxTunnels is how many backends of one Service are asked through a tunnel:
+	// each costs a connection through the API server. Beyond it a sample stands
+	// for all, and the report says so.
+	maxTunnels = 16
+	// maxNodes is how many nodes' node ports are asked, likewise.
+	maxNodes = 16
+	// attemptsPerBackend makes it unlikely that a ready backend is missed when
+	// asking through the Service: with n backends chosen at random, one given
+	// backend is missed with (1-1/n)^(8n), below e^-8.
+	attemptsPerBackend = 8
+	maxThroughService  = 512
+	// maxExplored is how many Pods are asked exploratory questions.
+	maxExplored = 3
+
+	tunnelTimeout = 5 * time.Second
+)
+
+// PlanOptions narrows what PlanProbes asks.
+type PlanOptions struct {
+	// Check, when set, is asked on every TCP port in place of the one chosen.
+	Check probe.Check
+}
+
+// PlanProbes derives from a Snapshot the questions to ask of the network: of
+// every path, wherever they have to be asked from. It is pure. Questions that
+// are not asked after all (no probe Pod, say) are "not proven" to Judge.
+func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
+	v := newView(s)
+	p := &planner{v: v, seen: map[string]bool{}}
+	for _, key := range s.Targets {
+		svc := v.service(key)
+		if svc == nil {
+			continue
+		}
+		if svc.Spec.Type == corev1.ServiceTypeExternalName {
+			p.externalName(svc, o)
+			continue
+		}
+		ports := v.ports(svc, o.Check)
+		for _, pv := range ports {
+			p.backends(svc, pv)
+			if len(pv.usable) > 0 || pv.unknown {
+				p.through(svc, pv)
+			}
+		}
+		if anyUsable(ports) || len(ports) == 0 {
+			p.name(svc)
+		}
+	}
+	if len(p.probes) > 0 {
+		// Tells a cluster without DNS from a name that is missing.
+		p.add(probe.Probe{Path: probe.PathDNS, From: probe.FromCluster, Check: probe.CheckDNS,
+			Address: "kubernetes.default.svc:443", Exploratory: true})
+	}
+	return p.probes
+}
+
+func anyUsable(ports []portView) bool {
+	for _, pv := range ports {
+		if len(pv.usable) > 0 || pv.unknown {
+			return true
+		}
+	}
+	return false
+}
+
+type planner struct {
+	v      *view
+	probes []probe.Probe
+	seen   map[string]bool
+}
+
+// add gives a probe its ID and keeps it, once.
+func (p *planner) add(pr probe.Probe) {
+	kind := ""
+	if pr.Exploratory {
+		kind = "?"
+	}
+	pr.ID = fmt.Sprintf("%s:%s %s%s/%s %s %s", pr.Service, pr.Port, pr.Path, kind, pr.From, pr.Check, pr.Address)
+	if p.seen[pr.ID] {
+		return
+	}
+	p.seen[pr.ID] = true
+	p.probes = append(p.probes, pr)
+}
+
+// base starts a probe about one port of a Service.
+func base(svc *corev1.Service, pv portView) probe.Probe {
+	pr := probe.Probe{Service: svc.Namespace + "/" + svc.Name, Port: pv.key, Check: pv.check, Network: "tcp"}
+	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
+		pr.Network = "udp"
+		if pv.port.Port == 53 {
+			// A query for the name servers of the root: any DNS server answers it.
+			pr.Send = "\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
+		}
+	}
+	if pv.port.AppProtocol != nil && strings.EqualFold(*pv.port.AppProtocol, "kubernetes.io/h2c") && pv.check == probe.CheckHTTP {
+		pr.H2C = true
+	}
+	if pv.check == probe.CheckHTTP || pv.check == probe.CheckHTTPS {
+		pr.HTTPPath = readyPath(pv)
+	}
+	return pr
+}
+
+// readyPath returns the path that the backends' own readiness probe asks on
+// this port, the best guess at one that answers well.
+func readyPath(pv portView) string {
+	for _, e := range pv.usable {
+		if e.pod == nil {
+			continue
+		}
+		for i := range e.pod.Spec.Containers {
+			c := &e.pod.Spec.Containers[i]
+			if c.ReadinessProbe == nil || c.ReadinessProbe.HTTPGet == nil {
+				continue
+			}
+			if g := c.ReadinessProbe.HTTPGet; probePort(c, g.Port) == e.port {
+				return g.Path
+			}
+		}
+		return ""
+	}
+	return ""
+}
+
+func hostPort(host string, port int32) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// backends asks every backend of a port: through the tunnel and at its address.
+func (p *planner) backends(svc *corev1.Service, pv portView) {
+	if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
+		return
+	}
+	var withPod []endpoint
+	for _, e := range pv.usable {
+		pr := base(svc, pv)
+		pr.Path, pr.From, pr.Pod, pr.Node, pr.Address = probe.PathPod, probe.FromCluster, e.podName, e.node, hostPort(e.address, e.port)
+		p.add(pr)
+		if e.podName != "" {
+			withPod = append(withPod, e)
+		}
+	}
+	for _, e := range sample(onePerPod(withPod), maxTunnels) {
+		p.tunnel(svc, pv, e.podName, e.port, false)
+	}
+	for _, e := range sample(onePerPod(withPod), maxExplored) {
+		p.otherPorts(svc, pv, e.pod, e.address, e.port)
+	}
+	if len(pv.usable) > 0 || pv.unknown {
+		return
+	}
+	// Nobody is ready: what running Pods answer tells a bad readiness probe
+	// from an app that does not listen.
+	n := 0
+	for _, pod := range p.v.selected(svc) {
+		port := targetNumber(pod, pv.port)
+		if port == 0 || !running(pod) || pod.Status.PodIP == "" {
+			continue
+		}
+		if n++; n > maxExplored {
+			break
+		}
+		key := pod.Namespace + "/" + pod.Name
+		p.tunnel(svc, pv, key, port, true)
+		pr := base(svc, pv)
+		pr.Path, pr.From, pr.Pod, pr.Exploratory = probe.PathPod, probe.FromCluster, key, true
+		pr.Address = hostPort(pod.Status.PodIP, port)
+		p.add(pr)
+		p.otherPorts(svc, pv, pod, pod.Status.PodIP, port)
+	}
+}
+
+// tunnel asks a Pod through the port-forward tunnel, which carries TCP only.
+func (p *planner) tunnel(svc *corev1.Service, pv portView, pod string, port int32, exploratory bool) {
+	if protocolOf(pv.port.Protocol) != corev1.ProtocolTCP {
+		return
+	}
+	pr := base(svc, pv)
+	pr.Path, pr.From, pr.Pod, pr.Exploratory = probe.PathTunnel, probe.FromTunnel, pod, exploratory
+	pr.Address, pr.Timeout = hostPort(pod, port), tunnelTimeout
+	p.add(pr)
+}
+
+// otherPorts asks the other ports that a Pod declares, at its address.
+func (p *planner) otherPorts(svc *corev1.Service, pv portView, pod *corev1.Pod, address string, except int32) {
+	if pod == nil || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP {
+		return
+	}
+	for _, n := range declaredPorts(pod, except) {
+		pr := base(svc, pv)
+		pr.Path, pr.From, pr.Pod, pr.Exploratory = probe.PathPod, probe.FromCluster, pod.Namespace+"/"+pod.Name, true
+		pr.Address = hostPort(address, n)
+		p.add(pr)
+	}
+}
+
+// declaredPorts lists the TCP ports that a Pod's containers declare.
+func declaredPorts(pod *corev1.Pod, except int32) []int32 {
+	var out []int32
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			if protocolOf(cp.Protocol) == corev1.ProtocolTCP && cp.ContainerPort != except && len(out) < 8 {
+				out = append(out, cp.ContainerPort)
+			}
+		}
+	}
+	return out
+}
+
+// through asks a port through everything that leads to its backends.
+func (p *planner) through(svc *corev1.Service, pv portView) {
+	if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
+		return
+	}
+	attempts := min(max(attemptsPerBackend*len(pv.usable), 2), maxThroughService)
+	pr := base(svc, pv)
+	for _, ip := range clusterIPs(svc) {
+		pr.Path, pr.From, pr.Attempts, pr.Address = probe.PathClusterIP, probe.FromCluster, attempts, hostPort(ip, pv.port.Port)
+		p.add(pr)
+	}
+	pr.Path, pr.From, pr.Attempts = probe.PathDNS, probe.FromCluster, 2
+	pr.Address = hostPort(serviceName(svc), pv.port.Port)
+	p.add(pr)
+	if pv.port.NodePort != 0 {
+		p.nodePorts(svc, pv)
+	}
+	for _, host := range ingressHosts(svc) {
+		for _, from := range []probe.Location{probe.FromHere, probe.FromCluster} {
+			pr := base(svc, pv)
+			pr.Path, pr.From, pr.Attempts, pr.Address = probe.PathLoadBalancer, from, 2, hostPort(host, pv.port.Port)
+			p.add(pr)
+		}
+	}
+}
+
+func (p *planner) nodePorts(svc *corev1.Service, pv portView) {
+	local := svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	on := map[string]bool{}
+	for _, e := range pv.usable {
+		on[e.node] = true
+	}
+	var nodes []*corev1.Node
+	for i := range p.v.s.Nodes {
+		// With the policy Local only nodes that have a backend answer, by design.
+		if n := &p.v.s.Nodes[i]; !local || on[n.Name] {
+			nodes = append(nodes, n)
+		}
+	}
+	for _, n := range sample(nodes, maxNodes) {
+		for _, addr := range nodeAddresses(n, svc.Spec.IPFamilies) {
+			for _, from := range []probe.Location{probe.FromHere, probe.FromCluster} {
+				pr := base(svc, pv)
+				pr.Path, pr.From, pr.Node, pr.Attempts, pr.Address = probe.PathNodePort, from, n.Name, 2, hostPort(addr, pv.port.NodePort)
+				p.add(pr)
+			}
+		}
+	}
+}
+
+// nodeAddresses returns a node's internal addresses of the families given.
+func nodeAddresses(n *corev1.Node, families []corev1.IPFamily) []string {
+	var out []string
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP && (len(families) == 0 || hasFamily(families, a.Address)) {
+			out = append(out, a.Address)
+		}
+	}
+	return out
+}
+
+func hasFamily(families []corev1.IPFamily, address string) bool {
+	ip := net.ParseIP(address)
+	for _, f := range families {
+		if (f == corev1.IPv4Protocol) == (ip != nil && ip.To4() != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// name asks for the Service's name.
+func (p *planner) name(svc *corev1.Service) {
+	p.add(probe.Probe{Path: probe.PathDNS, From: probe.FromCluster, Check: probe.CheckDNS,
+		Service: svc.Namespace + "/" + svc.Name, Address: serviceName(svc)})
+}
+
+// externalName asks for the alias, for what it stands for, and connects there
+// on the ports that the Service tells.
+func (p *planner) externalName(svc *corev1.Service, o PlanOptions) {
+	p.name(svc)
+	target := strings.TrimSuffix(svc.Spec.ExternalName, ".")
+	if target == "" {
+		return
+	}
+	if net.ParseIP(target) == nil {
+		// The trailing dot keeps the cluster's search path out of it, as the
+		// CNAME record itself does.
+		p.add(probe.Probe{Path: probe.PathExternalName, From: probe.FromCluster, Check: probe.CheckDNS,
+			Service: svc.Namespace + "/" + svc.Name, Address: target + "."})
+	}
+	for _, pv := range p.v.ports(svc, o.Check) {
+		if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
+			continue
+		}
+		pr := base(svc, pv)
+		pr.Path, pr.From, pr.Address = probe.PathExternalName, probe.FromCluster, hostPort(target, pv.port.Port)
+		if net.ParseIP(target) == nil {
+			pr.Address = hostPort(target+".", pv.port.Port)
+			pr.ServerName = target
+		}
+		p.add(pr)
+	}
+}
+
+// serviceName is the name under which a Service is known in its cluster,
+// without the cluster's domain, which the resolver adds.
+func serviceName(svc *corev1.Service) string { return svc.Name + "." + svc.Namespace + ".svc" }
+
+// clusterIPs returns a Service's addresses; none for a headless one.
+func clusterIPs(svc *corev1.Service) []string {
+	ips := svc.Spec.ClusterIPs
+	if len(ips) == 0 && svc.Spec.ClusterIP != "" {
+		ips = []string{svc.Spec.ClusterIP}
+	}
+	var out []string
+	for _, ip := range ips {
+		if ip != corev1.ClusterIPNone && ip != "" {
+			out = append(out, ip)
+		}
+	}
+	return out
+}
+
+func headless(svc *corev1.Service) bool {
+	return svc.Spec.Type != corev1.ServiceTypeExternalName && svc.Spec.ClusterIP == corev1.ClusterIPNone
+}
+
+// ingressHosts returns the addresses that a load balancer has been given.
+func ingressHosts(svc *corev1.Service) []string {
+	var out []string
+	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return nil
+	}
+	for _, in := range svc.Status.LoadBalancer.Ingress {
+		switch {
+		case in.IP != "":
+			out = append(out, in.IP)
+		case in.Hostname != "":
+			out = append(out, in.Hostname)
+		}
+	}
+	return out
+}
+
+// onePerPod keeps one endpoint a Pod: a dual-stack Service has two.
+func onePerPod(list []endpoint) []endpoint {
+	seen := map[string]bool{}
+	var out []endpoint
+	for _, e := range list {
+		if !seen[e.podName] {
+			seen[e.podName] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// sample returns at most n of a list, spread evenly over it.
+func sample[T any](list []T, n int) []T {
+	if len(list) <= n {
+		return list
+	}
+	out := make([]T, n)
+	for i := range out {
+		out[i] = list[i*len(list)/n]
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// externalRules find what is wrong outside the cluster: load balancers and
+// external names (5xx, 6xx).
+var externalRules = []rule{rulePendingLoadBalancer, ruleExternalAddress, ruleExternalUnknown}
+
+// rulePendingLoadBalancer: SVC504, SVC505 and SVC506.
+func rulePendingLoadBalancer(c *serviceCase) []finding {
+	if c.svc.Spec.Type != corev1.ServiceTypeLoadBalancer || c.check(string(probe.PathLoadBalancer), "") != StateFailed || len(ingressHosts(c.svc)) > 0 {
+		return nil
+	}
+	f := Finding{Severity: SeverityFailure, Object: c.ref(), Field: "status.loadBalancer", Evidence: []string{"status.loadBalancer.ingress is empty"}}
+	class := ""
+	if c.svc.Spec.LoadBalancerClass != nil {
+		class = *c.svc.Spec.LoadBalancerClass
+	}
+	switch text := c.serviceEvent(); {
+	case text != "":
+		f.ID = "SVC505"
+		f.Message = fmt.Sprintf("%s gets no load balancer: %s", c.ref(), text)
+		f.Evidence = append(f.Evidence, "event: "+text)
+		f.Fix = &Fix{Summary: "extend the load balancer's address pool or rights, as the event says"}
+	case class != "":
+		f.ID, f.Field = "SVC506", "spec.loadBalancerClass"
+		f.Message = fmt.Sprintf("%s asks for the load balancer class %q, which no controller of this cluster serves.", c.ref(), class)
+		f.Evidence = append(f.Evidence, "no event on the Service")
+		f.Fix = &Fix{Summary: "use a class that is served; it can be changed only by making the Service anew"}
+	case c.othersServed():
+		f.Message = fmt.Sprintf("%s has been given no address, although this cluster serves other load balancers; its controller's log says why.", c.ref())
+	default:
+		f.ID = "SVC504"
+		f.Message = fmt.Sprintf("no controller of this cluster serves load balancers: %s waits for an address that nobody will give.", c.ref())
+		f.Evidence = append(f.Evidence, "no event on the Service")
+		f.Fix = &Fix{Summary: "install a load-balancer controller, or use type NodePort or ClusterIP"}
+	}
+	return []finding{{Finding: f, checks: []string{string(probe.PathLoadBalancer)}}}
+}
+
+// serviceEvent returns the newest warning on the Service, made printable.
+func (c *serviceCase) serviceEvent() string {
+	var last *corev1.Event
+	for i := range c.v.s.Events {
+		ev := &c.v.s.Events[i]
+		if ev.InvolvedObject.Kind == "Service" && ev.InvolvedObject.Name == c.svc.Name && ev.Namespace == c.svc.Namespace &&
+			ev.Type == corev1.EventTypeWarning && (ev.InvolvedObject.UID == "" || ev.InvolvedObject.UID == c.svc.UID) &&
+			(last == nil || eventTime(ev).After(eventTime(last))) {
+			last = ev
+		}
+	}
+	if last == nil {
+		return ""
+	}
+	return probe.Printable(last.Reason+": "+last.Message, maxEventText)
+}
+
+// othersServed reports whether a load balancer without a class has an address.
+func (c *serviceCase) othersServed() bool {
+	return slices.ContainsFunc(c.v.s.Services, func(s corev1.Service) bool {
+		return s.Spec.LoadBalancerClass == nil && len(ingressHosts(&s)) > 0
+	})
+}
+
+// ruleExternalAddress: SVC601.
+func ruleExternalAddress(c *serviceCase) []finding {
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName {
+		return nil
+	}
+	ip := net.ParseIP(strings.TrimSuffix(c.svc.Spec.ExternalName, "."))
+	if ip == nil {
+		return nil
+	}
+	f := Finding{ID: "SVC601", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+		Message:  fmt.Sprintf("%s has the IP address %s as externalName: DNS treats it as a name, which does not exist.", c.ref(), ip),
+		Evidence: []string{"spec.externalName: " + ip.String()},
+		Fix:      &Fix{Summary: "use a headless Service without selector, and an EndpointSlice with that address"}}
+	if l := nameLookup(c.ev.on(probe.PathDNS, "", "")); l != nil && l.asked() && !l.good() {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("dns: %s: %s", serviceName(c.svc), l.outcome.Class))
+	}
+	return []finding{{Finding: f}}
+}
+
+// ruleExternalUnknown: SVC602. The name has to be missing by the word of DNS;
+// a DNS that does not answer proves nothing.
+func ruleExternalUnknown(c *serviceCase) []finding {
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName || c.has("SVC601") {
+		return nil
+	}
+	l := nameLookup(c.ev.on(probe.PathExternalName, "", ""))
+	if l == nil || l.outcome == nil || l.outcome.Class != probe.ClassNameUnknown {
+		return nil
+	}
+	name := probe.Printable(c.svc.Spec.ExternalName, 253)
+	return []finding{{Finding: Finding{ID: "SVC602", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+		Message:  fmt.Sprintf("%s stands for %s, a name that does not exist.", c.ref(), name),
+		Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist"},
+		Fix:      &Fix{Summary: "correct spec.externalName"}}}}
+}

@@ -1,0 +1,269 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// portRules find why ready Pods do not answer on a Service's target port (2xx).
+var portRules = []rule{ruleNamedPort, ruleListening}
+
+func portField(pv portView, name string) string {
+	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
+}
+
+// ruleNamedPort: SVC201, SVC202 and SVC203. The EndpointSlices say it: ready
+// endpoints in a slice without the port.
+func ruleNamedPort(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		if len(pv.noPort) == 0 || pv.port.TargetPort.Type != intstr.String {
+			continue
+		}
+		name := pv.port.TargetPort.StrVal
+		f := finding{port: pv.key, Finding: Finding{ID: "SVC201", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort")}}
+		f.Evidence = []string{fmt.Sprintf("%s ready, in an EndpointSlice without port %q", plural(len(pv.noPort), "endpoint"), pv.key)}
+		var pod *corev1.Pod
+		for _, e := range pv.noPort {
+			if e.pod != nil {
+				pod = e.pod
+				break
+			}
+		}
+		who := "no container of its Pods"
+		switch {
+		case len(pv.usable) > 0:
+			f.ID, f.Severity = "SVC203", SeverityWarning
+			f.Message = fmt.Sprintf("only %d of %d Pods behind %s declare a port named %q: the others get no traffic.",
+				len(pv.usable), len(pv.usable)+len(pv.noPort), c.ref(), name)
+			f.Fix = &Fix{Summary: fmt.Sprintf("declare the port %q in all of them", name)}
+			if pod != nil {
+				f.Object = c.v.ownerOf(pod)
+				f.Field = "spec.template.spec.containers[].ports"
+			}
+		case pod != nil && otherProtocol(pod, name, pv.port.Protocol) != "":
+			other := otherProtocol(pod, name, pv.port.Protocol)
+			f.ID = "SVC202"
+			f.Field = portField(pv, "protocol")
+			f.Message = fmt.Sprintf("%s sends %s to the target port %q, which its Pods declare for %s.", c.ref(), protocolOf(pv.port.Protocol), name, other)
+			f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))}
+		default:
+			f.Message = fmt.Sprintf("%s sends port %q to the target port named %q, which %s declares.", c.ref(), pv.key, name, who)
+			f.Fix = c.namedPortFix(pv, pod)
+		}
+		if pod != nil {
+			f.Evidence = append(f.Evidence, "ports that Pod/"+pod.Name+" declares: "+declaredText(pod))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// namedPortFix proposes the one port that can be meant.
+func (c *serviceCase) namedPortFix(pv portView, pod *corev1.Pod) *Fix {
+	if pod != nil {
+		if cp := likelyPort(pod, pv.port); cp != nil {
+			var target any = cp.ContainerPort
+			if cp.Name != "" {
+				target = cp.Name
+			}
+			return portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
+		}
+	}
+	return &Fix{Summary: fmt.Sprintf("name the container's port %q, or use its number as targetPort", pv.port.TargetPort.StrVal)}
+}
+
+// likelyPort returns the container port that a Service port was meant for: the
+// one with its number, the one with a name alike, or the only one.
+func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
+	var all []*corev1.ContainerPort
+	for i := range pod.Spec.Containers {
+		for j := range pod.Spec.Containers[i].Ports {
+			cp := &pod.Spec.Containers[i].Ports[j]
+			if protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
+				all = append(all, cp)
+			}
+		}
+	}
+	for _, cp := range all {
+		if cp.ContainerPort == sp.Port {
+			return cp
+		}
+	}
+	for _, cp := range all {
+		if cp.Name != "" && alikeValues(cp.Name, sp.TargetPort.StrVal) {
+			return cp
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+// otherProtocol returns the other protocol under which a Pod declares a port of this name.
+func otherProtocol(pod *corev1.Pod, name string, not corev1.Protocol) corev1.Protocol {
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			if cp.Name == name && protocolOf(cp.Protocol) != protocolOf(not) {
+				return protocolOf(cp.Protocol)
+			}
+		}
+	}
+	return ""
+}
+
+func declaredText(pod *corev1.Pod) string {
+	var out []string
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			s := fmt.Sprintf("%d/%s", cp.ContainerPort, protocolOf(cp.Protocol))
+			if cp.Name != "" {
+				s = cp.Name + " " + s
+			}
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return "none"
+	}
+	return shortList(out, 6)
+}
+
+// ruleListening: SVC204, SVC205, SVC206 and SVC207, from the pattern of what
+// answers inside the Pod (A, the tunnel) and at its address (B).
+func ruleListening(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		if len(pv.usable) == 0 {
+			continue
+		}
+		a, b := c.ev.on(probe.PathTunnel, "", pv.key), c.ev.on(probe.PathPod, "", pv.key)
+		aAsked, bAsked := a.asked(), b.asked()
+		switch {
+		case bAsked.all(probe.ClassRefused) && len(aAsked.where(probe.ClassOK)) > 0:
+			out = append(out, c.loopbackOnly(pv, aAsked, bAsked))
+		case aAsked.all(probe.ClassRefused) && bAsked.all(probe.ClassOK):
+			out = append(out, c.podAddressOnly(pv, aAsked))
+		case wrongPort(aAsked, bAsked):
+			if other := c.otherPort(pv); other != nil {
+				out = append(out, c.wrongTarget(pv, *other, aAsked, bAsked))
+			} else if len(aAsked) == 0 || len(bAsked) > 0 || c.check(string(probe.PathTunnel), c.linePort(pv)) == StateFailed {
+				if refusedAll(aAsked) && refusedAll(bAsked) {
+					out = append(out, c.nothingListens(pv, aAsked, bAsked))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// wrongPort reports whether everything asked says that this is the wrong port:
+// refused everywhere, or answered by something else.
+func wrongPort(a, b evidence) bool {
+	all := slices.Concat(a, b)
+	return all.all(probe.ClassRefused, probe.ClassProtocol, probe.ClassTLS)
+}
+
+func refusedAll(e evidence) bool { return len(e) == 0 || e.all(probe.ClassRefused) }
+
+// backendOwner returns what the Pods behind a port belong to, and the first of them.
+func (c *serviceCase) backendOwner(pv portView) (ObjectRef, *corev1.Pod) {
+	for _, e := range pv.usable {
+		if e.pod != nil {
+			return c.v.ownerOf(e.pod), e.pod
+		}
+	}
+	return c.ref(), nil
+}
+
+func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) finding {
+	bad := b
+	if len(bad) == 0 {
+		bad = a
+	}
+	port, _ := strconv.Atoi(other.port())
+	f := finding{port: pv.key, Finding: Finding{ID: "SVC204", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort"),
+		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; its Pods answer %s on %d.",
+			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), other.probe.Check.Good(), port)}}
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", classEvidence(bad), bad.addresses(3)))
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), other.probe.Address))
+	var target any = port
+	// A name stays a name where the container has one for that port.
+	if _, pod := c.backendOwner(pv); pod != nil && pv.port.TargetPort.Type == intstr.String {
+		for i := range pod.Spec.Containers {
+			for _, cp := range pod.Spec.Containers[i].Ports {
+				if cp.ContainerPort == int32(port) && cp.Name != "" {
+					target = cp.Name
+				}
+			}
+		}
+		if target == any(port) {
+			// The Service's name is right; the container's number behind it is not.
+			f.Object, f.Field = c.v.ownerOf(pod), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
+			f.Fix = &Fix{Summary: fmt.Sprintf("declare the container port %q as %d", pv.port.TargetPort.StrVal, port)}
+			return f
+		}
+	}
+	f.Fix = portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
+	return f
+}
+
+func wrongPortWords(e evidence) string {
+	if e.all(probe.ClassRefused) {
+		return "nothing listens"
+	}
+	return "something else answers"
+}
+
+func classEvidence(e evidence) string {
+	if e.all(probe.ClassRefused) {
+		return "connect refused"
+	}
+	return e[0].outcome.Detail
+}
+
+func (c *serviceCase) loopbackOnly(pv portView, a, b evidence) finding {
+	owner, _ := c.backendOwner(pv)
+	good := a.where(probe.ClassOK)
+	return finding{port: pv.key, Finding: Finding{ID: "SVC205", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
+		Message: fmt.Sprintf("the application of %s listens on 127.0.0.1:%s only: it answers inside its Pod, and no client can reach it.", owner, good[0].port()),
+		Evidence: []string{
+			fmt.Sprintf("tunnel (localhost inside the Pod): %s from %d/%d", pv.check.Good(), len(good), len(a)),
+			fmt.Sprintf("connect refused: %s", b.addresses(3)),
+		},
+		Fix: &Fix{Summary: "make the application listen on all addresses (0.0.0.0 and ::); for Redis: bind * -::*"}}}
+}
+
+func (c *serviceCase) podAddressOnly(pv portView, a evidence) finding {
+	owner, _ := c.backendOwner(pv)
+	return finding{port: pv.key, Finding: Finding{ID: "SVC206", Severity: SeverityNote, Object: owner,
+		Message:  fmt.Sprintf("the application of %s listens on the Pod's address only: its clients reach it, but kubectl port-forward does not.", owner),
+		Evidence: []string{"connect refused on localhost inside the Pod, port " + a[0].port()}}}
+}
+
+func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
+	owner, pod := c.backendOwner(pv)
+	all := slices.Concat(b, a)
+	f := finding{port: pv.key, Finding: Finding{ID: "SVC207", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
+		Message:  fmt.Sprintf("nothing listens on port %s in the Pods of %s, although they run.", all[0].port(), owner),
+		Evidence: []string{"connect refused: " + all.addresses(4)},
+		Fix:      &Fix{Summary: fmt.Sprintf("make the application listen on port %s (its arguments or configuration)", all[0].port())}}}
+	if pod == nil {
+		f.Message = fmt.Sprintf("nothing listens on port %s at the addresses behind %s.", all[0].port(), c.ref())
+		return f
+	}
+	for i := range pod.Spec.Containers {
+		if pod.Spec.Containers[i].ReadinessProbe != nil {
+			return f
+		}
+	}
+	f.Fix.Summary += ", and add a readiness probe, so that such Pods get no traffic"
+	return f
+}

@@ -1,0 +1,170 @@
+package verify
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// readinessCause: SVC302, SVC303, SVC205 and SVC207, told apart by what the
+// readiness probe saw on the Pod's address and what answers inside the Pod.
+func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for i := range p.Spec.Containers {
+		ctr := &p.Spec.Containers[i]
+		if ctr.ReadinessProbe == nil || !runningUnready(p, ctr.Name) {
+			continue
+		}
+		text := unhealthy(c.v.s, p, ctr)
+		if text == "" {
+			continue
+		}
+		evidence := []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text)}
+		asked := readinessPort(ctr)
+		if asked == 0 || !strings.Contains(strings.ToLower(text), "refused") {
+			return readinessOther(owner, ctr, text, evidence), true
+		}
+		if f, ok := c.refusedReadiness(p, ctr, owner, asked, evidence); ok {
+			return f, true
+		}
+		return readinessOther(owner, ctr, text, evidence), true
+	}
+	return finding{}, false
+}
+
+// refusedReadiness explains a readiness probe that is refused.
+func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, owner ObjectRef, asked int32, evidence []string) (finding, bool) {
+	key := p.Namespace + "/" + p.Name
+	field := fmt.Sprintf("spec.template.spec.containers[name=%s]", ctr.Name)
+	for _, pv := range c.ports {
+		target := targetNumber(p, pv.port)
+		tunnel := findAnswer(c.ev.explored(probe.PathTunnel, pv.key), key, target)
+		direct := findAnswer(c.ev.explored(probe.PathPod, pv.key), key, target)
+		switch {
+		case target == asked && tunnel != nil && tunnel.good() && (direct == nil || !direct.good()):
+			evidence = append(evidence, fmt.Sprintf("tunnel: %s on localhost:%d inside the Pod; its address refuses", pv.check.Good(), target))
+			return finding{Finding: Finding{ID: "SVC205", Object: owner, Field: field, Evidence: evidence,
+				Message: fmt.Sprintf("container %q of %s listens on 127.0.0.1:%d only, where no client outside the Pod can reach it.", ctr.Name, owner, target),
+				Fix:     &Fix{Summary: "make the application listen on all addresses (0.0.0.0 and ::)"}}}, true
+		case target != asked && (tunnel != nil && tunnel.good() || direct != nil && direct.good()):
+			evidence = append(evidence, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
+			return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe", Evidence: evidence,
+				Message: fmt.Sprintf("the readiness probe of %s asks port %d, where nothing listens; the application answers on %d.", owner, asked, target),
+				Fix:     readinessFix(owner, ctr, target)}}, true
+		case target == asked && tunnel != nil && tunnel.outcome != nil && tunnel.outcome.Class == probe.ClassRefused:
+			evidence = append(evidence, fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", target))
+			if other := c.otherPort(pv); other != nil {
+				return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe",
+					Evidence: append(evidence, pv.check.Good()+" on port "+other.port()),
+					Message:  fmt.Sprintf("the readiness probe of %s and %s both ask port %d, where nothing listens; the application answers on %s.", owner, c.ref(), target, other.port()),
+					Fix:      &Fix{Summary: fmt.Sprintf("use port %s in the readiness probe and as targetPort, or make the application listen on %d", other.port(), target)}}}, true
+			}
+			return finding{Finding: Finding{ID: "SVC207", Object: owner, Field: field, Evidence: evidence,
+				Message: fmt.Sprintf("container %q of %s runs, but nothing listens on port %d.", ctr.Name, owner, target),
+				Fix:     &Fix{Summary: fmt.Sprintf("make the application listen on port %d (its arguments or configuration)", target)}}}, true
+		}
+	}
+	return finding{}, false
+}
+
+func findAnswer(e evidence, pod string, port int32) *answer {
+	for i := range e {
+		if e[i].probe.Pod == pod && e[i].port() == strconv.Itoa(int(port)) && e[i].asked() {
+			return &e[i]
+		}
+	}
+	return nil
+}
+
+// readinessFix points a container's readiness probe at another port.
+func readinessFix(owner ObjectRef, ctr *corev1.Container, port int32) *Fix {
+	kind := "tcpSocket"
+	switch {
+	case ctr.ReadinessProbe.HTTPGet != nil:
+		kind = "httpGet"
+	case ctr.ReadinessProbe.GRPC != nil:
+		kind = "grpc"
+	}
+	summary := fmt.Sprintf("point the readiness probe at port %d", port)
+	if owner.Kind == "Pod" {
+		return &Fix{Summary: summary} // a Pod's probes cannot be changed
+	}
+	return patchFix(summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
+		"containers": []any{map[string]any{"name": ctr.Name, "readinessProbe": map[string]any{kind: map[string]any{"port": port}}}}}}}})
+}
+
+func readinessOther(owner ObjectRef, ctr *corev1.Container, text string, evidence []string) finding {
+	return finding{Finding: Finding{ID: "SVC303", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].readinessProbe", ctr.Name),
+		Message: fmt.Sprintf("the readiness probe of %s fails: %s", owner, text), Evidence: evidence,
+		Fix: &Fix{Summary: "correct the probe (path, command, timeout), or what the application answers to it"}}}
+}
+
+// runningUnready reports whether a container runs without being ready.
+func runningUnready(p *corev1.Pod, name string) bool {
+	for _, cs := range p.Status.ContainerStatuses {
+		if cs.Name == name {
+			return cs.State.Running != nil && !cs.Ready
+		}
+	}
+	return false
+}
+
+// unhealthy returns the latest readiness failure of a container that is not
+// ready now. Events outlive what they tell of, so one from before the
+// container's start is ignored.
+func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container) string {
+	var started time.Time
+	for _, cs := range p.Status.ContainerStatuses {
+		if cs.Name == ctr.Name && cs.State.Running != nil {
+			started = cs.State.Running.StartedAt.Time
+		}
+	}
+	text, last := "", time.Time{}
+	for i := range s.Events {
+		ev := &s.Events[i]
+		if ev.Reason != "Unhealthy" || ev.InvolvedObject.Name != p.Name || ev.Namespace != p.Namespace ||
+			(ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) || !strings.HasPrefix(ev.Message, "Readiness probe") {
+			continue
+		}
+		if fp := ev.InvolvedObject.FieldPath; fp != "" && fp != "spec.containers{"+ctr.Name+"}" {
+			continue
+		}
+		when := eventTime(ev)
+		if !when.IsZero() && when.Before(started.Add(-time.Second)) || when.Before(last) {
+			continue
+		}
+		text, last = ev.Message, when
+	}
+	return probe.Printable(text, maxEventText)
+}
+
+// eventTime returns when an event was last seen.
+func eventTime(ev *corev1.Event) time.Time {
+	switch {
+	case ev.Series != nil:
+		return ev.Series.LastObservedTime.Time
+	case !ev.LastTimestamp.IsZero():
+		return ev.LastTimestamp.Time
+	case !ev.EventTime.IsZero():
+		return ev.EventTime.Time
+	}
+	return ev.CreationTimestamp.Time
+}
+
+// readinessPort returns the port that a network readiness probe asks; 0 for a command.
+func readinessPort(ctr *corev1.Container) int32 {
+	r := ctr.ReadinessProbe
+	switch {
+	case r.TCPSocket != nil:
+		return probePort(ctr, r.TCPSocket.Port)
+	case r.HTTPGet != nil:
+		return probePort(ctr, r.HTTPGet.Port)
+	case r.GRPC != nil:
+		return r.GRPC.Port
+	}
+	return 0
+}

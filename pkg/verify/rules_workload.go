@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// workloadRules find why selected Pods are missing or not ready (3xx).
+var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, rulePods}
+
+// maxEventText bounds text that comes from events and container states.
+const maxEventText = 300
+
+// workloadSeverity is a failure where nobody serves, and a warning where
+// others do.
+func (c *serviceCase) workloadSeverity() Severity {
+	if anyUsable(c.ports) {
+		return SeverityWarning
+	}
+	return SeverityFailure
+}
+
+// ruleScaledToZero: SVC301.
+func ruleScaledToZero(c *serviceCase) []finding {
+	w := c.matchingWorkload()
+	if w == nil || len(c.pods) > 0 || w.replicas == nil || *w.replicas != 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+		return nil
+	}
+	f := Finding{ID: "SVC301", Severity: SeverityFailure, Object: w.ref, Field: "spec.replicas",
+		Message:  fmt.Sprintf("%s is scaled to zero, so %s has no Pods to send traffic to.", w.ref, c.ref()),
+		Evidence: []string{"spec.replicas is 0"},
+		Fix:      patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})}
+	f.Fix.Command = fmt.Sprintf("kubectl scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+	return []finding{{Finding: f}}
+}
+
+// ruleCannotCreate reports that the Pods of the workload are refused. Which
+// policy or quota it is stands in the event's own words.
+func ruleCannotCreate(c *serviceCase) []finding {
+	w := c.matchingWorkload()
+	if w == nil || len(c.pods) > 0 || c.has("SVC301") {
+		return nil
+	}
+	for i := range c.v.s.Events {
+		ev := &c.v.s.Events[i]
+		if ev.Reason != "FailedCreate" || ev.Namespace != c.svc.Namespace || !strings.HasPrefix(ev.InvolvedObject.Name, w.ref.Name) {
+			continue
+		}
+		text := probe.Printable(ev.Message, maxEventText)
+		return []finding{{Finding: Finding{Severity: SeverityFailure, Object: w.ref,
+			Message:  fmt.Sprintf("%s cannot create its Pods, so %s has no backend: %s", w.ref, c.ref(), text),
+			Evidence: []string{"event FailedCreate on " + ev.InvolvedObject.Kind + "/" + ev.InvolvedObject.Name + ": " + text}}}}
+	}
+	return nil
+}
+
+// rulePods looks at each selected Pod that is not ready and reports each cause
+// once, with the Pods that share it.
+func rulePods(c *serviceCase) []finding {
+	type cause struct{ id, object string }
+	var order []cause
+	found := map[cause]finding{}
+	pods := map[cause][]string{}
+	for _, p := range c.pods {
+		if podReady(p) || p.DeletionTimestamp != nil {
+			continue
+		}
+		f, ok := podCause(c, p)
+		if !ok {
+			continue
+		}
+		key := cause{f.ID, f.Object.String()}
+		if _, have := found[key]; !have {
+			order = append(order, key)
+			found[key] = f
+		}
+		pods[key] = append(pods[key], p.Name)
+	}
+	var out []finding
+	for _, key := range order {
+		f := found[key]
+		f.Severity = c.workloadSeverity()
+		f.Evidence = append(f.Evidence, "Pods concerned: "+shortList(pods[key], 5))
+		out = append(out, f)
+	}
+	return out
+}
+
+// podCause returns the reason for which one Pod is not ready.
+func podCause(c *serviceCase, p *corev1.Pod) (finding, bool) {
+	owner := c.v.ownerOf(p)
+	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, imageCause, crashCause, readinessCause} {
+		if f, ok := look(c, p, owner); ok {
+			return f, true
+		}
+	}
+	return finding{}, false
+}
+
+// unscheduled: SVC314.
+func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cond := range p.Status.Conditions {
+		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse && cond.Reason == corev1.PodReasonUnschedulable {
+			text := probe.Printable(cond.Message, maxEventText)
+			return finding{Finding: Finding{ID: "SVC314", Object: owner, Field: "spec.template.spec",
+				Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
+				Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
+				Fix:      &Fix{Summary: "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"}}}, true
+		}
+	}
+	return finding{}, false
+}
+
+// statuses returns the states of a Pod's init and app containers.
+func statuses(p *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)
+}
+
+// imageCause: SVC309 and SVC310.
+func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cs := range statuses(p) {
+		w := cs.State.Waiting
+		if w == nil || (w.Reason != "ErrImagePull" && w.Reason != "ImagePullBackOff") {
+			continue
+		}
+		text := w.Message
+		// The back-off's message may not repeat why; the event of the pull does.
+		for i := range c.v.s.Events {
+			ev := &c.v.s.Events[i]
+			if ev.InvolvedObject.Name == p.Name && ev.Namespace == p.Namespace && ev.Reason == "Failed" && strings.Contains(ev.Message, "pull") {
+				text += " " + ev.Message
+			}
+		}
+		low := strings.ToLower(text)
+		image := probe.Printable(cs.Image, 200)
+		f := Finding{Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].image", cs.Name),
+			Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, w.Reason, probe.Printable(w.Message, maxEventText))}}
+		switch {
+		case containsAny(low, "unauthorized", "authorization failed", "authentication required", "denied", "403 forbidden", "no basic auth", "authorization_required"):
+			f.ID = "SVC310"
+			f.Message = fmt.Sprintf("%s may not pull the image %s: the registry wants other credentials.", owner, image)
+			f.Fix = &Fix{Summary: "name a Secret of type kubernetes.io/dockerconfigjson in spec.template.spec.imagePullSecrets"}
+		case containsAny(low, "not found", "manifest unknown", "does not exist", "notfound"):
+			f.ID = "SVC309"
+			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have.", owner, image)
+			f.Fix = &Fix{Summary: "correct the image's name or tag",
+				Command: fmt.Sprintf("kubectl set image %s/%s -n %s %s=IMAGE:TAG", strings.ToLower(owner.Kind), owner.Name, owner.Namespace, cs.Name)}
+		default:
+			f.Message = fmt.Sprintf("%s cannot pull the image %s: %s", owner, image, probe.Printable(w.Message, maxEventText))
+		}
+		return finding{Finding: f}, true
+	}
+	return finding{}, false
+}
+
+func containsAny(s string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })
+}
+
+// crashCause: SVC307 and SVC308.
+func crashCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cs := range statuses(p) {
+		last := cs.LastTerminationState.Terminated
+		if last == nil {
+			last = cs.State.Terminated
+		}
+		waiting := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
+		if last == nil || (!waiting && cs.State.Terminated == nil && cs.RestartCount < 2) || last.Reason == "Completed" && !waiting {
+			continue
+		}
+		field := fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name)
+		how := fmt.Sprintf("exit code %d", last.ExitCode)
+		if last.Signal != 0 {
+			how = fmt.Sprintf("signal %d", last.Signal)
+		}
+		if last.Reason != "" && last.Reason != "Error" {
+			how += " (" + probe.Printable(last.Reason, 64) + ")"
+		}
+		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
+		if msg := lastLine(last.Message); msg != "" {
+			evidence = append(evidence, "its last words: "+msg)
+		}
+		logs := fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
+		if last.Reason == "OOMKilled" {
+			return finding{Finding: Finding{ID: "SVC308", Object: owner, Field: field + ".resources.limits.memory",
+				Message:  fmt.Sprintf("container %s of %s is killed for want of memory.", cs.Name, owner),
+				Evidence: evidence, Fix: &Fix{Summary: "raise the memory limit"}}}, true
+		}
+		return finding{Finding: Finding{ID: "SVC307", Object: owner, Field: field,
+			Message:  fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how),
+			Evidence: evidence, Fix: &Fix{Summary: "its log says why: " + logs}}}, true
+	}
+	return finding{}, false
+}
+
+// lastLine returns the last line of a text from a container, made printable.
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return probe.Printable(lines[len(lines)-1], maxEventText)
+}

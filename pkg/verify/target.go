@@ -1,0 +1,264 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Target says which Services to verify.
+type Target struct {
+	Namespace string
+	// Names lists Services by name; empty means all that the rest selects.
+	Names []string
+	// LabelSelector selects Services by their labels, in kubectl's syntax.
+	LabelSelector string
+	AllNamespaces bool
+	// Workload, when set, stands for the Services that select its Pods.
+	Workload *Workload
+}
+
+// Workload names an object whose Pods are to be reached.
+type Workload struct {
+	Kind string // Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod; any case
+	Name string
+}
+
+// NotFoundError says that a Service, or a workload given for one, does not exist.
+type NotFoundError struct {
+	Kind      string // "Service" when empty
+	Namespace string
+	Name      string
+	Near      []string // names alike in the same namespace, nearest first
+	Elsewhere []string // other namespaces that have one of this name
+}
+
+// Error names the object and the next step.
+func (e *NotFoundError) Error() string {
+	kind := e.Kind
+	if kind == "" {
+		kind = "Service"
+	}
+	msg := fmt.Sprintf("%s/%s does not exist in namespace %s", kind, e.Name, e.Namespace)
+	var hints []string
+	if len(e.Near) > 0 {
+		hints = append(hints, "did you mean "+strings.Join(e.Near, " or ")+"?")
+	}
+	if len(e.Elsewhere) > 0 {
+		hints = append(hints, "namespace "+strings.Join(e.Elsewhere, ", ")+" has one of that name (-n "+e.Elsewhere[0]+")")
+	}
+	if len(hints) == 0 {
+		hints = append(hints, "see what there is: kubectl get "+strings.ToLower(kind)+" -n "+e.Namespace)
+	}
+	return msg + "; " + strings.Join(hints, "; ")
+}
+
+// NoServicesError says that nothing was selected.
+type NoServicesError struct{ Where string }
+
+// Error names what was searched.
+func (e *NoServicesError) Error() string {
+	return "no Service found " + e.Where + "; see what there is: kubectl get services -A"
+}
+
+// findTargets returns the keys (namespace/name) of the Services asked about.
+func findTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]string, error) {
+	switch {
+	case t.Workload != nil:
+		return workloadTargets(s, t)
+	case len(t.Names) > 0:
+		var keys []string
+		for _, name := range t.Names {
+			found := false
+			for i := range s.Services {
+				svc := &s.Services[i]
+				if svc.Name == name && (t.AllNamespaces || svc.Namespace == t.Namespace) {
+					keys, found = append(keys, svc.Namespace+"/"+name), true
+				}
+			}
+			if !found {
+				return nil, notFound(ctx, c, s, t.Namespace, name)
+			}
+		}
+		return keys, nil
+	}
+	sel := labels.Everything()
+	where := "in namespace " + t.Namespace
+	if t.AllNamespaces {
+		where = "in any namespace"
+	}
+	if t.LabelSelector != "" {
+		var err error
+		if sel, err = labels.Parse(t.LabelSelector); err != nil {
+			return nil, fmt.Errorf("the label selector %q: %w", t.LabelSelector, err)
+		}
+		where += " with labels " + t.LabelSelector
+	}
+	var keys []string
+	for i := range s.Services {
+		if sel.Matches(labels.Set(s.Services[i].Labels)) {
+			keys = append(keys, s.Services[i].Namespace+"/"+s.Services[i].Name)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, &NoServicesError{Where: where}
+	}
+	sort.Strings(keys)
+	return keys, nil
+}
+
+// notFound builds the error for a missing Service, looking for its name elsewhere.
+func notFound(ctx context.Context, c *clients, s *Snapshot, ns, name string) error {
+	e := &NotFoundError{Namespace: ns, Name: name}
+	var names []string
+	for i := range s.Services {
+		if s.Services[i].Namespace == ns {
+			names = append(names, s.Services[i].Name)
+		}
+	}
+	e.Near = near(name, names)
+	list, err := c.core.Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name, Limit: 20})
+	if err != nil {
+		return e // not permitted to look; the error stands without the hint
+	}
+	for _, svc := range list.Items {
+		if svc.Namespace != ns {
+			e.Elsewhere = append(e.Elsewhere, svc.Namespace)
+		}
+	}
+	sort.Strings(e.Elsewhere)
+	return e
+}
+
+// near returns up to three of names that are alike, the nearest first.
+func near(name string, names []string) []string {
+	type scored struct {
+		name  string
+		score int
+	}
+	var out []scored
+	for _, n := range names {
+		d := distance(name, n)
+		if strings.HasPrefix(n, name+"-") || strings.HasPrefix(name, n+"-") {
+			d = min(d, 2)
+		}
+		if d <= max(2, len(name)/3) {
+			out = append(out, scored{n, d})
+		}
+	}
+	slices.SortFunc(out, func(a, b scored) int {
+		if a.score != b.score {
+			return a.score - b.score
+		}
+		return compareStrings(a.name, b.name)
+	})
+	var res []string
+	for _, o := range out[:min(3, len(out))] {
+		res = append(res, o.name)
+	}
+	return res
+}
+
+// distance is the edit distance of two short strings.
+func distance(a, b string) int {
+	prev := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diag := prev[0]
+		prev[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			next := min(prev[j]+1, prev[j-1]+1, diag+cost)
+			diag, prev[j] = prev[j], next
+		}
+	}
+	return prev[len(b)]
+}
+
+// workloadTargets finds the Services whose selector takes in a workload's Pods.
+func workloadTargets(s *Snapshot, t Target) ([]string, error) {
+	set, kind, ok := workloadLabels(s, t)
+	if !ok {
+		return nil, &NotFoundError{Kind: kind, Namespace: t.Namespace, Name: t.Workload.Name}
+	}
+	var keys []string
+	for i := range s.Services {
+		svc := &s.Services[i]
+		if svc.Namespace == t.Namespace && selects(svc, set) {
+			keys = append(keys, svc.Namespace+"/"+svc.Name)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; make one: kubectl expose %s %s -n %s --port=PORT",
+			t.Namespace, kind, t.Workload.Name, strings.ToLower(kind), t.Workload.Name, t.Namespace)
+	}
+	return keys, nil
+}
+
+// workloadLabels returns the labels of a workload's Pods and its kind in proper case.
+func workloadLabels(s *Snapshot, t Target) (map[string]string, string, bool) {
+	name, ns := t.Workload.Name, t.Namespace
+	switch strings.ToLower(t.Workload.Kind) {
+	case "deployment", "deployments", "deploy":
+		for i := range s.Deployments {
+			if d := &s.Deployments[i]; d.Name == name && d.Namespace == ns {
+				return d.Spec.Template.Labels, "Deployment", true
+			}
+		}
+		return nil, "Deployment", false
+	case "statefulset", "statefulsets", "sts":
+		for i := range s.StatefulSets {
+			if d := &s.StatefulSets[i]; d.Name == name && d.Namespace == ns {
+				return d.Spec.Template.Labels, "StatefulSet", true
+			}
+		}
+		return nil, "StatefulSet", false
+	case "daemonset", "daemonsets", "ds":
+		for i := range s.DaemonSets {
+			if d := &s.DaemonSets[i]; d.Name == name && d.Namespace == ns {
+				return d.Spec.Template.Labels, "DaemonSet", true
+			}
+		}
+		return nil, "DaemonSet", false
+	case "replicaset", "replicasets", "rs":
+		for i := range s.ReplicaSets {
+			if d := &s.ReplicaSets[i]; d.Name == name && d.Namespace == ns {
+				return d.Spec.Template.Labels, "ReplicaSet", true
+			}
+		}
+		return nil, "ReplicaSet", false
+	case "pod", "pods", "po":
+		for i := range s.Pods {
+			if p := &s.Pods[i]; p.Name == name && p.Namespace == ns {
+				return p.Labels, "Pod", true
+			}
+		}
+		return nil, "Pod", false
+	}
+	return nil, t.Workload.Kind, false
+}
+
+// selects reports whether a Service's selector takes in Pods of these labels.
+// No selector selects nothing; an ExternalName's is ignored by Kubernetes.
+func selects(svc *corev1.Service, set map[string]string) bool {
+	if len(svc.Spec.Selector) == 0 || svc.Spec.Type == corev1.ServiceTypeExternalName {
+		return false
+	}
+	for k, v := range svc.Spec.Selector {
+		if got, ok := set[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,348 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	streamhttp "k8s.io/streaming/pkg/httpstream"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// tunnels dials into Pods through the API server's port-forward. One
+// connection a Pod is shared by all dials to it.
+type tunnels struct {
+	cfg  *rest.Config
+	base rest.Interface // core/v1, to build URLs with
+
+	mu   sync.Mutex
+	open map[string]*tunnel
+}
+
+type tunnel struct {
+	once sync.Once
+	conn streamhttp.Connection
+	err  error
+
+	mu sync.Mutex
+	id int
+}
+
+func newTunnels(cfg *rest.Config, base rest.Interface) *tunnels {
+	return &tunnels{cfg: cfg, base: base, open: map[string]*tunnel{}}
+}
+
+// Dial opens a stream to NAMESPACE/POD:PORT. The far end is dialed later, on
+// the node: whether it could be reached shows on the connection.
+func (t *tunnels) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	target, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("the tunnel address %q: %w", address, err)
+	}
+	namespace, pod, ok := strings.Cut(target, "/")
+	if !ok || network != "tcp" {
+		return nil, fmt.Errorf("the tunnel carries tcp to NAMESPACE/POD:PORT, not %s to %s", network, address)
+	}
+	t.mu.Lock()
+	tun := t.open[target]
+	if tun == nil {
+		tun = &tunnel{}
+		t.open[target] = tun
+	}
+	t.mu.Unlock()
+
+	type opened struct {
+		conn net.Conn
+		err  error
+	}
+	// The library's dialer takes no context; the attempt need not wait for it.
+	done := make(chan opened, 1)
+	go func() {
+		tun.once.Do(func() { tun.conn, tun.err = t.connect(namespace, pod) })
+		if tun.err != nil {
+			done <- opened{err: tun.err}
+			return
+		}
+		c, err := tun.stream(port)
+		done <- opened{c, err}
+	}()
+	select {
+	case o := <-done:
+		return o.conn, o.err
+	case <-ctx.Done():
+		go func() {
+			if o := <-done; o.conn != nil {
+				_ = o.conn.Close()
+			}
+		}()
+		return nil, tunnelError(fmt.Errorf("no answer from the API server in time: %w", ctx.Err()))
+	}
+}
+
+// Close ends all tunnels.
+func (t *tunnels) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, tun := range t.open {
+		// A dial that never came back is left to end by itself.
+		go func() {
+			tun.once.Do(func() { tun.err = net.ErrClosed })
+			if tun.conn != nil {
+				_ = tun.conn.Close()
+			}
+		}()
+	}
+}
+
+// connect asks the API server for a port-forward, over a websocket or, where
+// that is not offered, SPDY, as kubectl does.
+func (t *tunnels) connect(namespace, pod string) (streamhttp.Connection, error) {
+	u := t.base.Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
+	transport, upgrader, err := spdy.RoundTripperFor(t.cfg)
+	if err != nil {
+		return nil, tunnelError(err)
+	}
+	fallback := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, u)
+	primary, err := portforward.NewSPDYOverWebsocketDialerForStreaming(u, t.cfg)
+	if err != nil {
+		return nil, tunnelError(err)
+	}
+	dialer := portforward.NewFallbackDialerForStreaming(primary, fallback, func(err error) bool {
+		return streamhttp.IsUpgradeFailure(err) || streamhttp.IsHTTPSProxyError(err)
+	})
+	conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
+	if err != nil {
+		return nil, tunnelError(err)
+	}
+	if protocol != portforward.PortForwardProtocolV1Name {
+		_ = conn.Close()
+		return nil, tunnelError(fmt.Errorf("the API server offers protocol %q", protocol))
+	}
+	return conn, nil
+}
+
+// tunnelError marks a failure of the tunnel itself: it says nothing about the Pod.
+func tunnelError(err error) error {
+	return &probe.DialError{Class: probe.ClassLocal, Text: "port-forward: " + err.Error()}
+}
+
+// farError is what the node said about dialing inside the Pod.
+func farError(text string) error {
+	return &probe.DialError{Class: probe.ClassifyText(text), Text: probe.Printable(text, probe.MaxDetail)}
+}
+
+// stream opens the pair of streams that make one connection.
+func (t *tunnel) stream(port string) (net.Conn, error) {
+	t.mu.Lock()
+	id := t.id
+	t.id++
+	t.mu.Unlock()
+
+	headers := http.Header{}
+	headers.Set(corev1.StreamType, corev1.StreamTypeError)
+	headers.Set(corev1.PortHeader, port)
+	headers.Set(corev1.PortForwardRequestIDHeader, strconv.Itoa(id))
+	errStream, err := t.conn.CreateStream(headers)
+	if err != nil {
+		return nil, tunnelError(err)
+	}
+	_ = errStream.Close() // nothing is written to it
+	headers.Set(corev1.StreamType, corev1.StreamTypeData)
+	data, err := t.conn.CreateStream(headers)
+	if err != nil {
+		t.conn.RemoveStreams(errStream)
+		return nil, tunnelError(err)
+	}
+	c := &tunnelConn{tunnel: t, data: data, errStream: errStream, failed: make(chan struct{}), reads: make(chan []byte), done: make(chan struct{})}
+	go c.watchErrors()
+	go c.pump()
+	return c, nil
+}
+
+// tunnelConn is one connection through a tunnel.
+type tunnelConn struct {
+	tunnel          *tunnel
+	data, errStream streamhttp.Stream
+
+	failed chan struct{} // closed when the error stream has ended
+	fail   error         // set before failed is closed; nil: the far end was served well
+
+	reads   chan []byte
+	readErr error // set before reads is closed
+	rest    []byte
+
+	deadline deadline
+	once     sync.Once
+	done     chan struct{}
+}
+
+// maxTunnelError bounds the text of an error that comes through a tunnel.
+const maxTunnelError = 1024
+
+// watchErrors reads the error stream: the node writes there what went wrong.
+func (c *tunnelConn) watchErrors() {
+	msg, err := io.ReadAll(io.LimitReader(c.errStream, maxTunnelError))
+	switch {
+	case len(msg) > 0:
+		c.fail = farError(string(msg))
+	case err != nil:
+		c.fail = tunnelError(err)
+	}
+	close(c.failed)
+}
+
+// pump moves what arrives to Read, which can then be given up.
+func (c *tunnelConn) pump() {
+	defer close(c.reads)
+	for {
+		buf := make([]byte, 16<<10)
+		n, err := c.data.Read(buf)
+		if n > 0 {
+			select {
+			case c.reads <- buf[:n]:
+			case <-c.done:
+				return
+			}
+		}
+		if err != nil {
+			c.readErr = err
+			return
+		}
+	}
+}
+
+// Read returns data, or the node's own error where there is one.
+func (c *tunnelConn) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		select {
+		case b, ok := <-c.reads:
+			if !ok {
+				return 0, c.endOfData()
+			}
+			c.rest = b
+		case <-c.deadline.reached():
+			return 0, os.ErrDeadlineExceeded
+		case <-c.done:
+			return 0, net.ErrClosed
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// endOfData waits a moment for the reason: data and error come on two streams.
+func (c *tunnelConn) endOfData() error {
+	select {
+	case <-c.failed:
+		if c.fail != nil {
+			return c.fail
+		}
+	case <-time.After(500 * time.Millisecond):
+	case <-c.done:
+	}
+	if c.readErr == nil {
+		return io.EOF
+	}
+	return c.readErr
+}
+
+func (c *tunnelConn) Write(p []byte) (int, error) {
+	select {
+	case <-c.failed:
+		if c.fail != nil {
+			return 0, c.fail
+		}
+	default:
+	}
+	n, err := c.data.Write(p)
+	if err != nil {
+		if reason := c.endOfData(); reason != io.EOF {
+			return n, reason
+		}
+	}
+	return n, err
+}
+
+// openGrace is how long a node is given to report that nothing listens. A dial
+// to localhost fails at once; what takes time is the way back.
+const openGrace = time.Second
+
+// Opened waits for a sign that the port inside the Pod took the connection. It
+// ends its own side, upon which most servers end theirs, and that is proof; a
+// server that stays silent has at least not been reported as refusing.
+func (c *tunnelConn) Opened(ctx context.Context) error {
+	_ = c.data.Close()
+	select {
+	case <-c.failed:
+		return c.fail
+	case b, ok := <-c.reads:
+		if ok {
+			c.rest = b
+			return nil
+		}
+		if err := c.endOfData(); err != io.EOF {
+			return err
+		}
+		return nil
+	case <-time.After(openGrace):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *tunnelConn) Close() error {
+	c.once.Do(func() {
+		close(c.done)
+		_ = c.data.Reset()
+		_ = c.errStream.Reset()
+		c.tunnel.conn.RemoveStreams(c.data, c.errStream)
+	})
+	return nil
+}
+
+func (c *tunnelConn) LocalAddr() net.Addr                { return nil }
+func (c *tunnelConn) RemoteAddr() net.Addr               { return nil }
+func (c *tunnelConn) SetDeadline(t time.Time) error      { c.deadline.set(t); return nil }
+func (c *tunnelConn) SetReadDeadline(t time.Time) error  { c.deadline.set(t); return nil }
+func (c *tunnelConn) SetWriteDeadline(_ time.Time) error { return nil }
+
+// deadline is a channel that closes at a time that may be moved.
+type deadline struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	ch    chan struct{}
+}
+
+func (d *deadline) set(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	ch := make(chan struct{})
+	d.ch = ch
+	if t.IsZero() {
+		return
+	}
+	d.timer = time.AfterFunc(time.Until(t), func() { close(ch) })
+}
+
+func (d *deadline) reached() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ch
+}

@@ -1,0 +1,316 @@
+package verify
+
+import (
+	"fmt"
+	"sort"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// PortKey names a Service port: by its name, or as "6379/TCP" where it has none.
+func PortKey(p corev1.ServicePort) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return fmt.Sprintf("%d/%s", p.Port, protocolOf(p.Protocol))
+}
+
+func protocolOf(p corev1.Protocol) corev1.Protocol {
+	if p == "" {
+		return corev1.ProtocolTCP
+	}
+	return p
+}
+
+// view is a Snapshot with indexes, built once for a run.
+type view struct {
+	s        *Snapshot
+	services map[string]*corev1.Service
+	pods     map[string]*corev1.Pod
+	byNS     map[string][]*corev1.Pod
+	slices   map[string][]*discoveryv1.EndpointSlice // by namespace/service
+	workload []workload
+}
+
+func newView(s *Snapshot) *view {
+	v := &view{s: s, services: map[string]*corev1.Service{}, pods: map[string]*corev1.Pod{},
+		byNS: map[string][]*corev1.Pod{}, slices: map[string][]*discoveryv1.EndpointSlice{}}
+	for i := range s.Services {
+		v.services[s.Services[i].Namespace+"/"+s.Services[i].Name] = &s.Services[i]
+	}
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		v.pods[p.Namespace+"/"+p.Name] = p
+		v.byNS[p.Namespace] = append(v.byNS[p.Namespace], p)
+	}
+	for i := range s.EndpointSlices {
+		e := &s.EndpointSlices[i]
+		if name := e.Labels[discoveryv1.LabelServiceName]; name != "" {
+			v.slices[e.Namespace+"/"+name] = append(v.slices[e.Namespace+"/"+name], e)
+		}
+	}
+	v.workload = workloads(s)
+	return v
+}
+
+func (v *view) service(key string) *corev1.Service     { return v.services[key] }
+func (v *view) pod(namespace, name string) *corev1.Pod { return v.pods[namespace+"/"+name] }
+
+// gap returns what was recorded about a kind that could not be listed, or nil.
+func (v *view) gap(resource, namespace string) *Gap {
+	for i := range v.s.Gaps {
+		if g := &v.s.Gaps[i]; g.Resource == resource && (g.Namespace == "" || g.Namespace == namespace) {
+			return g
+		}
+	}
+	return nil
+}
+
+// selected returns the Pods that a Service's selector matches, without those
+// that have run to their end: no endpoint is made of them.
+func (v *view) selected(svc *corev1.Service) []*corev1.Pod {
+	var out []*corev1.Pod
+	for _, p := range v.byNS[svc.Namespace] {
+		if selects(svc, p.Labels) && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			out = append(out, p)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// workload is anything that makes Pods from a template.
+type workload struct {
+	ref         ObjectRef
+	labels      map[string]string // of the template
+	matchLabels map[string]string
+	replicas    *int32
+	template    *corev1.PodTemplateSpec
+}
+
+func workloads(s *Snapshot) []workload {
+	var out []workload
+	add := func(kind string, m metav1.ObjectMeta, sel *metav1.LabelSelector, replicas *int32, t *corev1.PodTemplateSpec) {
+		w := workload{ref: ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}, labels: t.Labels, replicas: replicas, template: t}
+		if sel != nil {
+			w.matchLabels = sel.MatchLabels
+		}
+		out = append(out, w)
+	}
+	for i := range s.Deployments {
+		d := &s.Deployments[i]
+		add("Deployment", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+	}
+	for i := range s.StatefulSets {
+		d := &s.StatefulSets[i]
+		add("StatefulSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+	}
+	for i := range s.DaemonSets {
+		d := &s.DaemonSets[i]
+		add("DaemonSet", d.ObjectMeta, d.Spec.Selector, nil, &d.Spec.Template)
+	}
+	for i := range s.ReplicaSets {
+		d := &s.ReplicaSets[i]
+		if metav1.GetControllerOf(d) == nil {
+			add("ReplicaSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+		}
+	}
+	return out
+}
+
+// ownerOf names the workload that a Pod belongs to: a ReplicaSet's Deployment,
+// or the Pod itself when it has no controller.
+func (v *view) ownerOf(p *corev1.Pod) ObjectRef {
+	owner := metav1.GetControllerOf(p)
+	if owner == nil {
+		return ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}
+	}
+	if owner.Kind == "ReplicaSet" {
+		for i := range v.s.ReplicaSets {
+			rs := &v.s.ReplicaSets[i]
+			if rs.UID == owner.UID {
+				if up := metav1.GetControllerOf(rs); up != nil {
+					return ObjectRef{Kind: up.Kind, Namespace: p.Namespace, Name: up.Name}
+				}
+			}
+		}
+	}
+	return ObjectRef{Kind: owner.Kind, Namespace: p.Namespace, Name: owner.Name}
+}
+
+// endpoint is one address behind a Service port.
+type endpoint struct {
+	address     string
+	port        int32       // 0 where the slice has no such port
+	pod         *corev1.Pod // nil when it is no Pod, or not seen
+	podName     string      // namespace/name, also when the Pod was not seen
+	node        string
+	ready       bool
+	serving     bool
+	terminating bool
+}
+
+// portView is one port of a Service with all that the EndpointSlices say of it.
+type portView struct {
+	key   string
+	index int // in spec.ports
+	port  corev1.ServicePort
+	check probe.Check
+
+	// unknown says that the EndpointSlices could not be read: usable then holds
+	// what the ready Pods suggest, and no conclusion may rest on its being empty.
+	unknown bool
+	usable  []endpoint // the service proxy sends traffic there
+	unready []endpoint // it does not
+	noPort  []endpoint // ready, but in a slice without this port
+}
+
+// ports returns a view of every port of a Service.
+func (v *view) ports(svc *corev1.Service, override probe.Check) []portView {
+	var out []portView
+	for i, p := range svc.Spec.Ports {
+		out = append(out, v.port(svc, i, p, override))
+	}
+	return out
+}
+
+func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, override probe.Check) portView {
+	pv := portView{key: PortKey(p), index: index, port: p, check: chooseCheck(override, p)}
+	if v.gap("endpointslices", svc.Namespace) != nil {
+		pv.unknown = true
+		pv.usable = v.fromPods(svc, p)
+		return pv
+	}
+	var draining []endpoint
+	for _, slice := range v.slices[svc.Namespace+"/"+svc.Name] {
+		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		number := slicePort(slice, p)
+		for i := range slice.Endpoints {
+			e := v.endpoint(slice, &slice.Endpoints[i], number)
+			switch {
+			case e.address == "":
+			case e.ready && number == 0:
+				pv.noPort = append(pv.noPort, e)
+			case e.ready:
+				pv.usable = append(pv.usable, e)
+			case e.serving && e.terminating && number != 0:
+				draining = append(draining, e)
+			default:
+				pv.unready = append(pv.unready, e)
+			}
+		}
+	}
+	// The service proxy falls back to endpoints that are terminating but still
+	// serve when there is no other (KEP-1669).
+	if len(pv.usable) == 0 {
+		pv.usable = draining
+	} else {
+		pv.unready = append(pv.unready, draining...)
+	}
+	for _, l := range [][]endpoint{pv.usable, pv.unready, pv.noPort} {
+		sort.Slice(l, func(i, j int) bool { return l[i].podName+l[i].address < l[j].podName+l[j].address })
+	}
+	return pv
+}
+
+// fromPods makes of the ready Pods of a Service what its EndpointSlices would say.
+func (v *view) fromPods(svc *corev1.Service, p corev1.ServicePort) []endpoint {
+	var out []endpoint
+	for _, pod := range v.selected(svc) {
+		if n := targetNumber(pod, p); n != 0 && podReady(pod) && pod.Status.PodIP != "" {
+			out = append(out, endpoint{address: pod.Status.PodIP, port: n, pod: pod, podName: pod.Namespace + "/" + pod.Name,
+				node: pod.Spec.NodeName, ready: true, serving: true})
+		}
+	}
+	return out
+}
+
+// podReady reports a Pod's Ready condition.
+func podReady(p *corev1.Pod) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// running reports whether any container of a Pod runs, so that something could answer.
+func running(p *corev1.Pod) bool {
+	for _, cs := range p.Status.ContainerStatuses {
+		if cs.State.Running != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// slicePort finds the number behind a Service port in a slice; 0 when the
+// slice has none, as for a named target port that its Pods do not declare.
+func slicePort(slice *discoveryv1.EndpointSlice, p corev1.ServicePort) int32 {
+	for _, sp := range slice.Ports {
+		name, proto := "", corev1.ProtocolTCP
+		if sp.Name != nil {
+			name = *sp.Name
+		}
+		if sp.Protocol != nil {
+			proto = *sp.Protocol
+		}
+		if name == p.Name && proto == protocolOf(p.Protocol) && sp.Port != nil {
+			return *sp.Port
+		}
+	}
+	return 0
+}
+
+func (v *view) endpoint(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port int32) endpoint {
+	out := endpoint{port: port}
+	if len(e.Addresses) > 0 {
+		out.address = e.Addresses[0]
+	}
+	// A nil condition is to be read as true (discovery/v1, EndpointConditions),
+	// except terminating; a nil serving follows ready.
+	out.ready = e.Conditions.Ready == nil || *e.Conditions.Ready
+	out.serving = out.ready
+	if e.Conditions.Serving != nil {
+		out.serving = *e.Conditions.Serving
+	}
+	out.terminating = e.Conditions.Terminating != nil && *e.Conditions.Terminating
+	if e.NodeName != nil {
+		out.node = *e.NodeName
+	}
+	if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
+		ns := e.TargetRef.Namespace
+		if ns == "" {
+			ns = slice.Namespace
+		}
+		out.podName = ns + "/" + e.TargetRef.Name
+		out.pod = v.pods[out.podName]
+	}
+	return out
+}
+
+// targetNumber resolves a target port on one Pod; 0 when it declares no such name.
+func targetNumber(p *corev1.Pod, sp corev1.ServicePort) int32 {
+	if sp.TargetPort.Type == intstr.Int {
+		if n := sp.TargetPort.IntVal; n != 0 {
+			return n
+		}
+		return sp.Port
+	}
+	for i := range p.Spec.Containers {
+		for _, cp := range p.Spec.Containers[i].Ports {
+			if cp.Name == sp.TargetPort.StrVal && protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
+				return cp.ContainerPort
+			}
+		}
+	}
+	return 0
+}
