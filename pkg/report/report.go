@@ -1,0 +1,136 @@
+// Package report writes what other packages found out: a Verdict or a Plan, for
+// people or for programs. It knows no flag and no terminal; it is told the
+// format, the width and whether colour is welcome, and writes to an io.Writer.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+// Format is a way to write a result.
+type Format string
+
+// The formats. Text is for people: a page for one Service, a table for many.
+// Wide says more in the same way. The others are for programs.
+const (
+	Text Format = "text"
+	Wide Format = "wide"
+	JSON Format = "json"
+	YAML Format = "yaml"
+	Name Format = "name"
+)
+
+// Formats lists every format, in the order in which help shows them.
+func Formats() []Format { return []Format{Text, Wide, JSON, YAML, Name} }
+
+// Options say how to write.
+type Options struct {
+	// Format is how to write; empty means Text.
+	Format Format
+	// Color allows ANSI colour. It never carries a meaning that words do not.
+	Color bool
+	// Width is the number of columns to keep to; 0 means that nothing is wrapped or cut.
+	Width int
+	// ASCII replaces every sign outside ASCII by one within, for terminals that cannot show it.
+	ASCII bool
+}
+
+// Verdict writes v. Text is one page for one Service and a table for any other
+// number; JSON and YAML are v itself; Name is one service/NAME a line.
+func Verdict(w io.Writer, v *verify.Verdict, o Options) error {
+	switch o.Format {
+	case "", Text, Wide:
+		out := newCanvas(o)
+		if len(v.Services) == 1 {
+			out.page(&v.Services[0], v)
+		} else {
+			out.table(v)
+		}
+		return out.flush(w)
+	case Name:
+		var b strings.Builder
+		for i := range v.Services {
+			fmt.Fprintf(&b, "service/%s\n", clean(v.Services[i].Name))
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	default:
+		return machine(w, v, o.Format)
+	}
+}
+
+// Plan writes p: what applying would change, one object after the other.
+func Plan(w io.Writer, p *apply.Plan, o Options) error {
+	switch o.Format {
+	case "", Text, Wide:
+		out := newCanvas(o)
+		out.plan(p)
+		return out.flush(w)
+	case Name:
+		var b strings.Builder
+		for i := range p.Changes {
+			c := &p.Changes[i]
+			if c.Action == apply.ActionUnchanged {
+				continue
+			}
+			fmt.Fprintf(&b, "%s/%s\n", strings.ToLower(clean(c.Object.Kind)), clean(c.Object.Name))
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	default:
+		return machine(w, p, o.Format)
+	}
+}
+
+// machine writes v as JSON or YAML.
+func machine(w io.Writer, v any, f Format) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	data := escape(b.Bytes())
+	switch f {
+	case JSON:
+	case YAML:
+		var err error
+		if data, err = yaml.JSONToYAML(data); err != nil {
+			return fmt.Errorf("writing the result as YAML: %w", err)
+		}
+	default:
+		return fmt.Errorf("unknown format %q", f)
+	}
+	_, err := w.Write(data)
+	return err
+}
+
+// escape writes the control and format characters in JSON's strings as \uXXXX.
+// encoding/json does so below U+0020 only, but a terminal also obeys the C1
+// controls, and a direction override turns what follows around.
+func escape(data []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(data) {
+		switch {
+		case r <= unicode.MaxASCII || !unicode.Is(unicode.C, r):
+			b.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, "\\u%04x", unit)
+			}
+		}
+	}
+	return b.Bytes()
+}
