@@ -44,12 +44,19 @@ func ParseApp(data []byte, file string) (*App, error) {
 // problems carry file and line.
 func LoadApp(dir string) (*App, error) {
 	file := filepath.Join(dir, SpecFile)
-	data, err := readBounded(os.Open(file))
+	info, err := os.Stat(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist (%w); name the app and its image to make one", file, os.ErrNotExist)
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a plain file; move it away, or choose another --dir", file) // a pipe would be waited on for ever
+	}
+	var data []byte
+	if err == nil {
+		data, err = readBounded(os.Open(file))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", file, cause(err))
 	}
 	a, err := ParseApp(data, file)
 	if err != nil {

@@ -173,10 +173,41 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 	case unedited && bytes.Equal(asWritten, body):
 		s.fate, s.data = updated, f.Data
 	default:
-		// Edits that no generation has taken in yet, or comments that would be lost.
-		p.conflict(s, f)
+		text, ok := p.respelled(body, asMeant, wanted)
+		if !ok {
+			p.conflict(s, f)
+			return nil
+		}
+		s.fate, s.data = updated, text
+		if was != "" {
+			s.data = stamp(SpecFile, text)
+		}
 	}
 	return nil
+}
+
+// respelled changes a person's text of svcx.yaml to say what is wanted, and
+// makes sure that it does. Where one field's default follows another's value,
+// it takes a second round to write out the default that was.
+func (p *writePlan) respelled(text, from, wanted []byte) ([]byte, bool) {
+	for range 3 {
+		var ok bool
+		if text, ok = respell(text, from, wanted); !ok {
+			return nil, false
+		}
+		a, err := ParseApp(text, SpecFile)
+		if err != nil {
+			return nil, false
+		}
+		a.Complete()
+		if from, err = encode(a); err != nil {
+			return nil, false
+		}
+		if bytes.Equal(from, wanted) {
+			return text, true
+		}
+	}
+	return nil, false
 }
 
 // conflict notes a file whose edits and new content cannot both be had.

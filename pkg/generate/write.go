@@ -42,7 +42,7 @@ type EditedError struct {
 // Error names the files and the ways on.
 func (e *EditedError) Error() string {
 	return fmt.Sprintf("edited by hand, and generated differently now: %s; nothing was written. "+
-		"Take the change over by hand, or let the generated content win with --overwrite", inDir(e.Dir, e.Files))
+		"Take the change over by hand, or let the generated content win", inDir(e.Dir, e.Files))
 }
 
 // ForeignError says that files which this program did not write stand where it
@@ -91,8 +91,12 @@ func inDir(dir string, files []string) string {
 // Each generated file carries a stamp (see stamp) that tells whether a person
 // has edited it. An unedited file is updated, or removed when it is generated no
 // longer. An edited one stays as it is (Kept) as long as its generated content
-// is what it was; when that changes, Write fails with an *EditedError. svcx.yaml
-// is a person's to edit: when it says the same as the App, its text stays.
+// is what it was; when that changes, Write fails with an *EditedError.
+//
+// svcx.yaml is a person's to edit, so whoever changes an existing tree begins with
+// what LoadApp returns. When it says the same as the App its text stays; when not,
+// only the lines that must change do, and where that cannot be, an edited one is
+// an *EditedError too.
 //
 // A directory that does not exist is made. One that has files but no svcx.yaml,
 // and a file at a path of the tree without a stamp, are a *ForeignError; other

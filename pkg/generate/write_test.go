@@ -204,7 +204,7 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 			t.Errorf("the diff lacks %q:\n%s", line, conflict.Diff)
 		}
 	}
-	for _, word := range []string{"deployment.yaml", "nothing was written", "--overwrite"} {
+	for _, word := range []string{"deployment.yaml", "nothing was written", "by hand"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%q lacks %q", err, word)
 		}
