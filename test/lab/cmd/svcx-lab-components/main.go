@@ -3,13 +3,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 
-	"context"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 	_ "github.com/coredns/coredns/plugin/cache"
@@ -58,7 +58,8 @@ func main() {
 		etcdmain.Main(os.Args)
 	case "coredns":
 		// Plugins answer in this order; the order of the imports above has no meaning.
-		dnsserver.Directives = []string{"reload", "errors", "health", "ready", "cache", "hosts", "kubernetes", "forward"}
+		registerNXDomain()
+		dnsserver.Directives = []string{"reload", "errors", "health", "ready", "cache", "hosts", "kubernetes", "forward", nxdomainName}
 		coremain.Run()
 	default:
 		fmt.Fprintf(os.Stderr, "svcx-lab-components: unknown component %q; one of %s\n", component, strings.Join(names, ", "))

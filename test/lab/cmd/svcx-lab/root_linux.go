@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/lab"
+	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/layout"
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func newRootCommand() *cobra.Command {
+	var name string
+	root := &cobra.Command{
+		Use:   "svcx-lab",
+		Short: "A real Kubernetes cluster on one Linux machine",
+		Long: `svcx-lab runs a Kubernetes cluster of two nodes on this machine, in namespaces of its own.
+It leaves the machine's kubeconfig, containerd, iptables and /etc alone, nothing in it can
+reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.PersistentFlags().StringVar(&name, "name", layout.DefaultName, "name of the lab; several can run side by side")
+	root.AddCommand(newUpCommand(&name), newDownCommand(&name), newStatusCommand(&name), newKubeconfigCommand(&name),
+		newPushCommand(&name), newStopCommand(&name), newStartCommand(&name), newCutCommand(&name), newHealCommand(&name), newRunCommand())
+	return root
+}
+
+func newUpCommand(name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "up",
+		Short: "Bring the lab up, over whatever is left of an earlier one",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			programs, err := lab.FindPrograms(self)
+			if err != nil {
+				return err
+			}
+			start := time.Now()
+			progress := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
+			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Progress: progress})
+			if err != nil {
+				return err
+			}
+			progress(fmt.Sprintf("lab %s is up after %.1f s: export KUBECONFIG=%s", l.Name, time.Since(start).Seconds(), l.Kubeconfig()))
+			return nil
+		},
+	}
+}
+
+func newDownCommand(name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "Take the lab down and leave nothing of it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return lab.Down(cmd.Context(), *name)
+		},
+	}
+}

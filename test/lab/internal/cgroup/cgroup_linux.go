@@ -1,0 +1,233 @@
+// Package cgroup makes and removes a lab's cgroups, on cgroup v1, hybrid and v2.
+package cgroup
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Hierarchy is one mounted cgroup hierarchy.
+type Hierarchy struct {
+	Mount       string
+	V2          bool
+	Controllers []string // of v1, as its mount options name them
+}
+
+// Hierarchies reads the mounted hierarchies from a file in the format of
+// /proc/self/mounts.
+func Hierarchies(mounts string) ([]Hierarchy, error) {
+	f, err := os.Open(mounts)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []Hierarchy
+	seen := map[string]bool{}
+	scanner := bufio.NewScanner(f)
+	for scanner.Scan() {
+		fields := strings.Fields(scanner.Text())
+		if len(fields) < 4 || seen[fields[1]] {
+			continue
+		}
+		switch fields[2] {
+		case "cgroup2":
+			out = append(out, Hierarchy{Mount: fields[1], V2: true})
+		case "cgroup":
+			out = append(out, Hierarchy{Mount: fields[1], Controllers: controllers(fields[3])})
+		default:
+			continue
+		}
+		seen[fields[1]] = true
+	}
+	return out, scanner.Err()
+}
+
+func controllers(options string) []string {
+	var out []string
+	for _, o := range strings.Split(options, ",") {
+		switch o {
+		case "rw", "ro", "relatime", "nosuid", "nodev", "noexec", "xattr", "clone_children":
+		default:
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// Missing names the controllers that the kubelet cannot do without and that no hierarchy
+// offers.
+func Missing(hs []Hierarchy) ([]string, error) {
+	have := map[string]bool{}
+	for _, h := range hs {
+		if !h.V2 {
+			for _, c := range h.Controllers {
+				have[c] = true
+			}
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(h.Mount, "cgroup.controllers"))
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range strings.Fields(string(data)) {
+			have[c] = true
+			if c == "cpu" {
+				have["cpuacct"] = true // v2 accounts by itself
+			}
+		}
+	}
+	var missing []string
+	for _, c := range []string{"cpu", "cpuacct", "cpuset", "memory", "pids"} {
+		if !have[c] {
+			missing = append(missing, c)
+		}
+	}
+	return missing, nil
+}
+
+// Create makes a cgroup in every hierarchy, and on v2 hands its controllers down to it.
+func Create(hs []Hierarchy, path string) error {
+	for _, h := range hs {
+		if err := create(h, path); err != nil {
+			return fmt.Errorf("cgroup %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func create(h Hierarchy, path string) error {
+	dir := h.Mount
+	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {
+		if h.V2 {
+			if err := delegate(dir); err != nil {
+				return err
+			}
+		}
+		dir = filepath.Join(dir, part)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if !h.V2 {
+			if err := inheritCPUs(dir); err != nil {
+				return err
+			}
+		}
+	}
+	if h.V2 {
+		return delegate(dir)
+	}
+	return nil
+}
+
+// delegate enables, below a v2 cgroup, every controller that it has.
+func delegate(dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	if err != nil {
+		return err
+	}
+	control := filepath.Join(dir, "cgroup.subtree_control")
+	for _, c := range strings.Fields(string(data)) {
+		if err := os.WriteFile(control, []byte("+"+c), 0o644); err != nil {
+			return fmt.Errorf("enable controller %s below %s: %w "+
+				"(processes in that cgroup itself prevent it: move them into a cgroup of their own)", c, dir, err)
+		}
+	}
+	return nil
+}
+
+// inheritCPUs fills a new v1 cpuset, which starts empty and then accepts no process.
+func inheritCPUs(dir string) error {
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		own, err := os.ReadFile(filepath.Join(dir, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another controller's hierarchy
+		}
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(string(own)) != "" {
+			continue
+		}
+		parent, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), parent, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes a cgroup and all below it from every hierarchy, and its parent when that
+// is then empty. A cgroup stays busy for a moment after its last process was killed, so
+// Remove tries until ctx ends.
+func Remove(ctx context.Context, hs []Hierarchy, path string) error {
+	for _, h := range hs {
+		dir := filepath.Join(h.Mount, path)
+		for {
+			err := removeTree(dir)
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("cgroup %s is still in use: %w", dir, err)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		// Other labs may live in the parent; then it is not empty, which is fine.
+		_ = os.Remove(filepath.Dir(dir))
+	}
+	return nil
+}
+
+func removeTree(dir string) error {
+	var dirs []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(dirs)))
+	for _, d := range dirs {
+		if err := os.Remove(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// MemoryInUse returns the bytes that the processes of a cgroup and those below it use.
+func MemoryInUse(hs []Hierarchy, path string) (int64, bool) {
+	for _, h := range hs {
+		file := "memory.usage_in_bytes"
+		if h.V2 {
+			file = "memory.current"
+		}
+		data, err := os.ReadFile(filepath.Join(h.Mount, path, file))
+		if err != nil {
+			continue
+		}
+		var n int64
+		if _, err := fmt.Sscan(string(data), &n); err == nil {
+			return n, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,182 @@
+// Package lab brings a whole lab up and down: it checks the machine, makes the hosts,
+// starts their components in the right order and waits until the cluster works.
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/cgroup"
+	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/components"
+)
+
+// CannotRunError says that no lab can run on this machine as it is, and what would
+// change that.
+type CannotRunError struct {
+	Reasons []string
+	Next    string
+}
+
+func (e *CannotRunError) Error() string {
+	text := "the lab cannot run on this machine: " + strings.Join(e.Reasons, "; ")
+	if e.Next != "" {
+		text += "\n" + e.Next
+	}
+	return text
+}
+
+// Programs of Debian's packages that a lab runs, and the package of each.
+var programs = []struct{ name, pkg string }{
+	{"containerd", "containerd"},
+	{"runc", "runc"},
+	{"iptables", "iptables"},
+	{"ip6tables", "iptables"},
+	{"nft", "nftables"},
+	{"conntrack", "conntrack"},
+	{"ip", "iproute2"},
+	// The same program as redis-server, in the package that brings no service.
+	{"redis-check-rdb", "redis-tools"},
+	{"redis-cli", "redis-tools"},
+	{"nsenter", "util-linux"},
+	{"mount", "mount"},
+}
+
+var plugins = []string{"ptp", "portmap", "loopback", "host-local"}
+
+// Machine is what a lab needs to know of the machine.
+type Machine struct {
+	Programs    map[string]string // name → path
+	Hierarchies []cgroup.Hierarchy
+	IPv6        bool
+	WhyNoIPv6   string
+}
+
+// Missing lists Debian packages whose programs are not there.
+func missingPackages(look func(string) (string, error), pluginsDir string) (paths map[string]string, missing []string) {
+	paths = map[string]string{}
+	seen := map[string]bool{}
+	add := func(pkg string) {
+		if !seen[pkg] {
+			seen[pkg] = true
+			missing = append(missing, pkg)
+		}
+	}
+	for _, p := range programs {
+		path, err := look(p.name)
+		if err != nil {
+			add(p.pkg)
+			continue
+		}
+		paths[p.name] = path
+	}
+	for _, name := range plugins {
+		if _, err := os.Stat(filepath.Join(pluginsDir, name)); err != nil {
+			add("containernetworking-plugins")
+		}
+	}
+	return paths, missing
+}
+
+// Examine checks that a lab can run on this machine; if it cannot, the error is a
+// *CannotRunError. It changes nothing.
+func Examine() (*Machine, error) {
+	m := &Machine{}
+	if os.Geteuid() != 0 {
+		return nil, &CannotRunError{Reasons: []string{"it needs root (namespaces, mounts, cgroups)"}, Next: "run it with sudo"}
+	}
+	var reasons []string
+	next := ""
+	paths, missing := missingPackages(lookPath, components.PluginsSource)
+	m.Programs = paths
+	if len(missing) > 0 {
+		reasons = append(reasons, "packages are missing")
+		next = "install them: " + InstallCommand(missing)
+		if _, err := exec.LookPath("apt-get"); err != nil {
+			next = "it is made for Debian and Ubuntu; it needs what these packages hold there: " + strings.Join(missing, " ")
+		}
+	}
+	hs, err := cgroup.Hierarchies("/proc/self/mounts")
+	if err != nil {
+		return nil, err
+	}
+	m.Hierarchies = hs
+	without, err := cgroup.Missing(hs)
+	if err != nil {
+		return nil, err
+	}
+	if len(without) > 0 {
+		reasons = append(reasons, "no cgroup controller "+strings.Join(without, ", "))
+	}
+	if err := canIsolate(); err != nil {
+		reasons = append(reasons, "namespaces cannot be made here ("+err.Error()+"): is this an unprivileged container?")
+	}
+	if len(reasons) > 0 {
+		return nil, &CannotRunError{Reasons: reasons, Next: next}
+	}
+	m.IPv6, m.WhyNoIPv6 = hasIPv6()
+	return m, nil
+}
+
+// InstallCommand is the line that installs packages without starting their services: the
+// machine's own containerd and Redis are none of the lab's business.
+func InstallCommand(packages []string) string {
+	return "RUNLEVEL=1 apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
+}
+
+// lookPath also looks where Debian puts programs for root.
+func lookPath(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// canIsolate makes the namespaces of a host once, for a program that ends at once.
+func canIsolate() error {
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: hostNamespaces}
+	return cmd.Run()
+}
+
+func hasIPv6() (bool, string) {
+	if _, err := os.Stat("/proc/net/if_inet6"); errors.Is(err, fs.ErrNotExist) {
+		return false, "the kernel has no IPv6"
+	}
+	// Without NAT the service proxy cannot serve IPv6 Services.
+	cmd := exec.Command("/bin/sh", "-c", "ip6tables -t nat -L -n && ip link set lo up && ip -6 addr add fd00::1/128 dev lo")
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: hostNamespaces}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return false, "IPv6 NAT does not work: " + strings.TrimSpace(string(out))
+	}
+	return true, ""
+}
+
+// snapshotter avoids an overlay on an overlay, which the kernel refuses.
+func snapshotter(dir string) string {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC {
+		return "native"
+	}
+	return "overlayfs"
+}
+
+func fileExists(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%w", err)
+	}
+	return nil
+}
