@@ -201,8 +201,11 @@ func (c *canvas) findings(s *verify.ServiceVerdict) {
 				continue
 			}
 			text, sgr := severityWord(sev)
-			lead := c.paint(sgr, text) + "  " + clean(f.ID) + "  "
-			c.hang(lead, cols(text)+2+cols(clean(f.ID))+2, clean(f.Message))
+			id := ""
+			if f.ID != "" { // a failure that no rule has a name for has none
+				id = clean(f.ID) + "  "
+			}
+			c.hang(c.paint(sgr, text)+"  "+id, cols(text)+2+cols(id), clean(f.Message))
 			c.finding(f)
 		}
 	}

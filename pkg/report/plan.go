@@ -71,7 +71,7 @@ func changeLines(ch *apply.Change) []string {
 		pathW = max(pathW, cols(clean(d.Path)))
 	}
 	// A single long path (an annotation's key) must not push all others out.
-	pathW = min(pathW, 32)
+	pathW = min(pathW, 40)
 	var lines []string
 	t := ch.Transition
 	if t != nil {

@@ -174,7 +174,7 @@ func reason(s *verify.ServiceVerdict) string {
 	for _, sev := range []verify.Severity{verify.SeverityFailure, verify.SeverityWarning} {
 		for i := range s.Findings {
 			if s.Findings[i].Severity == sev {
-				return clean(s.Findings[i].ID) + " " + clean(s.Findings[i].Message)
+				return strings.TrimSpace(clean(s.Findings[i].ID) + " " + clean(s.Findings[i].Message))
 			}
 		}
 	}

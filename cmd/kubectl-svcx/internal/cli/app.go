@@ -1,0 +1,315 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+// appFlags are the flags from which an app is generated. On an existing tree
+// only those that were given change something.
+type appFlags struct {
+	image        string
+	replicas     int32
+	ports        []string
+	targetPort   int32
+	serviceType  string
+	serviceName  string
+	externalName string
+	dir          string
+	overwrite    bool
+
+	// Set by complete.
+	name      string // the argument; empty when only --dir was given
+	namespace string // -n, when given
+	command   []string
+	parsed    []generate.ServicePort
+	typ       generate.ServiceType // empty when --type was not given
+}
+
+// add declares the flags.
+func (f *appFlags) add(cmd *cobra.Command) {
+	flagGroup(cmd, "What to run", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.image, "image", "", "The container `IMAGE`; none for an alias (--external-name)")
+		fs.Int32Var(&f.replicas, "replicas", 1, "How many Pods (`N`)")
+		fs.StringArrayVar(&f.ports, "port", nil, "The Service's `PORT`, as PORT[:TARGETPORT][/PROTOCOL]; may be repeated. Known images have a default")
+		fs.Int32Var(&f.targetPort, "target-port", 0, "The container's `PORT`, when it is not the Service's")
+	})
+	flagGroup(cmd, "How to expose it", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.serviceType, "type", "", "The Service's `TYPE`: ClusterIP (the default), NodePort, LoadBalancer, ExternalName or Headless, in any case")
+		fs.StringVar(&f.serviceName, "service-name", "", "The Service's `NAME`; the app's when not given")
+		fs.StringVar(&f.externalName, "external-name", "", "The `HOST` that an ExternalName Service stands for")
+	})
+	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.dir, "dir", "", "The folder (`DIR`) of the tree; ./NAME when not given")
+		fs.BoolVar(&f.overwrite, "overwrite", false, "Write over files that were edited by hand")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("type", fixed(typeNames()...))
+	_ = cmd.MarkFlagDirname("dir")
+}
+
+func typeNames() []string {
+	names := make([]string, 0, 5)
+	for _, t := range generate.ServiceTypes() {
+		names = append(names, string(t))
+	}
+	return names
+}
+
+// complete sorts the arguments: at most one NAME, and a command behind "--".
+func (f *appFlags) complete(cmd *cobra.Command, p *program, args []string) error {
+	rest := args
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		rest, f.command = args[:at], args[at:]
+	}
+	switch len(rest) {
+	case 0:
+	case 1:
+		f.name = rest[0]
+	default:
+		return withHints(usageErrorf("unexpected argument %q: one NAME is enough", rest[1]),
+			"the container's own command goes behind --, as in: "+cmd.CommandPath()+" "+rest[0]+" --image=IMAGE -- COMMAND ARG")
+	}
+	f.namespace = *p.config.Namespace
+	if f.dir == "" && f.name != "" {
+		f.dir = f.name
+	}
+	return nil
+}
+
+// validate checks offline what can be checked without the tree.
+func (f *appFlags) validate(cmd *cobra.Command) error {
+	if f.name == "" && f.dir == "" {
+		return withHints(errors.New("NAME is missing"), "usage: "+cmd.CommandPath()+" NAME --image=IMAGE",
+			"or for a tree that exists: "+cmd.CommandPath()+" --dir=DIR")
+	}
+	if f.serviceType != "" || changed(cmd, "type") {
+		t, err := generate.ParseServiceType(f.serviceType)
+		if err != nil {
+			return typeError(err)
+		}
+		f.typ = t
+	}
+	f.parsed = nil
+	for _, s := range f.ports {
+		port, err := parsePort(s)
+		if err != nil {
+			return err
+		}
+		f.parsed = append(f.parsed, port)
+	}
+	if changed(cmd, "target-port") {
+		switch {
+		case len(f.parsed) > 1:
+			return withHints(errors.New("--target-port: says nothing about which of several ports is meant"),
+				"write it with each port: --port=80:8080")
+		case len(f.parsed) == 1:
+			f.parsed[0].TargetPort = f.targetPort
+		}
+		if f.targetPort < 1 || f.targetPort > 65535 {
+			return portRange("--target-port", strconv.Itoa(int(f.targetPort)))
+		}
+	}
+	return nil
+}
+
+// typeError puts the list of types on a line of its own.
+func typeError(err error) error {
+	msg, list, found := strings.Cut(err.Error(), "; one of ")
+	if !found {
+		return fmt.Errorf("--type: %w", err)
+	}
+	return withHints(errors.New("--type: "+msg), "one of "+list)
+}
+
+var portPattern = regexp.MustCompile(`^([^:/]+)(?::([^:/]+))?(?:/([^:/]+))?$`)
+
+// parsePort reads PORT[:TARGETPORT][/PROTOCOL].
+func parsePort(s string) (generate.ServicePort, error) {
+	m := portPattern.FindStringSubmatch(s)
+	if m == nil {
+		return generate.ServicePort{}, withHints(fmt.Errorf("--port: %q is not a port", s), "PORT[:TARGETPORT][/PROTOCOL], such as 6379, 80:8080 or 53/UDP")
+	}
+	out := generate.ServicePort{Protocol: corev1.Protocol(strings.ToUpper(m[3]))}
+	var err error
+	if out.Port, err = portNumber("--port", m[1]); err != nil {
+		return out, err
+	}
+	if m[2] != "" {
+		if out.TargetPort, err = portNumber("--port", m[2]); err != nil {
+			return out, err
+		}
+	}
+	if m[3] != "" {
+		p, err := oneOf("port", m[3], "TCP", "UDP", "SCTP")
+		if err != nil {
+			return out, err
+		}
+		out.Protocol = corev1.Protocol(p)
+	}
+	return out, nil
+}
+
+func portNumber(flag, s string) (int32, error) {
+	n, err := strconv.ParseInt(s, 10, 32)
+	if errors.Is(err, strconv.ErrSyntax) {
+		return 0, withHints(fmt.Errorf("%s: %q is not a number", flag, s), "a port is a number from 1 to 65535")
+	}
+	if err != nil || n < 1 || n > 65535 {
+		return 0, portRange(flag, s)
+	}
+	return int32(n), nil
+}
+
+func portRange(flag, s string) error {
+	return withHints(fmt.Errorf("%s: %s is out of range", flag, s), "a port is a number from 1 to 65535")
+}
+
+// app reads the tree that is there, if any, and changes what flags say.
+func (f *appFlags) app(cmd *cobra.Command) (*generate.App, error) {
+	app, err := generate.LoadApp(f.dir)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case fresh && f.name == "":
+		return nil, withHints(fmt.Errorf("NAME is missing, and %s does not exist", filepath.Join(f.dir, generate.SpecFile)),
+			"usage: "+cmd.CommandPath()+" NAME --image=IMAGE --dir="+f.dir)
+	case fresh:
+		app = &generate.App{Metadata: generate.Metadata{Name: f.name}}
+		if err := f.enough(cmd); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	case f.name != "" && f.name != app.Metadata.Name:
+		return nil, withHints(fmt.Errorf("%s is the tree of %q, not of %q", f.dir, app.Metadata.Name, f.name),
+			"choose another folder with --dir, or leave the name out")
+	}
+	f.change(cmd, app)
+	app.Complete()
+	if err := app.Validate(); err != nil {
+		return nil, f.named(cmd, fresh, err)
+	}
+	return app, nil
+}
+
+// enough says which flag a new tree needs before all others.
+func (f *appFlags) enough(cmd *cobra.Command) error {
+	if f.image != "" || f.externalName != "" || changed(cmd, "image") {
+		return nil
+	}
+	if f.typ == generate.ExternalName {
+		return withHints(errors.New("--external-name is missing: an ExternalName Service stands for a host"),
+			"such as --external-name=db.example.com")
+	}
+	return withHints(errors.New("--image is missing: what is to run behind the Service?"),
+		"such as --image=redis:alpine; or --external-name=HOST for an alias without Pods")
+}
+
+// change puts the flags that were given into app.
+func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
+	workload := func() *generate.Workload {
+		if app.Spec.Workload == nil {
+			app.Spec.Workload = &generate.Workload{}
+		}
+		return app.Spec.Workload
+	}
+	if changed(cmd, "image") {
+		workload().Image = f.image
+	}
+	if changed(cmd, "replicas") {
+		n := f.replicas
+		workload().Replicas = &n
+	}
+	if len(f.command) > 0 {
+		workload().Command = f.command
+	}
+	if len(f.parsed) > 0 {
+		app.Spec.Service.Ports = f.parsed
+	} else if changed(cmd, "target-port") && len(app.Spec.Service.Ports) == 1 {
+		app.Spec.Service.Ports[0].TargetPort = f.targetPort
+	}
+	if f.typ != "" {
+		app.Spec.Service.Type = f.typ
+	}
+	if changed(cmd, "service-name") {
+		app.Spec.Service.Name = f.serviceName
+	}
+	if changed(cmd, "external-name") {
+		app.Spec.Service.ExternalName = f.externalName
+	}
+	if f.namespace != "" {
+		app.Metadata.Namespace = f.namespace
+	}
+}
+
+// fieldFlags says which flag sets which field of svcx.yaml; the first match counts.
+var fieldFlags = []struct{ field, flag string }{
+	{"metadata.namespace", "namespace"},
+	{"spec.workload.image", "image"},
+	{"spec.workload.replicas", "replicas"},
+	{"spec.workload.command", "--"},
+	{"spec.workload", "image"},
+	{"spec.service.name", "service-name"},
+	{"spec.service.type", "type"},
+	{"spec.service.externalName", "external-name"},
+	{"spec.service.ports", "port"},
+}
+
+// named tells of problems in the words of whoever made them: as flags where a
+// flag was given, else as fields of svcx.yaml.
+func (f *appFlags) named(cmd *cobra.Command, fresh bool, err error) error {
+	var invalid *generate.InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	var lines []string
+	for _, p := range invalid.Problems {
+		line := f.where(cmd, fresh, p.Field) + ": "
+		if p.Value != "" {
+			line += fmt.Sprintf("%q ", p.Value)
+		}
+		line += p.Reason
+		if p.Next != "" {
+			line += "; " + p.Next
+		}
+		lines = append(lines, line)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// where is what a user calls a field.
+func (f *appFlags) where(cmd *cobra.Command, fresh bool, field string) string {
+	if field == "metadata.name" && f.name != "" {
+		return "NAME"
+	}
+	for _, m := range fieldFlags {
+		if !strings.HasPrefix(field, m.field) {
+			continue
+		}
+		flag := m.flag
+		if flag == "--" {
+			return "the command behind --"
+		}
+		if strings.HasSuffix(field, ".targetPort") && changed(cmd, "target-port") {
+			flag = "target-port"
+		}
+		if fresh || changed(cmd, flag) {
+			return "--" + flag
+		}
+		break
+	}
+	if fresh {
+		return field
+	}
+	return filepath.Join(f.dir, generate.SpecFile) + ": " + field
+}

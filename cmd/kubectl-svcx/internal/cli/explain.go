@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// maxMessage bounds an error's text, in bytes: parts of it come from elsewhere.
+const maxMessage = 4096
+
+// explain turns an error into what is printed: a message and what to do next.
+func explain(err error) (msg string, hints []string) {
+	var hint *hintError
+	if errors.As(err, &hint) {
+		hints = hint.hints
+	}
+	var stage *interruptError
+	if errors.As(err, &stage) {
+		return stage.Error(), hints // our own words, in columns
+	}
+	msg, more := message(err)
+	return safe(msg), append(hints, more...)
+}
+
+// safe is probe.Printable for text of several lines.
+func safe(s string) string {
+	var lines []string
+	for l := range strings.SplitSeq(strings.TrimRight(s, "\n"), "\n") {
+		body := strings.TrimLeft(l, " ")
+		lines = append(lines, l[:len(l)-len(body)]+probe.Printable(body, maxMessage))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func message(err error) (string, []string) {
+	var api *apiError
+	var stuck *apply.StuckError
+	var invalid *generate.InvalidError
+	switch {
+	case errors.As(err, &stuck):
+		return stuckMessage(stuck)
+	case errors.As(err, &invalid):
+		return err.Error(), nil
+	case errors.As(err, &api):
+		if msg, hints, ok := explainAPI(api); ok {
+			return msg, hints
+		}
+	case errors.Is(err, syscall.ENOSPC):
+		return err.Error(), []string{"free some space and run it again; nothing was left half-written"}
+	}
+	return err.Error(), nil
+}
+
+// stuckMessage puts the next step of a workload that cannot run on its own line.
+func stuckMessage(e *apply.StuckError) (string, []string) {
+	next := e.Next
+	bare := *e
+	bare.Next = ""
+	if next == "" {
+		return bare.Error(), nil
+	}
+	return bare.Error(), []string{next}
+}
+
+// apiError is an error that came while asking the API server.
+type apiError struct {
+	conn connection
+	err  error
+}
+
+func (e *apiError) Error() string { return e.err.Error() }
+func (e *apiError) Unwrap() error { return e.err }
+
+// explainAPI finds words for the ways in which a cluster cannot be asked.
+// What it does not know is left as it is.
+func explainAPI(e *apiError) (string, []string, bool) {
+	err, conn := e.err, e.conn
+	where := conn.String()
+	var missing *apply.NamespaceError
+	var conflict *apply.ConflictError
+	switch {
+	case errors.As(err, &missing), errors.As(err, &conflict):
+		return "", nil, false // they say it better
+	case apierrors.IsUnauthorized(err), strings.Contains(err.Error(), "the server has asked for the client to provide credentials"):
+		return "the API server does not accept the credentials of " + where + ": " + conn.credentialState(),
+			[]string{"log in again, or choose another context: kubectl config get-contexts"}, true
+	case strings.Contains(err.Error(), "getting credentials: exec"):
+		return "no credentials for " + where + ": " + err.Error(),
+			[]string{"the kubeconfig asks another program for them; run that login again"}, true
+	case apierrors.IsForbidden(err):
+		msg, hints := forbidden(err, conn)
+		return msg, hints, true
+	case apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err):
+		return "the API server of " + where + " is not able to answer now: " + err.Error(),
+			[]string{"try again in a moment"}, true
+	}
+	if msg, hints, ok := tlsError(err, conn); ok {
+		return msg, hints, true
+	}
+	return unreachable(err, conn)
+}
+
+// forbidPattern reads the API server's own sentence about a missing permission.
+var forbidPattern = regexp.MustCompile(`User "([^"]+)" cannot (\S+) resource "([^"]+)"(?: in API group "([^"]*)")?(?: (?:in|at) the (?:namespace "([^"]+)"|cluster scope))?`)
+
+// forbidden names who may not do what, and how to ask about it.
+func forbidden(err error, conn connection) (string, []string) {
+	m := forbidPattern.FindStringSubmatch(err.Error())
+	if m == nil {
+		return "not allowed: " + err.Error(), nil
+	}
+	user, verb, resource, group, ns := m[1], m[2], m[3], m[4], m[5]
+	place := "in the whole cluster"
+	can := "kubectl auth can-i " + verb + " " + resource
+	if group != "" {
+		base, sub, _ := strings.Cut(resource, "/")
+		can = "kubectl auth can-i " + verb + " " + base + "." + group
+		if sub != "" {
+			can += "/" + sub
+		}
+	}
+	if ns != "" {
+		place = fmt.Sprintf("in namespace %q", ns)
+		can += " -n " + ns
+	}
+	if conn.impersonate != "" {
+		can += " --as=" + conn.impersonate
+	}
+	return fmt.Sprintf("forbidden: user %q may not %s %s %s", user, verb, resource, place),
+		[]string{can, "ask whoever runs the cluster for that permission"}
+}
+
+// tlsError explains a handshake that one side refused.
+func tlsError(err error, conn connection) (string, []string, bool) {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	head := "the connection to the API server of " + conn.String() + " is not secure: "
+	switch {
+	case errors.As(err, &authority):
+		return head + "its certificate is signed by an authority that the kubeconfig does not name",
+			[]string{"is the kubeconfig still the cluster's own? a cluster made anew has a new authority"}, true
+	case errors.As(err, &host):
+		return head + host.Error(), []string{"use an address that the certificate is for, or --tls-server-name"}, true
+	case errors.As(err, &invalid):
+		return head + invalid.Error(), []string{"the API server's certificate has to be renewed, or this machine's clock is wrong"}, true
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "the server of " + conn.String() + " does not speak TLS: it is no API server, or not on that port", nil, true
+	case strings.Contains(err.Error(), "remote error: tls:"):
+		return "the API server refuses the client certificate of " + conn.String() + ": " + conn.credentialState(),
+			[]string{"get a new kubeconfig, or choose another context: kubectl config get-contexts"}, true
+	}
+	return "", nil, false
+}
+
+// unreachable explains a server that does not answer.
+func unreachable(err error, conn connection) (string, []string, bool) {
+	reason := ""
+	var dns *net.DNSError
+	var op *net.OpError
+	var ue *url.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		reason = "connection refused"
+	case errors.As(err, &dns):
+		reason = "no such host " + dns.Name
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		reason = "no route to it"
+	case errors.As(err, &ue) && ue.Timeout(), os.IsTimeout(err):
+		reason = "no answer in time"
+	case errors.As(err, &op):
+		reason = op.Err.Error()
+	default:
+		return "", nil, false
+	}
+	return "cannot reach the API server of " + conn.String() + ": " + reason,
+		[]string{
+			"is the cluster running, and this machine on its network? ask it: kubectl " + conn.flags() + "get --raw=/readyz",
+			"or choose another cluster with --context: kubectl config get-contexts",
+		}, true
+}
+
+// configError explains a kubeconfig that cannot be used.
+func configError(err error) error {
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return withHints(errors.New("no kubeconfig was found, so there is no cluster to ask"),
+			"give one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config")
+	case clientcmd.IsConfigurationInvalid(err):
+		return withHints(fmt.Errorf("the kubeconfig cannot be used: %w", err), "see it: kubectl config view")
+	}
+	if msg, ok := pathError(err); ok {
+		return withHints(fmt.Errorf("the kubeconfig cannot be read: %s", msg), "give another with --kubeconfig or KUBECONFIG")
+	}
+	return fmt.Errorf("the kubeconfig cannot be used: %w", err)
+}

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// groupAnnotation marks a flag with the title under which help shows it.
+const groupAnnotation = "svcx_group"
+
+// The titles of flag groups that several verbs have.
+const (
+	flagsCluster = "Which cluster"
+	flagsOutput  = "Output"
+)
+
+// flagGroup adds the flags that define declares to cmd, to be shown under title.
+// Groups are shown in the order in which they are added.
+func flagGroup(cmd *cobra.Command, title string, define func(*pflag.FlagSet)) {
+	fs := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	fs.SortFlags = false
+	define(fs)
+	cmd.Flags().SortFlags = false
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		f.Annotations[groupAnnotation] = []string{title}
+		cmd.Flags().AddFlag(f)
+	})
+}
+
+// addGlobalFlags adds kubectl's own flags for choosing a cluster and a user to
+// every verb. The few that people use daily are shown in each verb's help, the
+// others by "kubectl svcx options".
+func addGlobalFlags(root *cobra.Command, p *program) {
+	fs := root.PersistentFlags()
+	p.config.AddFlags(fs)
+	fs.IntVar(&p.verbosity, "v", 0, "Verbosity of the client library's log, as in kubectl (6 shows every request)")
+	for name, usage := range map[string]string{
+		"namespace":  "The namespace (`NAME`); the context's own when not given",
+		"context":    "The kubeconfig context (`NAME`) to use",
+		"kubeconfig": "The kubeconfig `FILE`",
+	} {
+		f := fs.Lookup(name)
+		f.Usage = usage
+		f.Annotations = map[string][]string{groupAnnotation: {flagsCluster}}
+	}
+	_ = root.RegisterFlagCompletionFunc("namespace", p.completeNamespaces)
+	_ = root.RegisterFlagCompletionFunc("context", p.completeContexts)
+}
+
+// changed says whether a flag was given on the command line.
+func changed(cmd *cobra.Command, name string) bool {
+	f := cmd.Flags().Lookup(name)
+	return f != nil && f.Changed
+}

@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+// The values of --dry-run.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
+
+type generateOptions struct {
+	appFlags
+	dryRun string
+	output string
+}
+
+func newGenerateCmd(p *program) *cobra.Command {
+	o := &generateOptions{}
+	cmd := &cobra.Command{
+		Use:     "generate NAME --image=IMAGE [--port=PORT] [--type=TYPE] [flags] [-- COMMAND [ARG...]]",
+		Short:   "Write a kustomize tree for an app and its Service",
+		GroupID: groupSteps,
+		// The namespace is written into the overlays.
+		Annotations: map[string]string{offline: "namespace"},
+		Long: `Write a kustomize tree for an app and its Service: a base and an overlay for each
+Service type, made for committing. svcx.yaml in it records what was asked; on a
+tree that exists, only the flags given change something, and files that were
+edited by hand are not written over.`,
+		Example: `  # Redis with two replicas: ./redis with a base and its overlays
+  kubectl svcx generate redis --image=redis:alpine --replicas=2 --port=6379
+
+  # Look at what the NodePort overlay holds; nothing is written
+  kubectl svcx generate redis --image=redis:alpine --type=NodePort -o yaml
+
+  # An alias for a host outside the cluster
+  kubectl svcx generate db --external-name=db.example.com --port=5432
+
+  # Generate again, from svcx.yaml, with another image
+  kubectl svcx generate --dir redis --image=redis:8-alpine`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(cmd, p, args); err != nil {
+				return err
+			}
+			if err := o.validate(cmd); err != nil {
+				return err
+			}
+			return p.runGenerate(cmd.Context(), cmd, o)
+		},
+	}
+	o.add(cmd)
+	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
+		fs.StringVarP(&o.output, "output", "o", "", "Print the objects of the type's overlay in this `FORMAT` (yaml, json, name); nothing is written")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("output", fixed("yaml", "json", "name"))
+	return cmd
+}
+
+// addDryRun declares --dry-run, which alone means client, as in kubectl.
+func addDryRun(fs *pflag.FlagSet, v *string, usage string) {
+	fs.StringVar(v, "dry-run", dryRunNone, usage)
+	fs.Lookup("dry-run").NoOptDefVal = dryRunClient
+}
+
+func (o *generateOptions) validate(cmd *cobra.Command) error {
+	mode, err := oneOf("dry-run", o.dryRun, dryRunNone, dryRunClient, dryRunServer)
+	if err != nil {
+		return err
+	}
+	if o.dryRun = mode; mode == dryRunServer {
+		return withHints(errors.New("--dry-run=server: generate asks no server"), "kubectl svcx up --dry-run=server does, with the same flags")
+	}
+	if o.output != "" {
+		if o.output, err = oneOf("output", o.output, "yaml", "json", "name"); err != nil {
+			return err
+		}
+	}
+	return o.appFlags.validate(cmd)
+}
+
+func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *generateOptions) error {
+	app, err := o.app(cmd)
+	if err != nil {
+		return err
+	}
+	if o.output != "" {
+		return p.printOverlay(app, o.output)
+	}
+	res, err := writeTree(ctx, &o.appFlags, app, o.dryRun != dryRunNone)
+	if err != nil {
+		return err
+	}
+	for _, l := range written(o.dir, res, o.dryRun != dryRunNone) {
+		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+	}
+	return nil
+}
+
+// writeTree writes the tree and explains what keeps it from being written.
+func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
+	res, err := generate.Write(ctx, f.dir, app, generate.WriteOptions{Overwrite: f.overwrite, DryRun: dryRun})
+	var edited *generate.EditedError
+	if errors.As(err, &edited) {
+		return nil, withHints(err, "write over them with --overwrite")
+	}
+	return res, err
+}
+
+// labelled is a line of progress: what was done, and to what.
+type labelled struct{ label, text string }
+
+// written words what Write did.
+func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
+	would := ""
+	if dryRun {
+		would = " (dry run)"
+	}
+	shown := filepath.ToSlash(filepath.Clean(dir)) + "/"
+	all := append(append(append([]string{}, r.Created...), r.Updated...), r.Unchanged...)
+	all = append(all, r.Kept...)
+	var lines []labelled
+	switch {
+	case len(r.Created)+len(r.Updated)+len(r.Removed) == 0:
+		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s, unchanged", shown, parts(all))})
+	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.Removed) == 0:
+		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
+		if !dryRun {
+			text += "   commit it: git add " + strings.TrimSuffix(shown, "/")
+		}
+		lines = append(lines, labelled{"generated", text})
+	default:
+		changes := append(prefixed("+", r.Created), prefixed("~", r.Updated)...)
+		changes = append(changes, prefixed("-", r.Removed)...)
+		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, " "), would)})
+	}
+	if len(r.Kept) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, " "))})
+	}
+	return lines
+}
+
+func prefixed(mark string, names []string) []string {
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		out = append(out, mark+n)
+	}
+	return out
+}
+
+// parts counts a tree's folders: "base + 4 overlays".
+func parts(files []string) string {
+	overlays := map[string]bool{}
+	for _, f := range files {
+		if d := path.Dir(f); strings.HasPrefix(d, "overlays/") {
+			overlays[d] = true
+		}
+	}
+	if len(overlays) == 1 {
+		return "base + 1 overlay"
+	}
+	return fmt.Sprintf("base + %d overlays", len(overlays))
+}
+
+// memoryTree generates app's files into memory and returns the path of the
+// overlay of its type there.
+func memoryTree(app *generate.App) (filesys.FileSystem, string, error) {
+	files, err := generate.Files(app)
+	if err != nil {
+		return nil, "", err
+	}
+	const root = "/tree"
+	fsys := filesys.MakeFsInMemory()
+	for _, f := range files {
+		if err := fsys.WriteFile(path.Join(root, f.Path), f.Data); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	return fsys, path.Join(root, generate.Overlay(app.Spec.Service.Type)), nil
+}
+
+// printOverlay prints the objects that the overlay of the type holds.
+func (p *program) printOverlay(app *generate.App, format string) error {
+	fsys, dir, err := memoryTree(app)
+	if err != nil {
+		return err
+	}
+	if format == "yaml" {
+		data, err := apply.BuildYAML(fsys, dir)
+		if err != nil {
+			return err
+		}
+		_, err = p.Out.Write(data)
+		return err
+	}
+	objs, err := apply.Build(fsys, dir)
+	if err != nil {
+		return err
+	}
+	if format == "name" {
+		return printNames(p.Out, objs)
+	}
+	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
+	for _, o := range objs {
+		list.Items = append(list.Items, *o)
+	}
+	data, err := list.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("writing the objects as JSON: %w", err)
+	}
+	return printJSON(p.Out, data)
+}
+
+// printNames prints kind.group/name a line, as kubectl does.
+func printNames(w io.Writer, objs []*unstructured.Unstructured) error {
+	for _, o := range objs {
+		kind := strings.ToLower(o.GetKind())
+		if g := o.GroupVersionKind().Group; g != "" {
+			kind += "." + g
+		}
+		if _, err := fmt.Fprintf(w, "%s/%s\n", kind, o.GetName()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+const up = "up redis --image=redis:alpine --port=6379"
+
+func interrupts() *apply.Transition {
+	return &apply.Transition{From: apply.Headless, To: apply.ClusterIP, Via: apply.ExternalName, Interrupts: true, Effects: []string{"the name is an alias for a moment"}}
+}
+
+var stuck = &apply.StuckError{
+	Object: apply.Ref{Kind: "Deployment", Name: "redis"}, Pod: "redis-1", Reason: "ImagePullBackOff", Message: "not found", Next: "correct the image's tag",
+}
+
+func TestRun(t *testing.T) {
+	warning := []verify.Finding{{ID: "SVC305", Severity: verify.SeverityWarning, Message: "published too early"}}
+	for _, c := range []struct {
+		name  string
+		args  string
+		fake  fakeCluster
+		code  int
+		calls string
+		out   []string
+		err   []string
+	}{
+		{name: "up", args: up + " --type=NodePort", code: 0, calls: "plan apply wait verify",
+			out: []string{"Service redis  default", "VERIFIED"},
+			err: []string{"generated  redis/  base + 4 overlays", "commit it: git add redis", "applied    overlays/nodeport  ", "Service/redis created", "ready      ", "2/2 ready"}},
+		{name: "up fails", args: up, fake: fakeCluster{state: verify.StateFailed}, code: 2, calls: "plan apply wait verify", out: []string{"FAILED"}},
+		{name: "up is not proven", args: up, fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "plan apply wait verify", out: []string{"NOT PROVEN"}},
+		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
+			err: []string{"error: Deployment/redis: Pod/redis-1: ImagePullBackOff: not found\n", "       correct the image's tag", "kubectl svcx verify redis -n default --in-cluster"}},
+		{name: "up dry-run client", args: up + " --dry-run=client", code: 0, calls: "", out: []string{"generated  redis/", "(dry run)", "Deployment/redis, Service/redis"}},
+		{name: "up dry-run alone", args: up + " --dry-run", code: 0, calls: "", out: []string{"(dry run)"}},
+		{name: "up dry-run server", args: up + " --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/redis"}, err: []string{"(dry run)"}},
+		{name: "up interrupts", args: up, fake: fakeCluster{transition: interrupts()}, code: 1, calls: "plan",
+			err: []string{"Headless → ClusterIP, by way of ExternalName", "interrupts clients of Service/redis", "nothing was applied", "--yes"}},
+		{name: "up agreed", args: up + " --yes", fake: fakeCluster{transition: interrupts()}, code: 0, calls: "plan apply wait verify",
+			err: []string{"the name is an alias for a moment", "Service/redis Headless → ClusterIP"}},
+		{name: "up namespace", args: up + " -n shop --create-namespace", code: 0, calls: "plan apply wait verify", out: []string{"Service redis  shop"}},
+		{name: "up json", args: up + " -o json", code: 0, calls: "plan apply wait verify", out: []string{`"kind": "Verdict"`}},
+		{name: "up refused", args: up, fake: fakeCluster{planErr: errors.New("no")}, code: 1, calls: "plan", err: []string{"error: no"}},
+
+		{name: "apply", args: "apply -k tree", code: 0, calls: "plan apply", out: []string{"Service/db created"}},
+		{name: "apply wait", args: "apply -k tree --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
+		{name: "apply verify", args: "apply -k tree --verify -o name", code: 0, calls: "plan apply wait verify", out: []string{"service/db\n"}},
+		{name: "apply json", args: "apply -k tree -o json", code: 0, calls: "plan apply", out: []string{`"changes"`}},
+		{name: "apply dry-run client", args: "apply -k tree --dry-run=client", code: 0, calls: "", out: []string{"Service/db (dry run)"}},
+		{name: "apply dry-run server", args: "apply -k tree --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/db"}},
+		{name: "apply without -k", args: "apply", code: 1, err: []string{"-k is missing"}},
+		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
+		{name: "apply nowhere", args: "apply -k nowhere", code: 1, err: []string{"nowhere"}},
+		{name: "apply argument", args: "apply tree", code: 1, err: []string{`unexpected argument "tree"`, "apply -k DIR"}},
+		{name: "apply timeout", args: "apply -k tree --timeout=0s", code: 1, err: []string{"--timeout"}},
+		{name: "apply timeout text", args: "apply -k tree --timeout=soon", code: 1, err: []string{`--timeout: "soon" is not a duration`}},
+
+		{name: "diff", args: "diff -k tree", code: 1, calls: "plan", out: []string{"+ Service/db"}},
+		{name: "diff error", args: "diff -k tree", fake: fakeCluster{planErr: errors.New("no")}, code: 2, calls: "plan", err: []string{"error: no"}},
+		{name: "diff usage", args: "diff --kk", code: 2, err: []string{"unknown flag"}},
+		{name: "diff without -k", args: "diff", code: 2, err: []string{"-k is missing"}},
+
+		{name: "verify", args: "verify redis", code: 0, calls: "verify", out: []string{"VERIFIED"}},
+		{name: "verify fails", args: "verify redis", fake: fakeCluster{state: verify.StateFailed}, code: 2, calls: "verify"},
+		{name: "verify not proven", args: "verify redis", fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "verify"},
+		{name: "verify not proven accepted", args: "verify redis --fail-on=failure", fake: fakeCluster{state: verify.StateNotProven}, code: 0, calls: "verify"},
+		{name: "verify warning", args: "verify redis", fake: fakeCluster{findings: warning}, code: 0, calls: "verify", out: []string{"WARNING  SVC305"}},
+		{name: "verify warning refused", args: "verify redis --fail-on=warning", fake: fakeCluster{findings: warning}, code: 2, calls: "verify"},
+		{name: "verify error", args: "verify redis", fake: fakeCluster{verifyErr: &verify.NotFoundError{Namespace: "default", Name: "redis", Near: []string{"redis-svc"}}}, code: 1, calls: "verify", err: []string{"did you mean redis-svc?"}},
+		{name: "verify tree", args: "verify -k tree", code: 0, calls: "verify", out: []string{"Service db  default"}},
+		{name: "verify tree, other name", args: "verify -k tree nope", code: 1, err: []string{`tree has no Service "nope"`}},
+		{name: "verify fail-on", args: "verify --fail-on=warnign", code: 1, err: []string{"did you mean warning?", "one of failure"}},
+		{name: "verify output", args: "verify -o jsn", code: 1, err: []string{`--output: unknown value "jsn"; did you mean json?`}},
+		{name: "verify check", args: "verify --check=redsi", code: 1, err: []string{"did you mean redis?"}},
+		{name: "verify kind", args: "verify deplyoment/redis", code: 1, err: []string{"did you mean deployment?"}},
+		{name: "verify name and label", args: "verify redis -l a=b", code: 1, err: []string{"-l"}},
+
+		{name: "cleanup", args: "cleanup -n shop", fake: fakeCluster{leftovers: []verify.ObjectRef{{Kind: "Pod", Namespace: "shop", Name: "svcx-probe-1"}}}, code: 0, calls: "cleanup shop", out: []string{"Pod/svcx-probe-1 removed from namespace shop"}},
+		{name: "cleanup nothing", args: "cleanup -A", code: 0, calls: "cleanup all", err: []string{"no probe Pod is left in any namespace"}},
+		{name: "cleanup both", args: "cleanup -A -n shop", code: 1, err: []string{"exclude each other"}},
+
+		{name: "version", args: "version", code: 0, calls: "version", out: []string{"Client Version: v0.0.0-dev", "Server Version: v1.37.2"}},
+		{name: "version client", args: "version --client -o json", code: 0, out: []string{`"version": "v0.0.0-dev"`}},
+		{name: "version yaml", args: "version --client -o yaml", code: 0, out: []string{"clientVersion:"}},
+		{name: "version without server", args: "version", fake: fakeCluster{planErr: errors.New("gone")}, code: 1, calls: "version", out: []string{"Client Version"}, err: []string{"gone"}},
+
+		{name: "unknown verb", args: "verfy", code: 1, err: []string{`unknown command "verfy"; did you mean "kubectl svcx verify"?`, "one of apply"}},
+		{name: "completion", args: "completion bash", code: 0, out: []string{"kubectl-svcx"}},
+		{name: "completion shell", args: "completion bsh", code: 1, err: []string{"did you mean bash?"}},
+		{name: "completion nothing", args: "completion", code: 1, err: []string{"which shell?"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, map[string]string{
+				"tree/kustomization.yaml": "resources:\n- service.yaml\n",
+				"tree/service.yaml":       "apiVersion: v1\nkind: Service\nmetadata:\n  name: db\nspec:\n  type: ExternalName\n  externalName: db.example.com\n",
+			})
+			fake := c.fake
+			r := runWith(t, t.Context(), &fake, nil, strings.Fields(c.args)...)
+			if r.code != c.code {
+				t.Errorf("exit %d, want %d", r.code, c.code)
+			}
+			if got := strings.Join(fake.calls, " "); got != c.calls {
+				t.Errorf("asked the cluster %q, want %q", got, c.calls)
+			}
+			wants(t, "stdout", r.out, c.out...)
+			wants(t, "stderr", r.err, c.err...)
+			if strings.Contains(r.out+r.err, "\x1b") {
+				t.Error("an escape sequence, and no terminal is there")
+			}
+			if t.Failed() {
+				t.Logf("stdout:\n%sstderr:\n%s", r.out, r.err)
+			}
+		})
+	}
+}
+
+// stdout carries the result and nothing else, so that it can be parsed.
+func TestStdoutIsTheResult(t *testing.T) {
+	inFolder(t, nil)
+	r := runWith(t, t.Context(), &fakeCluster{transition: interrupts()}, nil, strings.Fields(up+" --yes -o json")...)
+	var v verify.Verdict
+	if err := json.Unmarshal([]byte(r.out), &v); err != nil {
+		t.Fatalf("%v\n%s", err, r.out)
+	}
+}
+
+// A dry run and a printed tree leave the folder as it is.
+func TestNothingIsWritten(t *testing.T) {
+	for _, args := range []string{
+		up + " --dry-run=client", up + " --dry-run=server", "generate redis --image=redis --dry-run",
+		"generate redis --image=redis -o yaml", "generate redis --image=redis -o name", "generate redis --image=redis -o json",
+	} {
+		inFolder(t, nil)
+		r := runWith(t, t.Context(), &fakeCluster{}, nil, strings.Fields(args)...)
+		if r.code != 0 {
+			t.Fatalf("%s: exit %d\n%s", args, r.code, r.err)
+		}
+		left, err := os.ReadDir(".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) != 0 {
+			t.Errorf("%s wrote %v", args, left)
+		}
+	}
+}
+
+// Each stage of up can be interrupted; what stays is said.
+func TestInterrupted(t *testing.T) {
+	for stage, want := range map[string][]string{
+		"plan":   {"interrupted before anything was applied"},
+		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default"},
+		"wait":   {"interrupted while waiting", "stays      Deployment/redis, Service/redis in namespace default", "go on      kubectl svcx up --dir redis"},
+		"verify": {"interrupted while verifying", "removed    the probe Pod"},
+	} {
+		t.Run(stage, func(t *testing.T) {
+			inFolder(t, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			fake := &fakeCluster{onCall: func(call string) {
+				if call == stage {
+					cancel()
+				}
+			}}
+			r := runWith(t, ctx, fake, nil, strings.Fields(up)...)
+			if r.code != exitInterrupted {
+				t.Errorf("exit %d", r.code)
+			}
+			wants(t, "stderr", r.err, want...)
+			if strings.Contains(r.err, "error:") {
+				t.Errorf("an interruption is no error:\n%s", r.err)
+			}
+			if last := fake.calls[len(fake.calls)-1]; last != stage {
+				t.Errorf("went on to %s", last)
+			}
+		})
+	}
+}
+
+func TestVerifyTargets(t *testing.T) {
+	inFolder(t, nil)
+	for _, c := range []struct {
+		args string
+		want []verify.Target
+	}{
+		{"verify", []verify.Target{{Namespace: "default"}}},
+		{"verify -n shop", []verify.Target{{Namespace: "shop"}}},
+		{"verify -A -l app=redis", []verify.Target{{Namespace: "default", AllNamespaces: true, LabelSelector: "app=redis"}}},
+		{"verify a svc/b services/c", []verify.Target{{Namespace: "default", Names: []string{"a", "b", "c"}}}},
+		{"verify svc a b", []verify.Target{{Namespace: "default", Names: []string{"a", "b"}}}},
+		{"verify svc", []verify.Target{{Namespace: "default", Names: []string{"svc"}}}},
+		{"verify deploy/a", []verify.Target{{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "a"}}}},
+		{"verify deployments.apps a b", []verify.Target{
+			{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "a"}},
+			{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "b"}}}},
+		{"verify sts/a svc/b", []verify.Target{
+			{Namespace: "default", Names: []string{"b"}},
+			{Namespace: "default", Workload: &verify.Workload{Kind: "StatefulSet", Name: "a"}}}},
+	} {
+		fake := &fakeCluster{}
+		if r := runWith(t, t.Context(), fake, nil, strings.Fields(c.args)...); r.code == 1 {
+			t.Fatalf("%s: %s", c.args, r.err)
+		}
+		got, want := toJSON(t, fake.targets), toJSON(t, c.want)
+		if got != want {
+			t.Errorf("%s: %s, want %s", c.args, got, want)
+		}
+	}
+}
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// verify alone creates nothing; up includes the probe Pod.
+func TestProbePodOnlyWhenAsked(t *testing.T) {
+	inFolder(t, nil)
+	for args, want := range map[string]bool{"verify redis": false, "verify redis --in-cluster": true, up: true} {
+		fake := &fakeCluster{}
+		runWith(t, t.Context(), fake, nil, strings.Fields(args)...)
+		if fake.options.InCluster != want {
+			t.Errorf("%s: InCluster %v", args, fake.options.InCluster)
+		}
+		if fake.options.ProbeImage != "kubectlsvcx/svcx-probe:v0.0.0-dev" {
+			t.Errorf("%s: image %s", args, fake.options.ProbeImage)
+		}
+	}
+}
+
+func TestImageTag(t *testing.T) {
+	for v, want := range map[string]string{
+		"v1.2.3": "v1.2.3", "v0.0.0-dev.abc-dirty": "v0.0.0-dev.abc-dirty", "v1.0.0+build/7": "v1.0.0-build-7",
+		"": "latest", "..": "latest", strings.Repeat("v", 200): strings.Repeat("v", 128),
+	} {
+		if got := imageTag(v); got != want {
+			t.Errorf("%q: %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestConsentOnATerminal(t *testing.T) {
+	for answer, calls := range map[string]string{"y\n": "plan apply wait verify", "Yes\n": "plan apply wait verify", "\n": "plan", "n\n": "plan", "": "plan", "yo\n": "plan"} {
+		inFolder(t, nil)
+		fake := &fakeCluster{transition: interrupts()}
+		r := runWith(t, t.Context(), fake, func(p *program) {
+			p.In = strings.NewReader(answer)
+			p.screen.inTerminal = true
+		}, strings.Fields(up)...)
+		wants(t, "stderr", r.err, "by way of ExternalName", "Go on? [y/N]")
+		if got := strings.Join(fake.calls, " "); got != calls {
+			t.Errorf("answer %q: asked the cluster %q, want %q", answer, got, calls)
+		}
+		if calls == "plan" && r.code != exitError {
+			t.Errorf("answer %q: exit %d", answer, r.code)
+		}
+	}
+}

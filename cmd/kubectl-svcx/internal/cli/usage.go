@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagError words what pflag found wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown, help)
+	case errors.As(err, &missing):
+		return withHints(fmt.Errorf("--%s needs a value", missing.GetFlag().Name), help)
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		return withHints(fmt.Errorf("--%s: %q is not %s", f.Name, invalid.GetValue(), kindOf(f)), help)
+	}
+	return withHints(err, help)
+}
+
+// kindOf says what a flag's value has to be.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int", "int32", "int64":
+		return "a whole number"
+	case "duration":
+		return "a duration, such as 30s or 2m"
+	case "bool":
+		return "true or false"
+	}
+	return "a valid " + f.Value.Type()
+}
+
+// unknownFlag names the nearest flag that exists.
+func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, help string) error {
+	if e.GetSpecifiedShortnames() != "" {
+		return withHints(fmt.Errorf("unknown flag -%s", e.GetSpecifiedName()), help)
+	}
+	var names []string
+	collect := func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	cmd.Flags().VisitAll(collect)
+	cmd.InheritedFlags().VisitAll(collect)
+	msg := "unknown flag --" + e.GetSpecifiedName()
+	if n := nearest(e.GetSpecifiedName(), names); n != "" {
+		msg += "; did you mean --" + n + "?"
+	}
+	return withHints(errors.New(msg), help)
+}
+
+// unknownCommand names the nearest verb that exists.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	msg := fmt.Sprintf("unknown command %q", name)
+	if n := nearest(name, names); n != "" {
+		msg += fmt.Sprintf("; did you mean %q?", cmd.CommandPath()+" "+n)
+	}
+	return withHints(errors.New(msg), "one of "+strings.Join(names, ", "))
+}
+
+// noArgs refuses arguments and says which.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return withHints(fmt.Errorf("unexpected argument %q: %s takes none", args[0], cmd.CommandPath()),
+		"usage: "+cmd.UseLine())
+}
+
+// oneOf looks value up among names, ignoring case; the error names the nearest.
+func oneOf(flag, value string, names ...string) (string, error) {
+	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, value) })
+	if i >= 0 {
+		return names[i], nil
+	}
+	msg := fmt.Sprintf("--%s: unknown value %q", flag, value)
+	if n := nearest(value, names); n != "" {
+		msg += "; did you mean " + n + "?"
+	}
+	return "", withHints(errors.New(msg), "one of "+strings.Join(names, ", "))
+}
+
+// nearest is the name that s was probably meant to be; empty when none is near.
+func nearest(s string, names []string) string {
+	s = strings.ToLower(s)
+	best, bestD := "", max(len(s)/3, 1)+1
+	for _, n := range names {
+		l := strings.ToLower(n)
+		d := distance(s, l)
+		if len(s) >= 3 && strings.HasPrefix(l, s) {
+			d = 1
+		}
+		if d < bestD {
+			best, bestD = n, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to change, add or take away to turn a into b;
+// two neighbours swapped count once.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	before, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], before[j-2]+1)
+			}
+		}
+		before, prev, cur = prev, cur, before
+	}
+	return prev[len(b)]
+}

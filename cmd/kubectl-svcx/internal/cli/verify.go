@@ -1,0 +1,332 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+// The values of --fail-on: how bad it has to be for an exit code other than 0.
+const (
+	failOnFailure   = "failure"
+	failOnNotProven = "not-proven"
+	failOnWarning   = "warning"
+)
+
+type verifyOptions struct {
+	selector      string
+	allNamespaces bool
+	kustomize     string
+	inCluster     bool
+	timeout       time.Duration
+	failOn        string
+	probeImage    string
+	check         string
+	output        string
+
+	// Set by complete and validate.
+	names     []string
+	workloads []verify.Workload
+	namespace string
+	format    report.Format
+	asked     probe.Check
+}
+
+func newVerifyCmd(p *program) *cobra.Command {
+	o := &verifyOptions{}
+	cmd := &cobra.Command{
+		Use:     "verify [NAME | svc/NAME | deploy/NAME]... [flags]",
+		Short:   "Prove that Services can be reached, or say why not",
+		GroupID: groupSteps,
+		Long: `Verify Services: what they select, their endpoints, and every path that traffic can
+take, asking every backend in its own protocol. A workload stands for the Services
+that send to it. Without a name, all Services of the namespace are verified.
+
+Nothing is created in the cluster unless --in-cluster is given: then one probe Pod
+runs for a few seconds and is removed. Without it, the paths that exist only inside
+the cluster are "not proven".
+
+Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 interrupted.`,
+		Example: `  # One Service, from here only; nothing is created
+  kubectl svcx verify redis
+
+  # Every path, from inside the cluster too
+  kubectl svcx verify redis --in-cluster
+
+  # All Services of a namespace, as a table
+  kubectl svcx verify -n shop
+
+  # Whatever sends to a Deployment, as JSON
+  kubectl svcx verify deploy/redis -o json
+
+  # The Services of an overlay, compared with what the tree says
+  kubectl svcx verify -k redis/overlays/nodeport`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return p.runVerify(cmd.Context(), o)
+		},
+		ValidArgsFunction: p.completeServices,
+	}
+	flagGroup(cmd, "What to verify", func(fs *pflag.FlagSet) {
+		fs.StringVarP(&o.selector, "selector", "l", "", "Services whose `LABELS` match, such as app=redis,tier!=test")
+		fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Services of all namespaces")
+		fs.StringVarP(&o.kustomize, "kustomize", "k", "", "The Services of the kustomization in `DIR`, compared with what it says")
+	})
+	addProbeFlags(cmd, p, &o.probeImage, &o.check)
+	flagGroup(cmd, "How to verify it", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&o.inCluster, "in-cluster", false, "Probe from inside the cluster too, with a Pod that is removed again")
+		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`)")
+	})
+	addOutput(cmd, &o.output)
+	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		fs.StringVar(&o.failOn, "fail-on", failOnNotProven, "The least `STATE` for an exit code other than 0: failure, not-proven, warning (the strictest)")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("fail-on", fixed(failOnFailure, failOnNotProven, failOnWarning))
+	_ = cmd.MarkFlagDirname("kustomize")
+	return cmd
+}
+
+// kinds maps what people write before the slash to a kind.
+var kinds = map[string]string{
+	"svc": "Service", "service": "Service", "services": "Service",
+	"deploy": "Deployment", "deployment": "Deployment", "deployments": "Deployment",
+	"sts": "StatefulSet", "statefulset": "StatefulSet", "statefulsets": "StatefulSet",
+	"ds": "DaemonSet", "daemonset": "DaemonSet", "daemonsets": "DaemonSet",
+	"rs": "ReplicaSet", "replicaset": "ReplicaSet", "replicasets": "ReplicaSet",
+	"po": "Pod", "pod": "Pod", "pods": "Pod",
+}
+
+// complete sorts the arguments into Services and workloads. As with kubectl, a
+// kind may also stand before the names: "svc redis db".
+func (o *verifyOptions) complete(args []string) error {
+	kind := "Service"
+	if len(args) > 1 {
+		if k, ok := kinds[kindWord(args[0])]; ok && !strings.Contains(args[0], "/") {
+			kind, args = k, args[1:]
+		}
+	}
+	for _, a := range args {
+		k, name := kind, a
+		if prefix, rest, found := strings.Cut(a, "/"); found {
+			var ok bool
+			if k, ok = kinds[kindWord(prefix)]; !ok {
+				msg := fmt.Sprintf("unknown kind %q in %q", prefix, a)
+				if n := nearest(prefix, []string{"service", "deployment", "statefulset", "daemonset", "replicaset", "pod"}); n != "" {
+					msg += "; did you mean " + n + "?"
+				}
+				return withHints(errors.New(msg), "one of svc, deploy, sts, ds, rs, pod")
+			}
+			name = rest
+		}
+		if name == "" || strings.ContainsAny(name, "/ ") {
+			return withHints(fmt.Errorf("%q names nothing", a), "such as: kubectl svcx verify svc/redis")
+		}
+		if k == "Service" {
+			o.names = append(o.names, name)
+		} else {
+			o.workloads = append(o.workloads, verify.Workload{Kind: k, Name: name})
+		}
+	}
+	return nil
+}
+
+// kindWord takes the group off a kind: "deployments.apps".
+func kindWord(s string) string {
+	word, _, _ := strings.Cut(strings.ToLower(s), ".")
+	return word
+}
+
+func (o *verifyOptions) validate() (err error) {
+	named := len(o.names)+len(o.workloads) > 0
+	switch {
+	case named && o.selector != "":
+		return errors.New("-l: choose Services by name or by label, not both")
+	case named && o.allNamespaces:
+		return errors.New("-A: a name is one Service of one namespace; leave out -A, or the name")
+	case o.kustomize != "" && o.selector != "":
+		return errors.New("-l: the Services come from -k already")
+	case o.kustomize != "" && o.allNamespaces:
+		return errors.New("-A: the namespace comes from -k, or from -n")
+	case o.kustomize != "" && len(o.workloads) > 0:
+		return errors.New("-k: give the names of its Services beside it, or none")
+	}
+	if o.failOn, err = oneOf("fail-on", o.failOn, failOnFailure, failOnNotProven, failOnWarning); err != nil {
+		return err
+	}
+	if o.format, err = parseFormat(o.output); err != nil {
+		return err
+	}
+	if o.asked, err = parseCheck(o.check); err != nil {
+		return err
+	}
+	return positive("timeout", o.timeout)
+}
+
+func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
+	var expected []*unstructured.Unstructured
+	if o.kustomize != "" {
+		var err error
+		if expected, err = apply.Build(p.fs, o.kustomize); err != nil {
+			return err
+		}
+	}
+	c, err := p.connect()
+	if err != nil {
+		return err
+	}
+	targets, err := o.targets(c, expected)
+	if err != nil {
+		return err
+	}
+	g := p.newProgress()
+	defer g.clear()
+	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
+	for _, t := range targets {
+		v, err := c.Verify(ctx, t, verify.Options{
+			InCluster: o.inCluster, ProbeImage: o.probeImage, Timeout: o.timeout, Check: o.asked, Expected: expected,
+			Progress: g.verifying,
+		})
+		if ctx.Err() != nil {
+			g.clear()
+			return &interruptError{stage: "while verifying", stays: o.nothingStays(), err: errors.Join(ctx.Err(), err)}
+		}
+		if err != nil {
+			g.clear()
+			return err
+		}
+		merge(all, v)
+	}
+	g.clear()
+	if err := report.Verdict(p.Out, all, p.screen.report(o.format)); err != nil {
+		return err
+	}
+	return verdictCode(all, o.failOn)
+}
+
+// nothingStays says that an interrupted run has left nothing.
+func (o *verifyOptions) nothingStays() []string {
+	if o.inCluster {
+		return []string{"removed    the probe Pod"}
+	}
+	return nil
+}
+
+// targets turns names, workloads, labels and the kustomization into what to verify.
+func (o *verifyOptions) targets(c cluster, expected []*unstructured.Unstructured) ([]verify.Target, error) {
+	namespace, given := c.Namespace()
+	base := verify.Target{Namespace: namespace, LabelSelector: o.selector, AllNamespaces: o.allNamespaces}
+	if o.kustomize != "" {
+		return o.treeTargets(expected, namespace, given)
+	}
+	var targets []verify.Target
+	if len(o.names) > 0 || len(o.workloads) == 0 {
+		t := base
+		t.Names = o.names
+		targets = append(targets, t)
+	}
+	for i := range o.workloads {
+		t := base
+		t.Workload = &o.workloads[i]
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// treeTargets are the Services that a kustomization holds, a target a namespace.
+func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace string, given bool) ([]verify.Target, error) {
+	var targets []verify.Target
+	at := map[string]int{}
+	held := map[string]bool{}
+	for _, obj := range objs {
+		if obj.GetKind() != "Service" || obj.GroupVersionKind().Group != "" {
+			continue
+		}
+		held[obj.GetName()] = true
+		if len(o.names) > 0 && !contains(o.names, obj.GetName()) {
+			continue
+		}
+		ns := obj.GetNamespace()
+		switch {
+		case ns == "":
+			ns = namespace
+		case given && ns != namespace:
+			return nil, withHints(fmt.Errorf("-n: %s says namespace %q for Service/%s, not %q", o.kustomize, ns, obj.GetName(), namespace),
+				"leave -n out")
+		}
+		i, seen := at[ns]
+		if !seen {
+			i = len(targets)
+			at[ns] = i
+			targets = append(targets, verify.Target{Namespace: ns})
+		}
+		targets[i].Names = append(targets[i].Names, obj.GetName())
+	}
+	for _, n := range o.names {
+		if !held[n] {
+			return nil, withHints(fmt.Errorf("%s has no Service %q", o.kustomize, n), "leave the name out to verify all that it has")
+		}
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("%s has no Service", o.kustomize)
+	}
+	return targets, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// merge adds the verdict of one target to that of all; a Service that several
+// targets mean is kept once.
+func merge(all, v *verify.Verdict) {
+	for i := range v.Services {
+		s := v.Services[i]
+		known := false
+		for j := range all.Services {
+			known = known || all.Services[j].Namespace == s.Namespace && all.Services[j].Name == s.Name
+		}
+		if !known {
+			all.Services = append(all.Services, s)
+		}
+	}
+	for _, g := range v.Gaps {
+		known := false
+		for _, have := range all.Gaps {
+			known = known || have == g
+		}
+		if !known {
+			all.Gaps = append(all.Gaps, g)
+		}
+	}
+	all.Seconds += v.Seconds
+	if all.State == "" || worse(v.State, all.State) {
+		all.State = v.State
+	}
+}
+
+// worse orders states: failed, not proven, proven.
+func worse(a, b verify.State) bool {
+	rank := map[verify.State]int{verify.StateFailed: 2, verify.StateNotProven: 1}
+	return rank[a] > rank[b]
+}

@@ -1,0 +1,342 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+// walkFlags are the flags of what up and apply have in common: apply, wait, verify.
+type walkFlags struct {
+	createNamespace bool
+	forceConflicts  bool
+	yes             bool
+	dryRun          string
+	timeout         time.Duration
+	probeImage      string
+	check           string
+	output          string
+
+	// Set by validate.
+	format report.Format
+	asked  probe.Check
+}
+
+func (f *walkFlags) add(cmd *cobra.Command, p *program) {
+	flagGroup(cmd, "How to apply it", func(fs *pflag.FlagSet) {
+		fs.BoolVar(&f.createNamespace, "create-namespace", false, "Create the namespace when it does not exist")
+		fs.BoolVarP(&f.yes, "yes", "y", false, "Agree to what interrupts clients, such as most changes of type")
+		fs.BoolVar(&f.forceConflicts, "force-conflicts", false, "Take over fields that other field managers own")
+		addDryRun(fs, &f.dryRun, "Say what would be done, and do nothing: `MODE` client (no server is asked) or server")
+		fs.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long to wait until it runs (`DURATION`)")
+	})
+	addProbeFlags(cmd, p, &f.probeImage, &f.check)
+	addOutput(cmd, &f.output)
+}
+
+// addProbeFlags declares the flags that say how to probe.
+func addProbeFlags(cmd *cobra.Command, p *program, image, check *string) {
+	flagGroup(cmd, "How to verify it", func(fs *pflag.FlagSet) {
+		fs.StringVar(check, "check", "", "The `CHECK` to make on every port: "+strings.Join(checkNames(), ", ")+"; told from the port when not given")
+		fs.StringVar(image, "probe-image", defaultProbeImage(p.getenv), "The `IMAGE` of the probe Pod; $SVCX_PROBE_IMAGE sets the default")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("check", fixed(checkNames()...))
+}
+
+// addOutput declares -o for a verdict.
+func addOutput(cmd *cobra.Command, v *string) {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		fs.StringVarP(v, "output", "o", string(report.Text), "The `FORMAT`: "+strings.Join(names, ", "))
+	})
+	_ = cmd.RegisterFlagCompletionFunc("output", fixed(names...))
+}
+
+// parseFormat reads -o.
+func parseFormat(s string) (report.Format, error) {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	name, err := oneOf("output", s, names...)
+	return report.Format(name), err
+}
+
+func checkNames() []string {
+	return []string{"redis", "tcp", "udp", "http", "https", "grpc", "tls"}
+}
+
+// parseCheck reads --check; empty stands for "told from the port".
+func parseCheck(s string) (probe.Check, error) {
+	if s == "" {
+		return "", nil
+	}
+	name, err := oneOf("check", s, checkNames()...)
+	return probe.Check(name), err
+}
+
+func (f *walkFlags) validate() (err error) {
+	if f.dryRun, err = oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer); err != nil {
+		return err
+	}
+	if f.format, err = parseFormat(f.output); err != nil {
+		return err
+	}
+	if f.asked, err = parseCheck(f.check); err != nil {
+		return err
+	}
+	return positive("timeout", f.timeout)
+}
+
+func positive(flag string, d time.Duration) error {
+	if d <= 0 {
+		return withHints(fmt.Errorf("--%s: %s is no time to wait", flag, d), "such as 30s or 5m")
+	}
+	return nil
+}
+
+// walk brings objects to a cluster, one step after the other.
+type walk struct {
+	*walkFlags
+	p      *program
+	c      cluster
+	g      *progress
+	dir    string // the kustomization's folder, for messages
+	again  string // the command that goes on after an interruption
+	wait   bool
+	verify bool
+}
+
+// run plans, asks for consent where it takes any, applies, waits and verifies.
+func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error {
+	defer w.g.clear()
+	plan, err := w.plan(ctx, objs)
+	if err != nil {
+		return err
+	}
+	if w.dryRun == dryRunServer {
+		w.g.clear()
+		return report.Plan(w.p.Out, plan, w.p.screen.report(w.format))
+	}
+	if err := w.p.consent(ctx, w.g, plan, w.yes); err != nil {
+		return err
+	}
+	if err := w.apply(ctx, plan); err != nil {
+		return err
+	}
+	if w.wait || w.verify {
+		if err := w.await(ctx, plan); err != nil {
+			return err
+		}
+	}
+	if !w.verify {
+		return nil
+	}
+	return w.prove(ctx, objs, plan)
+}
+
+func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*apply.Plan, error) {
+	namespace, given := w.c.Namespace()
+	w.g.update("planning", "asking the API server what would change")
+	plan, err := w.c.Plan(ctx, objs, apply.PlanOptions{
+		Namespace: namespace, EnforceNamespace: given,
+		CreateNamespace: w.createNamespace, ForceConflicts: w.forceConflicts,
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, &interruptError{stage: "before anything was applied", err: err}
+	}
+	return plan, err
+}
+
+func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
+	w.g.update("applying", objectList(plan))
+	err := w.c.Apply(ctx, plan, func(e apply.Event) {
+		w.g.update("applying", strings.TrimSpace(e.Object.String()+" "+e.Message))
+	})
+	if err != nil && ctx.Err() != nil {
+		return w.interrupted("while applying", plan, err)
+	}
+	if err != nil {
+		return err
+	}
+	// What apply prints as its result belongs to stdout; before a verdict it is
+	// only a step on the way.
+	if !w.verify && w.format != report.Text && w.format != report.Wide {
+		w.g.clear()
+		return report.Plan(w.p.Out, plan, w.p.screen.report(w.format))
+	}
+	if w.verify {
+		w.g.step("applied", "%s", w.applied(plan))
+		return nil
+	}
+	w.g.clear()
+	for i := range plan.Changes {
+		fmt.Fprintln(w.p.Out, w.change(&plan.Changes[i]))
+	}
+	return nil
+}
+
+// applied sums up what was done to each object, in one line.
+func (w *walk) applied(plan *apply.Plan) string {
+	parts := make([]string, 0, len(plan.Changes)+1)
+	if plan.CreatesNamespace != "" {
+		parts = append(parts, "Namespace/"+plan.CreatesNamespace+" created")
+	}
+	for i := range plan.Changes {
+		parts = append(parts, w.change(&plan.Changes[i]))
+	}
+	return w.overlayName() + strings.Join(parts, ", ")
+}
+
+func (w *walk) change(c *apply.Change) string {
+	switch {
+	case c.Transition != nil && c.Transition.From != c.Transition.To:
+		arrow := "→"
+		if w.p.screen.ascii {
+			arrow = "->"
+		}
+		return fmt.Sprintf("%s %s %s %s", c.Object, c.Transition.From, arrow, c.Transition.To)
+	case c.Action == apply.ActionCreate:
+		return c.Object.String() + " created"
+	case c.Action == apply.ActionUnchanged:
+		return c.Object.String() + " unchanged"
+	}
+	return c.Object.String() + " changed"
+}
+
+// overlayName is the end of the folder's path, as "overlays/nodeport ".
+func (w *walk) overlayName() string {
+	dir := filepath.ToSlash(w.dir)
+	if i := strings.LastIndex(dir, "overlays/"); i >= 0 {
+		return dir[i:] + "  "
+	}
+	return ""
+}
+
+func (w *walk) await(ctx context.Context, plan *apply.Plan) error {
+	limited, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	w.g.update("waiting", "for "+objectList(plan))
+	last := map[string]string{}
+	var order []string
+	err := w.c.Wait(limited, plan, func(e apply.Event) {
+		name := e.Object.String()
+		if _, seen := last[name]; !seen {
+			order = append(order, name)
+		}
+		last[name] = e.Message
+		w.g.update("waiting", name+"  "+e.Message)
+	})
+	switch {
+	case err == nil:
+		var parts []string
+		for _, name := range order {
+			parts = append(parts, strings.TrimSpace(name+" "+last[name]))
+		}
+		if len(parts) > 0 {
+			w.g.step("ready", "%s", probe.Printable(strings.Join(parts, ", "), maxMessage))
+		}
+		return nil
+	case ctx.Err() != nil:
+		return w.interrupted("while waiting", plan, err)
+	case limited.Err() != nil:
+		err = fmt.Errorf("not ready after %s (--timeout): %w", w.timeout, err)
+	}
+	return withHints(err, w.whyNot(plan)...)
+}
+
+// whyNot names the command that looks for the cause.
+func (w *walk) whyNot(plan *apply.Plan) []string {
+	for i := range plan.Changes {
+		if o := plan.Changes[i].Object; o.Kind == "Service" {
+			return []string{"what was applied stays; look for the cause: kubectl svcx verify " + o.Name + " -n " + o.Namespace + " --in-cluster"}
+		}
+	}
+	return nil
+}
+
+// prove verifies every Service among the objects, from here and from inside.
+func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, plan *apply.Plan) error {
+	var target verify.Target
+	for i := range plan.Changes {
+		o := plan.Changes[i].Object
+		if o.Kind != "Service" {
+			continue
+		}
+		if target.Namespace == "" {
+			target.Namespace = o.Namespace
+		}
+		if o.Namespace == target.Namespace && !slices.Contains(target.Names, o.Name) {
+			target.Names = append(target.Names, o.Name)
+		}
+	}
+	if len(target.Names) == 0 {
+		return withHints(errors.New("nothing to verify: there is no Service in "+w.dir), "leave --verify out")
+	}
+	w.g.update("verifying", strings.Join(target.Names, ", "))
+	v, err := w.c.Verify(ctx, target, verify.Options{
+		InCluster: true, ProbeImage: w.probeImage, Check: w.asked, Expected: objs,
+		Progress: w.g.verifying,
+	})
+	w.g.clear()
+	if ctx.Err() != nil {
+		return w.interrupted("while verifying", plan, errors.Join(ctx.Err(), err))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w.p.ErrOut)
+	if err := report.Verdict(w.p.Out, v, w.p.screen.report(w.format)); err != nil {
+		return err
+	}
+	return verdictCode(v, failOnNotProven)
+}
+
+// interrupted says what stays behind when the user ends the walk.
+func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
+	namespace := ""
+	for i := range plan.Changes {
+		if namespace = plan.Changes[i].Object.Namespace; namespace != "" {
+			break
+		}
+	}
+	stays := []string{"stays      " + objectList(plan) + " in namespace " + namespace}
+	var incomplete *apply.IncompleteError
+	if errors.As(err, &incomplete) {
+		var names []string
+		for _, r := range incomplete.Applied {
+			names = append(names, r.String())
+		}
+		stays = []string{"applied    " + listed(names) + " in namespace " + namespace}
+	}
+	if stage == "while verifying" {
+		stays = append(stays, "removed    the probe Pod")
+	}
+	stays = append(stays, "go on      "+w.again, "remove it  kubectl delete -k "+w.dir+" -n "+namespace)
+	return &interruptError{stage: stage, stays: stays, err: err}
+}
+
+// objectList names the objects of a plan.
+func objectList(plan *apply.Plan) string {
+	names := make([]string, 0, len(plan.Changes))
+	for i := range plan.Changes {
+		names = append(names, plan.Changes[i].Object.String())
+	}
+	return listed(names)
+}
