@@ -91,6 +91,8 @@ func (a *attempt) httpError(err error, want string) error {
 	switch {
 	case strings.Contains(msg, "server gave HTTP response to HTTPS client"), strings.Contains(msg, "first record does not look like a TLS handshake"):
 		return a.tlsErrorText()
+	case strings.Contains(msg, "client conn could not be established") && len(a.conn.seenFirst()) == 0:
+		return io.EOF // what HTTP/2 makes of a connection that ended before its first frame
 	case errors.Is(err, errTooMuch), strings.Contains(msg, "server response headers exceeded"), strings.Contains(msg, "header length exceeds"):
 		return errTooMuch
 	case strings.Contains(msg, "malformed"), strings.Contains(msg, "http2: "), strings.Contains(msg, "transport connection broken"), strings.Contains(msg, "invalid"):

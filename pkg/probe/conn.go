@@ -118,7 +118,7 @@ func (a *attempt) close() {
 // badAnswer describes an answer that is not in the check's protocol.
 func (a *attempt) badAnswer(want string) error {
 	first := a.conn.seenFirst()
-	if peer := sniff(first); peer != "" {
+	if peer := sniff(first); peer != "" && a.detail == "" {
 		a.fact("peer", peer)
 		return seen(ClassProtocol, "not "+want+": the peer speaks "+peer+", "+firstBytes(first))
 	}

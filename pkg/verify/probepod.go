@@ -246,7 +246,7 @@ func podProgress(p *corev1.Pod, image string) (started bool, err error) {
 		}
 		switch wait.Reason {
 		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
-			return false, fail("an image that the cluster can pull (--probe-image)", "the probe Pod's image %s cannot be pulled: %s", image, wait.Message)
+			return false, fail("an image that the cluster can pull (--probe-image)", "the probe Pod's image %s cannot be pulled: %s", image, pullReason(wait.Message))
 		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
 			return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", wait.Message)
 		}
@@ -255,6 +255,21 @@ func podProgress(p *corev1.Pod, image string) (started bool, err error) {
 		return false, fail("another try", "the probe Pod failed: %s %s", p.Status.Reason, p.Status.Message)
 	}
 	return false, nil
+}
+
+// pullReason shortens what a container runtime says of a failed pull, which
+// repeats the image's name several times around a few words.
+func pullReason(msg string) string {
+	low := strings.ToLower(msg)
+	switch {
+	case containsAny(low, "unauthorized", "denied", "authentication required", "authorization failed"):
+		return "the registry wants credentials, or does not have it"
+	case containsAny(low, "not found", "manifest unknown"):
+		return "not found"
+	case containsAny(low, "i/o timeout", "no such host", "connection refused", "deadline exceeded"):
+		return "the registry cannot be reached"
+	}
+	return msg
 }
 
 // followLog reads the prober's output while it is written.

@@ -69,7 +69,6 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	r.say(fmt.Sprintf("probing %s", plural(len(s.Targets), "Service")), false)
 
 	tun := newTunnels(cfg, c.core.RESTClient())
-	defer tun.Close()
 	r.all(ctx, s, probes, tun)
 	if err := context.Cause(ctx); err == context.Canceled {
 		return nil, fmt.Errorf("verifying: %w", err)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,27 +20,19 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
-// tunnels dials into Pods through the API server's port-forward. One
-// connection a Pod is shared by all dials to it.
+// tunnels dials into Pods through the API server's port-forward.
+//
+// Each dial has a connection of its own. Several streams of one connection
+// would be cheaper, but where a port refuses, container runtimes leave the
+// stream's data unread, and with it a part of the whole connection stands still
+// (seen with containerd 1.6; kubectl drops the connection then for that reason).
 type tunnels struct {
 	cfg  *rest.Config
 	base rest.Interface // core/v1, to build URLs with
-
-	mu   sync.Mutex
-	open map[string]*tunnel
-}
-
-type tunnel struct {
-	once sync.Once
-	conn streamhttp.Connection
-	err  error
-
-	mu sync.Mutex
-	id int
 }
 
 func newTunnels(cfg *rest.Config, base rest.Interface) *tunnels {
-	return &tunnels{cfg: cfg, base: base, open: map[string]*tunnel{}}
+	return &tunnels{cfg: cfg, base: base}
 }
 
 // Dial opens a stream to NAMESPACE/POD:PORT. The far end is dialed later, on
@@ -55,32 +46,22 @@ func (t *tunnels) Dial(ctx context.Context, network, address string) (net.Conn, 
 	if !ok || network != "tcp" {
 		return nil, fmt.Errorf("the tunnel carries tcp to NAMESPACE/POD:PORT, not %s to %s", network, address)
 	}
-	t.mu.Lock()
-	tun := t.open[target]
-	if tun == nil {
-		tun = &tunnel{}
-		t.open[target] = tun
-	}
-	t.mu.Unlock()
-
 	type opened struct {
-		conn net.Conn
+		conn *tunnelConn
 		err  error
 	}
 	// The library's dialer takes no context; the attempt need not wait for it.
 	done := make(chan opened, 1)
 	go func() {
-		tun.once.Do(func() { tun.conn, tun.err = t.connect(namespace, pod) })
-		if tun.err != nil {
-			done <- opened{err: tun.err}
-			return
-		}
-		c, err := tun.stream(port)
+		c, err := t.open(namespace, pod, port)
 		done <- opened{c, err}
 	}()
 	select {
 	case o := <-done:
-		return o.conn, o.err
+		if o.err != nil {
+			return nil, o.err
+		}
+		return o.conn, nil
 	case <-ctx.Done():
 		go func() {
 			if o := <-done; o.conn != nil {
@@ -91,19 +72,17 @@ func (t *tunnels) Dial(ctx context.Context, network, address string) (net.Conn, 
 	}
 }
 
-// Close ends all tunnels.
-func (t *tunnels) Close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, tun := range t.open {
-		// A dial that never came back is left to end by itself.
-		go func() {
-			tun.once.Do(func() { tun.err = net.ErrClosed })
-			if tun.conn != nil {
-				_ = tun.conn.Close()
-			}
-		}()
+func (t *tunnels) open(namespace, pod, port string) (*tunnelConn, error) {
+	conn, err := t.connect(namespace, pod)
+	if err != nil {
+		return nil, err
 	}
+	c, err := newTunnelConn(conn, port)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // connect asks the API server for a port-forward, over a websocket or, where
@@ -140,32 +119,30 @@ func tunnelError(err error) error {
 
 // farError is what the node said about dialing inside the Pod.
 func farError(text string) error {
-	return &probe.DialError{Class: probe.ClassifyText(text), Text: probe.Printable(text, probe.MaxDetail)}
+	class := probe.ClassifyText(text)
+	if class == probe.ClassRefused {
+		text = "connection refused inside the Pod" // the node wraps it in names of its own
+	}
+	return &probe.DialError{Class: class, Text: probe.Printable(text, probe.MaxDetail)}
 }
 
-// stream opens the pair of streams that make one connection.
-func (t *tunnel) stream(port string) (net.Conn, error) {
-	t.mu.Lock()
-	id := t.id
-	t.id++
-	t.mu.Unlock()
-
+// newTunnelConn opens the pair of streams that make one connection.
+func newTunnelConn(conn streamhttp.Connection, port string) (*tunnelConn, error) {
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, corev1.StreamTypeError)
 	headers.Set(corev1.PortHeader, port)
-	headers.Set(corev1.PortForwardRequestIDHeader, strconv.Itoa(id))
-	errStream, err := t.conn.CreateStream(headers)
+	headers.Set(corev1.PortForwardRequestIDHeader, "0")
+	errStream, err := conn.CreateStream(headers)
 	if err != nil {
 		return nil, tunnelError(err)
 	}
 	_ = errStream.Close() // nothing is written to it
 	headers.Set(corev1.StreamType, corev1.StreamTypeData)
-	data, err := t.conn.CreateStream(headers)
+	data, err := conn.CreateStream(headers)
 	if err != nil {
-		t.conn.RemoveStreams(errStream)
 		return nil, tunnelError(err)
 	}
-	c := &tunnelConn{tunnel: t, data: data, errStream: errStream, failed: make(chan struct{}), reads: make(chan []byte), done: make(chan struct{})}
+	c := &tunnelConn{conn: conn, data: data, errStream: errStream, failed: make(chan struct{}), reads: make(chan []byte), done: make(chan struct{})}
 	go c.watchErrors()
 	go c.pump()
 	return c, nil
@@ -173,7 +150,7 @@ func (t *tunnel) stream(port string) (net.Conn, error) {
 
 // tunnelConn is one connection through a tunnel.
 type tunnelConn struct {
-	tunnel          *tunnel
+	conn            streamhttp.Connection
 	data, errStream streamhttp.Stream
 
 	failed chan struct{} // closed when the error stream has ended
@@ -309,7 +286,8 @@ func (c *tunnelConn) Close() error {
 		close(c.done)
 		_ = c.data.Reset()
 		_ = c.errStream.Reset()
-		c.tunnel.conn.RemoveStreams(c.data, c.errStream)
+		// Closing sends and waits; who closes need not.
+		go c.conn.Close()
 	})
 	return nil
 }

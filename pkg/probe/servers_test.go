@@ -1,0 +1,311 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// redisLike answers RESP as a Redis does, with the replies given by command.
+func redisLike(replies map[string]string) func(net.Conn) {
+	return func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			var n int
+			if _, err := fmt.Sscanf(line, "*%d", &n); err != nil {
+				return
+			}
+			var args []string
+			for range n {
+				_, _ = in.ReadString('\n')
+				arg, _ := in.ReadString('\n')
+				args = append(args, strings.TrimSpace(arg))
+			}
+			reply, ok := replies[strings.Join(args, " ")]
+			if !ok {
+				reply = "-ERR unknown command\r\n"
+			}
+			if _, err := io.WriteString(c, reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
+
+func TestRedis(t *testing.T) {
+	info := bulk("# Server\r\nredis_version:8.0.1\r\nrun_id:abc123\r\n")
+	addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": info, "ROLE": "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"}))
+	out := askOne(t, Probe{Check: CheckRedis, Address: addr, Attempts: 8, Timeout: 2 * time.Second}, Options{})
+	if out.Class != ClassOK || out.Answers != 8 || out.Backends["abc123"] != 8 || out.Facts["role"] != "master" || out.Facts["version"] != "8.0.1" || out.Latency <= 0 {
+		t.Errorf("outcome %+v", out)
+	}
+
+	t.Run("replica without its master", func(t *testing.T) {
+		addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": info,
+			"ROLE":        "*5\r\n$5\r\nslave\r\n$8\r\n10.0.0.1\r\n:6379\r\n$7\r\nconnect\r\n:-1\r\n",
+			"EXISTS svcx": "-MASTERDOWN Link with MASTER is down\r\n"}))
+		out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{})
+		if out.Class != ClassOK || out.Facts["masterLink"] != "connect" || !strings.HasPrefix(out.Facts["read"], "-MASTERDOWN") {
+			t.Errorf("outcome %+v", out)
+		}
+	})
+	t.Run("only PING permitted", func(t *testing.T) {
+		addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": "-NOPERM no\r\n", "ROLE": "-NOPERM no\r\n"}))
+		if out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{}); out.Class != ClassOK || len(out.Backends) != 0 {
+			t.Errorf("outcome %+v, want ok without an identity", out)
+		}
+	})
+	t.Run("password", func(t *testing.T) {
+		addr := serve(t, redisLike(map[string]string{"AUTH me secret": "+OK\r\n", "PING": "+PONG\r\n"}))
+		env := map[string]string{"U": "me", "P": "secret"}
+		p := Probe{Check: CheckRedis, Address: addr, UsernameEnv: "U", PasswordEnv: "P"}
+		if out := askOne(t, p, Options{Getenv: func(k string) string { return env[k] }}); out.Class != ClassOK {
+			t.Errorf("outcome %+v", out)
+		}
+		if out := askOne(t, p, Options{}); out.Class != ClassLocal {
+			t.Errorf("class %s without the variable, want local", out.Class)
+		}
+	})
+}
+
+// TestRealRedis asks a real server, where the machine has one.
+func TestRealRedis(t *testing.T) {
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Log("redis-server is not on this machine; the lab's tests ask one in a Pod")
+		return
+	}
+	addr := closedPort(t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(bin, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", "secret")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	p := Probe{Check: CheckRedis, Address: addr, Timeout: 2 * time.Second}
+	out := Outcome{Class: ClassRefused}
+	for deadline := time.Now().Add(10 * time.Second); out.Class == ClassRefused && time.Now().Before(deadline); {
+		out = askOne(t, p, Options{})
+	}
+	if out.Class != ClassErrorReply || !strings.HasPrefix(out.Detail, "-NOAUTH") {
+		t.Errorf("without a password: %+v", out)
+	}
+	p.PasswordEnv = "P"
+	out = askOne(t, p, Options{Getenv: func(string) string { return "wrong" }})
+	if out.Class != ClassErrorReply || !strings.HasPrefix(out.Detail, "-WRONGPASS") {
+		t.Errorf("with a wrong password: %+v", out)
+	}
+	p.Attempts = 4
+	out = askOne(t, p, Options{Getenv: func(string) string { return "secret" }})
+	if out.Class != ClassOK || out.Answers != 4 || len(out.Backends) != 1 || out.Facts["role"] != "master" {
+		t.Errorf("with the password: %+v", out)
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "ok") })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+	})
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	srv := httptest.NewUnstartedServer(mux)
+	srv.Config.Protocols = &protocols
+	srv.Start()
+	defer srv.Close()
+	addr := srv.Listener.Addr().String()
+	cases := []struct {
+		p    Probe
+		want Class
+	}{
+		{Probe{Check: CheckHTTP, HTTPPath: "/ready"}, ClassOK},
+		{Probe{Check: CheckHTTP, HTTPPath: "/ready", H2C: true}, ClassOK},
+		{Probe{Check: CheckHTTP, HTTPPath: "/moved"}, ClassOK},
+		{Probe{Check: CheckHTTP, HTTPPath: "/absent"}, ClassErrorReply},
+		{Probe{Check: CheckHTTP}, ClassOK},
+		{Probe{Check: CheckGRPC}, ClassProtocol},
+	}
+	for _, tc := range cases {
+		tc.p.Address, tc.p.Timeout = addr, 2*time.Second
+		if out := askOne(t, tc.p, Options{}); out.Class != tc.want {
+			t.Errorf("%s %s: class %s (%s), want %s", tc.p.Check, tc.p.HTTPPath, out.Class, out.Detail, tc.want)
+		}
+	}
+}
+
+// TestGRPCHealth answers as a gRPC server does on the wire.
+func TestGRPCHealth(t *testing.T) {
+	cases := []struct {
+		name, body, status string
+		want               Class
+	}{
+		{"serving", "\x00\x00\x00\x00\x02\x08\x01", "0", ClassOK},
+		{"not serving", "\x00\x00\x00\x00\x02\x08\x02", "0", ClassErrorReply},
+		{"no health service", "", "12", ClassOK},
+		{"failing", "", "14", ClassErrorReply},
+		{"garbage", "\x00\x00\x00\x00\x02xx", "0", ClassProtocol},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if r.URL.Path != "/grpc.health.v1.Health/Check" || string(body) != "\x00\x00\x00\x00\x00" || r.ProtoMajor != 2 {
+					t.Errorf("request %s %s %q", r.Proto, r.URL.Path, body)
+				}
+				w.Header().Set("Content-Type", "application/grpc")
+				w.Header().Set("Trailer", "Grpc-Status")
+				_, _ = io.WriteString(w, tc.body)
+				w.Header().Set("Grpc-Status", tc.status)
+			}))
+			srv.Config.Protocols = new(http.Protocols)
+			srv.Config.Protocols.SetUnencryptedHTTP2(true)
+			srv.Start()
+			defer srv.Close()
+			out := askOne(t, Probe{Check: CheckGRPC, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
+			if out.Class != tc.want {
+				t.Errorf("class %s (%s), want %s", out.Class, out.Detail, tc.want)
+			}
+		})
+	}
+}
+
+// certificate makes a self-signed one.
+func certificate(t *testing.T, notAfter time.Time, names ...string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test \x1b[31m"}, DNSNames: names,
+		NotBefore: notAfter.Add(-48 * time.Hour), NotAfter: notAfter}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestTLS(t *testing.T) {
+	later, earlier := time.Now().Add(24*time.Hour), time.Now().Add(-time.Hour)
+	cases := []struct {
+		name, server string
+		notAfter     time.Time
+		want         Class
+		detail       string
+	}{
+		{"good, authority unknown here", "", later, ClassOK, ""},
+		{"name asked for is there", "redis.default.svc", later, ClassOK, ""},
+		{"name asked for is not there", "other.default.svc", later, ClassTLS, "redis.default.svc"},
+		{"expired", "", earlier, ClassTLS, "expired"},
+	}
+	for _, tc := range cases {
+		for _, check := range []Check{CheckTLS, CheckHTTPS} {
+			t.Run(tc.name+"/"+string(check), func(t *testing.T) {
+				srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+				srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+				srv.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t, tc.notAfter, "redis.default.svc")}}
+				srv.StartTLS()
+				defer srv.Close()
+				out := askOne(t, Probe{Check: check, Address: srv.Listener.Addr().String(), ServerName: tc.server, Timeout: 2 * time.Second}, Options{})
+				if out.Class != tc.want || !strings.Contains(out.Detail, tc.detail) {
+					t.Errorf("class %s (%s), want %s with %q", out.Class, out.Detail, tc.want, tc.detail)
+				}
+				if out.Facts["certNames"] != "redis.default.svc" || !strings.HasPrefix(out.Facts["certNotAfter"], tc.notAfter.UTC().Format("2006-01-02")) {
+					t.Errorf("facts %v lack the certificate", out.Facts)
+				}
+				for k, v := range out.Facts {
+					if strings.Contains(v, "\x1b") {
+						t.Errorf("fact %s has an escape: %q", k, v)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestWire(t *testing.T) {
+	var probes []Probe
+	for i := range 3000 {
+		probes = append(probes, Probe{ID: fmt.Sprintf("probe %d", i), Check: CheckRedis, Address: fmt.Sprintf("10.%d.%d.%d:6379", i%7, i%251, i%253), Send: "\x00\x01"})
+	}
+	vars, err := Encode(probes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for _, v := range vars {
+		if len(v[0])+len(v[1]) > 128<<10 {
+			t.Errorf("variable %s has %d bytes", v[0], len(v[1]))
+		}
+		env[v[0]] = v[1]
+	}
+	got, err := Decode(func(k string) string { return env[k] })
+	if err != nil || len(got) != len(probes) || got[2999].Address != probes[2999].Address || got[0].Send != "\x00\x01" {
+		t.Errorf("%d probes back, %v", len(got), err)
+	}
+	if _, err := Decode(func(string) string { return "" }); err == nil {
+		t.Error("no error without a list")
+	}
+	if _, err := Decode(func(k string) string { return map[string]string{EnvPrefix + "0": "????"}[k] }); err == nil {
+		t.Error("no error for a broken list")
+	}
+}
+
+func TestReadOutcomes(t *testing.T) {
+	out := "noise\n" + strings.Repeat("x", 1<<20) + "\n" +
+		`{"probe":"a","attempts":1,"class":"ok","detail":"\u001b[31mred"}` + "\n" +
+		`{"end":true,"count":1,"version":"v1"}` + "\nafter\n"
+	var got []Outcome
+	end, err := ReadOutcomes(strings.NewReader(out), func(o Outcome) { got = append(got, o) })
+	if err != nil || end.Count != 1 || len(got) != 1 || got[0].Detail != "red" {
+		t.Errorf("%v %+v %+v", err, end, got)
+	}
+	if _, err := ReadOutcomes(strings.NewReader(`{"probe":"a"}`), func(Outcome) {}); err == nil {
+		t.Error("no error for an output that is cut off")
+	}
+}
+
+// TestThousandsAreFast keeps 5,000 questions to servers of one machine within
+// seconds, and each of them answered.
+func TestThousandsAreFast(t *testing.T) {
+	addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": bulk("run_id:a\r\n"), "ROLE": "*1\r\n$6\r\nmaster\r\n"}))
+	var probes []Probe
+	for i := range 5000 {
+		probes = append(probes, Probe{ID: fmt.Sprint(i), Check: CheckRedis, Address: addr, Timeout: 10 * time.Second})
+	}
+	good := 0
+	start := time.Now()
+	Run(context.Background(), probes, Options{}, func(o Outcome) {
+		if o.Class == ClassOK {
+			good++
+		}
+	})
+	if good != len(probes) {
+		t.Errorf("%d of %d answered", good, len(probes))
+	}
+	t.Logf("%d questions in %s", len(probes), time.Since(start))
+}
