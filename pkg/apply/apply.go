@@ -56,6 +56,7 @@ func (c *Client) applyOne(ctx context.Context, s step, force bool) (string, erro
 	if err != nil {
 		return "", err
 	}
+	s.generation = got.GetGeneration()
 	if s.planned {
 		for _, w := range warned.all() {
 			s.warn(w)

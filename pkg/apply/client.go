@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 )
@@ -27,6 +28,7 @@ const (
 // Client applies objects to one cluster.
 type Client struct {
 	dynamic dynamic.Interface
+	core    corev1client.CoreV1Interface // for logs, which are no objects
 	mapper  meta.RESTMapper
 	clock   clock.WithTicker
 }
@@ -42,7 +44,11 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)
 	}
-	return &Client{dynamic: d, mapper: mapper, clock: clock.RealClock{}}, nil
+	core, err := corev1client.NewForConfig(own)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the client: %w", err)
+	}
+	return &Client{dynamic: d, core: core, mapper: mapper, clock: clock.RealClock{}}, nil
 }
 
 // collector hands the API server's warnings to the warnings of the request's context.

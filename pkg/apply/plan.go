@@ -47,6 +47,8 @@ type Change struct {
 	desired *unstructured.Unstructured
 	live    *unstructured.Unstructured // nil when it does not exist
 	settled bool                       // nothing to send: fields and their ownership are as desired
+
+	generation int64 // of the object once it is applied
 }
 
 // Ref names an object.

@@ -1,0 +1,232 @@
+package apply
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// evidence is what is seen of a workload. Lists may be empty because they may
+// not be read; that makes the explanation poorer, not wrong.
+type evidence struct {
+	workload    *unstructured.Unstructured
+	replicaSets []*appsv1.ReplicaSet
+	pods        []*corev1.Pod
+	events      []*corev1.Event
+}
+
+// finding is what a workload waits for.
+type finding struct {
+	done      bool
+	message   string
+	since     time.Time
+	stuck     *StuckError
+	container string        // whose log tells more, when stuck
+	recheck   time.Duration // judge again after this time even if nothing changes; 0: no need
+}
+
+// diagnose tells whether a workload has rolled out and, if not, what it waits
+// for and whether that can heal by itself. It is a pure function.
+func diagnose(e evidence, now time.Time) finding {
+	ref := refOf(e.workload)
+	ready, want := readiness(e.workload)
+	count := fmt.Sprintf("%d/%d ready", ready, want)
+	result, err := status.Compute(e.workload)
+	if err != nil {
+		return finding{message: count + " · " + plain(err.Error())}
+	}
+	if result.Status == status.CurrentStatus {
+		return finding{done: true, message: count}
+	}
+	if observed, _ := number(e.workload, "status", "observedGeneration"); observed < e.workload.GetGeneration() {
+		// What is there is of the old generation and says nothing about the new.
+		return finding{message: count}
+	}
+	if paused, _ := nested(e.workload, "spec", "paused"); paused == true {
+		return finding{message: count + " · paused", stuck: &StuckError{Object: ref, Reason: "Paused",
+			Message: "its rollout is paused", Next: "resume it: kubectl rollout resume " + target(e.workload)}}
+	}
+	pods := e.current()
+	best := e.creation(ref, now)
+	for _, p := range pods {
+		if f := diagnosePod(ref, p, e.events, now); best.message == "" || f.weight() > best.weight() {
+			best = f
+		}
+	}
+	f := finding{message: count, since: best.since, stuck: best.stuck, container: best.container, recheck: best.recheck}
+	switch {
+	case best.message != "" && best.pod != "":
+		f.message = joinReasons(count, best.pod+": "+best.message)
+	case best.message != "":
+		f.message = joinReasons(count, best.message)
+	default:
+		f.message = joinReasons(count, leftover(e, pods))
+	}
+	if f.stuck == nil && result.Status == status.FailedStatus {
+		f.stuck = &StuckError{Object: ref, Pod: best.pod, Reason: "ProgressDeadlineExceeded",
+			Message: joinReasons(best.message, plain(result.Message)),
+			Next:    "look at it: kubectl describe " + target(e.workload) + "; take the change back: kubectl rollout undo " + target(e.workload)}
+	}
+	return f
+}
+
+// leftover says what remains once no Pod has a problem.
+func leftover(e evidence, current []*corev1.Pod) string {
+	old := 0
+	for _, p := range e.pods {
+		if !slices.Contains(current, p) && p.DeletionTimestamp != nil {
+			old++
+		}
+	}
+	if old > 0 {
+		return fmt.Sprintf("%d old %s to end", old, plural("Pod", old))
+	}
+	return "" // the count says it
+}
+
+func joinReasons(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
+}
+
+// readiness counts the Pods of the newest revision that are ready.
+func readiness(u *unstructured.Unstructured) (ready, want int64) {
+	if u.GetKind() == "DaemonSet" {
+		want, _ = number(u, "status", "desiredNumberScheduled")
+		ready, _ = number(u, "status", "numberReady")
+		updated, _ := number(u, "status", "updatedNumberScheduled")
+		return min(ready, updated), want
+	}
+	var ok bool
+	if want, ok = number(u, "spec", "replicas"); !ok {
+		want = 1
+	}
+	ready, _ = number(u, "status", "readyReplicas")
+	updated, _ := number(u, "status", "updatedReplicas")
+	return min(ready, updated, want), want
+}
+
+func number(u *unstructured.Unstructured, path ...string) (int64, bool) {
+	v, ok, err := unstructured.NestedInt64(u.Object, path...)
+	return v, ok && err == nil
+}
+
+// current returns the Pods of the newest revision, without those being deleted.
+func (e evidence) current() []*corev1.Pod {
+	mine := func(*corev1.Pod) bool { return false }
+	switch e.workload.GetKind() {
+	case "Deployment":
+		if rs := e.newest(); rs != nil {
+			mine = func(p *corev1.Pod) bool { return owned(p, rs.UID) }
+		} else if len(e.replicaSets) == 0 {
+			// ReplicaSets may be hidden from us while Pods are not: the Pods'
+			// own label tells revisions apart, and the youngest is the newest.
+			hash := newestHash(e.pods)
+			mine = func(p *corev1.Pod) bool { return p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] == hash }
+		}
+	case "StatefulSet":
+		revision, _ := nested(e.workload, "status", "updateRevision")
+		mine = func(p *corev1.Pod) bool {
+			return owned(p, e.workload.GetUID()) && p.Labels[appsv1.ControllerRevisionHashLabelKey] == revision
+		}
+	case "DaemonSet":
+		generation := e.workload.GetAnnotations()[appsv1.DeprecatedTemplateGeneration]
+		mine = func(p *corev1.Pod) bool {
+			return owned(p, e.workload.GetUID()) && p.Labels["pod-template-generation"] == generation
+		}
+	}
+	var out []*corev1.Pod
+	for _, p := range e.pods {
+		if mine(p) && p.DeletionTimestamp == nil {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+func newestHash(pods []*corev1.Pod) string {
+	var newest *corev1.Pod
+	for _, p := range pods {
+		if newest == nil || newest.CreationTimestamp.Before(&p.CreationTimestamp) {
+			newest = p
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	return newest.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+}
+
+func owned(o metav1.Object, uid types.UID) bool {
+	c := metav1.GetControllerOf(o)
+	return c != nil && c.UID == uid
+}
+
+// newest returns the ReplicaSet of a Deployment's newest revision.
+func (e evidence) newest() *appsv1.ReplicaSet {
+	var best *appsv1.ReplicaSet
+	highest := -1
+	for _, rs := range e.replicaSets {
+		revision, err := strconv.Atoi(rs.Annotations["deployment.kubernetes.io/revision"])
+		if err == nil && revision > highest && owned(rs, e.workload.GetUID()) {
+			best, highest = rs, revision
+		}
+	}
+	return best
+}
+
+// creation judges why Pods are not even made.
+func (e evidence) creation(ref Ref, now time.Time) podFinding {
+	var text string
+	var since time.Time
+	if rs := e.newest(); rs != nil {
+		for _, c := range rs.Status.Conditions {
+			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+				text, since = c.Message, c.LastTransitionTime.Time
+			}
+		}
+	} else if ev := latest(e.events, e.workload.GetUID(), "", "FailedCreate"); ev != nil && now.Sub(seen(ev)) < time.Minute {
+		text, since = ev.Message, first(ev)
+	}
+	if text == "" {
+		return podFinding{}
+	}
+	f := podFinding{message: "no Pod can be made: " + plain(text), since: since}
+	reason, next, grace := refusal(text, ref.Namespace)
+	f.settle(grace, now, &StuckError{Object: ref, Reason: reason, Message: plain(text), Next: next})
+	return f
+}
+
+// refusal sorts the reasons for which the API server refuses to make a Pod. The
+// grace is for those that other controllers or ending Pods may still lift.
+func refusal(text, namespace string) (reason, next string, grace time.Duration) {
+	has := func(s string) bool { return strings.Contains(strings.ToLower(text), s) }
+	switch {
+	case has("violates podsecurity"):
+		return "PodSecurity", "change the securityContext fields it names; the namespace's level: kubectl get namespace " + namespace + " --show-labels", 0
+	case has("exceeded quota"), has("failed quota"):
+		return "QuotaExceeded", "raise the quota or ask for less: kubectl describe quota -n " + namespace, 20 * time.Second
+	case has("serviceaccount") && has("not found"):
+		return "ServiceAccountMissing", "create the ServiceAccount: kubectl get serviceaccount -n " + namespace, 20 * time.Second
+	case has("priorityclass") && (has("not found") || has("no priorityclass")):
+		return "PriorityClassMissing", "create the PriorityClass: kubectl get priorityclass", 10 * time.Second
+	case has("failed calling webhook"):
+		return "WebhookFailed", "mend the webhook it names: kubectl get validatingwebhookconfiguration,mutatingwebhookconfiguration", 30 * time.Second
+	case has("admission webhook"):
+		return "WebhookDenied", "change what the webhook refuses", 5 * time.Second
+	case has("limitrange"), has("maximum cpu"), has("maximum memory"), has("minimum cpu"), has("minimum memory"):
+		return "LimitRange", "change the container's resources: kubectl describe limitrange -n " + namespace, 0
+	case has("is invalid"):
+		return "InvalidPod", "correct the field it names", 0
+	}
+	return "FailedCreate", "look at it: kubectl get events -n " + namespace, 20 * time.Second
+}
