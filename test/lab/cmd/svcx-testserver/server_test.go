@@ -110,12 +110,12 @@ func (s *server) set(arg string) {
 
 func (s *server) dial(network, address string) net.Conn {
 	s.t.Helper()
-	c, err := net.DialTimeout(network, address, 5*time.Second)
+	c, err := net.DialTimeout(network, address, 20*time.Second)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return c
 }
 
@@ -274,7 +274,7 @@ func TestHTTPAndItsBehaviours(t *testing.T) {
 	if _, _, err := get("/"); !isTimeout(err) {
 		t.Errorf("slow: %v, want a time-out", err)
 	}
-	client.Timeout = 5 * time.Second
+	client.Timeout = 20 * time.Second
 	s.set("http=normal")
 
 	// HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means.
