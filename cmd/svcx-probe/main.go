@@ -1,7 +1,7 @@
 // Command svcx-probe asks the network questions that it is given and writes
 // what it saw. It is what the probe Pods of kubectl svcx run.
 //
-// The list comes through the environment (see package probe) or, with
+// It says hello first. The list comes through the environment (see package probe) or, with
 // --stdin, as a JSON array on stdin. One JSON object a line goes to stdout for
 // each outcome, then a last line with the count. It exits with 0 when all
 // questions have been asked, whatever the answers; 1 when there was no list.
@@ -51,6 +51,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	}
 	out := bufio.NewWriter(stdout)
 	enc := json.NewEncoder(out)
+	_ = enc.Encode(probe.Hello{Prober: probe.ProberName, Version: version})
+	_ = out.Flush()
 	probes, err := list(fromStdin, getenv, stdin)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: %v\n", err)

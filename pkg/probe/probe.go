@@ -68,6 +68,14 @@ type Probe struct {
 	Attempts int `json:"attempts,omitempty"`
 	// Timeout bounds one attempt from dial to answer; 0 means DefaultTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// Resolves lists what the host of the address should resolve to: addresses,
+	// or names that stand for their own addresses; empty: anything. It is only
+	// waited for (see Settle); what was seen in the end is in Outcome.Resolved.
+	Resolves []string `json:"resolves,omitempty"`
+	// Settle is for how long to ask again while the answer may be from before a
+	// change: a name that does not resolve to Resolves yet, for all of it; a
+	// connection that fails, for at most MaxSettleConnect of it.
+	Settle time.Duration `json:"settle,omitempty"`
 	// Options of single checks; empty where the check does not use them.
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`
@@ -92,6 +100,11 @@ type Probe struct {
 
 // DefaultTimeout bounds one attempt where a Probe does not say.
 const DefaultTimeout = 2 * time.Second
+
+// MaxSettleConnect bounds how long a failing connection is asked again: service
+// proxies and load balancers follow a change within seconds, caches of DNS
+// within their time to live.
+const MaxSettleConnect = 5 * time.Second
 
 // Class sorts what became of an attempt.
 type Class string

@@ -321,6 +321,49 @@ func TestDNS(t *testing.T) {
 	}
 }
 
+// TestSettle lets an answer from before a change give way to the right one.
+func TestSettle(t *testing.T) {
+	addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n"}))
+	var lookups, dials atomic.Int64
+	stale := func(_ context.Context, host string) ([]string, error) {
+		switch {
+		case host == "target.example.com.":
+			return []string{"192.0.2.7"}, nil
+		case lookups.Add(1) < 3:
+			return []string{"10.0.0.1"}, nil
+		}
+		return []string{"10.0.0.2", "192.0.2.7"}, nil
+	}
+	for _, want := range []string{"10.0.0.2", "target.example.com."} {
+		lookups.Store(0)
+		p := Probe{Check: CheckDNS, Address: "redis.default.svc", Resolves: []string{want}, Settle: 5 * time.Second}
+		out := askOne(t, p, Options{Resolve: stale})
+		if out.Class != ClassOK || lookups.Load() < 3 || len(out.Resolved) != 2 || out.Facts["settled"] == "" {
+			t.Errorf("%s: %+v after %d lookups", want, out, lookups.Load())
+		}
+	}
+	lookups.Store(0)
+	if out := askOne(t, Probe{Check: CheckDNS, Address: "redis.default.svc", Resolves: []string{"10.0.0.2"}}, Options{Resolve: stale}); out.Class != ClassOK || lookups.Load() != 1 {
+		t.Errorf("without Settle: %+v after %d lookups, want one", out, lookups.Load())
+	}
+	refusing := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1) < 3 {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}
+		return net.Dial(network, address)
+	}
+	if out := askOne(t, Probe{Check: CheckRedis, Address: addr, Settle: 5 * time.Second}, Options{Dial: refusing}); out.Class != ClassOK {
+		t.Errorf("connection that is refused at first: %+v", out)
+	}
+	start := time.Now()
+	if out := askOne(t, Probe{Check: CheckRedis, Address: closedPort(t), Settle: 700 * time.Millisecond}, Options{}); out.Class != ClassRefused {
+		t.Errorf("class %s, want refused in the end", out.Class)
+	}
+	if took := time.Since(start); took < 500*time.Millisecond || took > 3*time.Second {
+		t.Errorf("took %s, want about 700 ms", took)
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	cases := []struct{ in, want string }{
 		{"plain", "plain"},

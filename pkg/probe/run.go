@@ -66,7 +66,7 @@ func Run(ctx context.Context, probes []Probe, o Options, emit func(Outcome)) {
 		go func() {
 			defer wg.Done()
 			for p := range next {
-				outcomes <- ask(ctx, p, &o, g)
+				outcomes <- settled(ctx, p, &o, g)
 			}
 		}()
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -276,7 +277,7 @@ func TestWire(t *testing.T) {
 }
 
 func TestReadOutcomes(t *testing.T) {
-	out := "noise\n" + strings.Repeat("x", 1<<20) + "\n" +
+	out := `{"prober":"svcx-probe","version":"v1"}` + "\nnoise\n" + strings.Repeat("x", 1<<20) + "\n" +
 		`{"probe":"a","attempts":1,"class":"ok","detail":"\u001b[31mred"}` + "\n" +
 		`{"end":true,"count":1,"version":"v1"}` + "\nafter\n"
 	var got []Outcome
@@ -284,8 +285,13 @@ func TestReadOutcomes(t *testing.T) {
 	if err != nil || end.Count != 1 || len(got) != 1 || got[0].Detail != "red" {
 		t.Errorf("%v %+v %+v", err, end, got)
 	}
-	if _, err := ReadOutcomes(strings.NewReader(`{"probe":"a"}`), func(Outcome) {}); err == nil {
+	if _, err := ReadOutcomes(strings.NewReader(`{"prober":"svcx-probe"}`+"\n"+`{"probe":"a"}`), func(Outcome) {}); err == nil {
 		t.Error("no error for an output that is cut off")
+	}
+	for _, other := range []string{"", "1:C Redis is starting\n", `{"probe":"a"}` + "\n", "{}\n"} {
+		if _, err := ReadOutcomes(strings.NewReader(other), func(Outcome) {}); !errors.Is(err, ErrNoProber) {
+			t.Errorf("%q: error %v, want ErrNoProber", other, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,6 +26,18 @@ const (
 	// maxList bounds a list when decoded.
 	maxList = 64 << 20
 )
+
+// Hello is the first line of a prober's output, by which it is known for one.
+type Hello struct {
+	Prober  string `json:"prober"` // ProberName
+	Version string `json:"version,omitempty"`
+}
+
+// ProberName is what Hello.Prober says.
+const ProberName = "svcx-probe"
+
+// ErrNoProber says that an output is not a prober's.
+var ErrNoProber = errors.New("this is no output of svcx-probe")
 
 // End is the last line of a prober's output; without it the output is cut off.
 type End struct {
@@ -87,10 +100,19 @@ func Decode(getenv func(string) string) ([]Probe, error) {
 }
 
 // ReadOutcomes reads a prober's output line by line, calls emit for each
-// Outcome and returns the End line. Lines that are neither are ignored. Every
+// Outcome and returns the End line. The first line has to be a Hello, or the
+// error is ErrNoProber; later lines that are none of ours are ignored. Every
 // text is made printable again: the output came through a container's log.
 func ReadOutcomes(r io.Reader, emit func(Outcome)) (End, error) {
 	in := bufio.NewReaderSize(r, 16<<10)
+	var hello Hello
+	first, err := readLine(in)
+	if err != nil && err != io.EOF {
+		return End{}, err
+	}
+	if json.Unmarshal(first, &hello) != nil || hello.Prober != ProberName {
+		return End{}, ErrNoProber
+	}
 	for {
 		line, err := readLine(in)
 		if len(line) > 0 {

@@ -54,25 +54,10 @@ func nameLookup(e evidence) *answer {
 
 // missingAddresses compares what DNS gave with what it should give.
 func (c *serviceCase) missingAddresses(resolved []string) string {
-	var want []string
-	switch {
-	case c.svc.Spec.Type == corev1.ServiceTypeExternalName:
+	if c.svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return ""
-	case headless(c.svc):
-		for _, pv := range c.ports {
-			if pv.unknown {
-				return ""
-			}
-			for _, e := range pv.usable {
-				want = append(want, e.address)
-			}
-		}
-	default:
-		want = clusterIPs(c.svc)
 	}
-	if len(want) > 50 {
-		return "" // longer than an answer of DNS, or what is kept of it, has to be
-	}
+	want := c.v.nameAddresses(c.svc)
 	var missing []string
 	for _, w := range want {
 		if !slices.ContainsFunc(resolved, func(s string) bool { return sameIP(s, w) }) && !slices.Contains(missing, w) {
@@ -82,7 +67,14 @@ func (c *serviceCase) missingAddresses(resolved []string) string {
 	if len(missing) == 0 {
 		return ""
 	}
-	return "missing " + shortList(missing, 3)
+	text := "missing " + shortList(missing, 3)
+	for _, r := range resolved {
+		if !slices.ContainsFunc(want, func(w string) bool { return sameIP(r, w) }) {
+			// Most likely a cache of DNS that has not followed a change yet.
+			return text + "; " + r + " is not (or no longer) this Service's, perhaps cached"
+		}
+	}
+	return text
 }
 
 func sameIP(a, b string) bool {

@@ -42,6 +42,13 @@ func newCluster(t *testing.T, namespace string) *cluster {
 	return c
 }
 
+// in returns the cluster for a subtest.
+func (c *cluster) in(t *testing.T) *cluster {
+	sub := *c
+	sub.t = t
+	return &sub
+}
+
 func (c *cluster) kubectl(stdin string, args ...string) string {
 	c.t.Helper()
 	cmd := exec.Command("kubectl", append([]string{"--kubeconfig", c.config}, args...)...)
@@ -68,8 +75,8 @@ func (c *cluster) verify(name string, inCluster bool) ServiceVerdict {
 		c.t.Fatal(err)
 	}
 	sv := v.Services[0]
-	data, _ := json.MarshalIndent(sv, "", "  ")
-	c.t.Logf("%s in %.2f s\n%s", name, time.Since(start).Seconds(), data)
+	data, _ := json.Marshal(sv)
+	c.t.Logf("%s in %.2f s %s", name, time.Since(start).Seconds(), data)
 	if pods := c.kubectl("", "get", "pods", "-n", c.namespace, "-l", LabelProbe, "-o", "name"); strings.TrimSpace(pods) != "" {
 		c.t.Errorf("probe Pods are left: %s", pods)
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ const (
 type PlanOptions struct {
 	// Check, when set, is asked on every TCP port in place of the one chosen.
 	Check probe.Check
+	// Settle is for how long an answer may still be from before a change, and is
+	// asked again: caches of DNS for all of it, proxies for a few seconds.
+	Settle time.Duration
 }
 
 // PlanProbes derives from a Snapshot the questions to ask of the network: of
@@ -41,7 +45,7 @@ type PlanOptions struct {
 // are not asked after all (no probe Pod, say) are "not proven" to Judge.
 func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 	v := newView(s)
-	p := &planner{v: v, seen: map[string]bool{}}
+	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle}
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil {
@@ -83,6 +87,7 @@ type planner struct {
 	v      *view
 	probes []probe.Probe
 	seen   map[string]bool
+	settle time.Duration
 }
 
 // add gives a probe its ID and keeps it, once.
@@ -96,6 +101,12 @@ func (p *planner) add(pr probe.Probe) {
 		return
 	}
 	p.seen[pr.ID] = true
+	if !pr.Exploratory {
+		pr.Settle = p.settle
+		if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
+			pr.Settle = min(p.settle, time.Second)
+		}
+	}
 	p.probes = append(p.probes, pr)
 }
 
@@ -236,7 +247,7 @@ func (p *planner) through(svc *corev1.Service, pv portView) {
 		p.add(pr)
 	}
 	pr.Path, pr.From, pr.Attempts = probe.PathDNS, probe.FromCluster, 2
-	pr.Address = hostPort(serviceName(svc), pv.port.Port)
+	pr.Address, pr.Resolves = hostPort(serviceName(svc), pv.port.Port), p.v.nameAddresses(svc)
 	p.add(pr)
 	if pv.port.NodePort != 0 {
 		p.nodePorts(svc, pv)
@@ -298,8 +309,43 @@ func hasFamily(families []corev1.IPFamily, address string) bool {
 // name asks for the Service's name.
 func (p *planner) name(svc *corev1.Service) {
 	p.add(probe.Probe{Path: probe.PathDNS, From: probe.FromCluster, Check: probe.CheckDNS,
-		Service: svc.Namespace + "/" + svc.Name, Address: serviceName(svc)})
+		Service: svc.Namespace + "/" + svc.Name, Address: serviceName(svc), Resolves: p.v.nameAddresses(svc)})
 }
+
+// nameAddresses returns what a Service's name should resolve to: its cluster
+// IPs, the ready addresses of a headless one, the name that an alias stands
+// for. nil when that is not known, or too much for an answer of DNS.
+func (v *view) nameAddresses(svc *corev1.Service) []string {
+	if svc.Spec.Type == corev1.ServiceTypeExternalName {
+		target := strings.TrimSuffix(svc.Spec.ExternalName, ".")
+		if target == "" || net.ParseIP(target) != nil {
+			return nil
+		}
+		return []string{target + "."}
+	}
+	if !headless(svc) {
+		return clusterIPs(svc)
+	}
+	var want []string
+	for _, pv := range v.ports(svc, "") {
+		if pv.unknown {
+			return nil
+		}
+		for _, e := range pv.usable {
+			if !slices.Contains(want, e.address) {
+				want = append(want, e.address)
+			}
+		}
+	}
+	if len(want) > maxNameAddresses {
+		return nil
+	}
+	return want
+}
+
+// maxNameAddresses bounds what is expected of one answer of DNS, and is below
+// what an Outcome keeps of it.
+const maxNameAddresses = 50
 
 // externalName asks for the alias, for what it stands for, and connects there
 // on the ports that the Service tells.

@@ -285,6 +285,8 @@ func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit 
 	defer stream.Close()
 	end, err := probe.ReadOutcomes(stream, emit)
 	switch {
+	case errors.Is(err, probe.ErrNoProber):
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", pod.Spec.Containers[0].Image)
 	case err != nil && ctx.Err() != nil:
 		return fail("more time (--timeout)", "the run ended before the probe Pod had")
 	case err != nil:

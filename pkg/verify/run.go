@@ -20,7 +20,10 @@ type Options struct {
 	InCluster bool
 	// ProbeImage is the image of the probe Pods; its entrypoint is svcx-probe.
 	ProbeImage string
-	// Timeout bounds the whole run; 0 means DefaultTimeout.
+	// Settle is for how long answers that may be from before a change are asked
+	// again; set it after changing a Service. 0: what is seen first counts.
+	Settle time.Duration
+	// Timeout bounds the whole run; 0 means DefaultTimeout beside Settle.
 	Timeout time.Duration
 	// Check is asked on every TCP port in place of the one chosen for it.
 	Check probe.Check
@@ -54,7 +57,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, err
 	}
 	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
+		o.Timeout = DefaultTimeout + o.Settle
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
@@ -65,7 +68,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	if err != nil {
 		return nil, err
 	}
-	probes := PlanProbes(s, PlanOptions{Check: o.Check})
+	probes := PlanProbes(s, PlanOptions{Check: o.Check, Settle: o.Settle})
 	r.say(fmt.Sprintf("probing %s", plural(len(s.Targets), "Service")), false)
 
 	tun := newTunnels(cfg, c.core.RESTClient())

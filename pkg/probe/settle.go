@@ -1,0 +1,102 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"slices"
+	"time"
+)
+
+// settlePause is how long to wait before asking again.
+const settlePause = 250 * time.Millisecond
+
+// settled asks a probe, again and again where it may settle, and returns the
+// last outcome.
+func settled(ctx context.Context, p Probe, o *Options, g *gate) Outcome {
+	start := time.Now()
+	waited := p.Settle > 0 && awaitName(ctx, p, o, start.Add(p.Settle))
+	out := ask(ctx, p, o, g)
+	// What is left for a connection counts from when its name was right.
+	until := time.Now().Add(min(p.Settle, MaxSettleConnect))
+	for p.Settle > 0 && unsettled(out.Class) && time.Now().Before(until) && pause(ctx) {
+		waited = true
+		out = ask(ctx, p, o, g)
+	}
+	if waited {
+		if out.Facts == nil {
+			out.Facts = map[string]string{}
+		}
+		out.Facts["settled"] = time.Since(start).Round(time.Millisecond).String()
+	}
+	return out
+}
+
+// unsettled reports whether an answer of this class may come from before a change.
+func unsettled(c Class) bool {
+	switch c {
+	case ClassRefused, ClassTimeout, ClassClosed, ClassNoAnswer, ClassUnreachable, ClassNameUnknown, ClassNameFailed:
+		return true
+	}
+	return false
+}
+
+// pause waits a moment; it returns false when ctx ends first.
+func pause(ctx context.Context) bool {
+	t := time.NewTimer(settlePause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// awaitName waits until the host of the address resolves as it should, or the
+// time is over. It reports whether it had to wait.
+func awaitName(ctx context.Context, p Probe, o *Options, until time.Time) bool {
+	host := p.Address
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if len(p.Resolves) == 0 || net.ParseIP(host) != nil {
+		return false
+	}
+	waited := false
+	for !resolvesAs(ctx, o, host, p.Resolves) && time.Now().Before(until) && pause(ctx) {
+		waited = true
+	}
+	return waited
+}
+
+// resolvesAs reports whether a host has all the addresses wanted. A name among
+// those wanted is met by any address that it shares with the host.
+func resolvesAs(ctx context.Context, o *Options, host string, want []string) bool {
+	have, err := lookup(ctx, o, host)
+	if err != nil {
+		return false
+	}
+	for _, w := range want {
+		if net.ParseIP(w) != nil {
+			if !slices.ContainsFunc(have, func(a string) bool { return net.ParseIP(a).Equal(net.ParseIP(w)) }) {
+				return false
+			}
+			continue
+		}
+		like, err := lookup(ctx, o, w)
+		if err == nil && !slices.ContainsFunc(like, func(a string) bool { return slices.Contains(have, a) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// lookup resolves a host within the time of one attempt.
+func lookup(ctx context.Context, o *Options, host string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	if o.Resolve != nil {
+		return o.Resolve(ctx, host)
+	}
+	return net.DefaultResolver.LookupHost(ctx, host)
+}
