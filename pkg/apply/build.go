@@ -89,7 +89,11 @@ func build(fsys filesys.FileSystem, dir string) (resmap.ResMap, error) {
 	}
 	buildLock.Lock()
 	defer buildLock.Unlock()
-	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fsys, dir)
+	o := krusty.MakeDefaultOptions()
+	// What both commands do when nothing is said: the kustomization's own
+	// sortOptions, else the legacy order.
+	o.Reorder = krusty.ReorderOptionUnspecified
+	m, err := krusty.MakeKustomizer(o).Run(fsys, dir)
 	if err != nil {
 		return nil, &BuildError{Dir: dir, File: fileIn(fsys, dir, err), Err: oneLine(err)}
 	}
@@ -132,15 +136,25 @@ func kustomizationFile(fsys filesys.FileSystem, dir string) string {
 // overlays; base comes last, since overlays are what one applies.
 func kustomizationsUnder(fsys filesys.FileSystem, dir string) []string {
 	var found []string
-	for _, pattern := range []string{"*", filepath.Join("*", "*")} {
-		matches, err := fsys.Glob(filepath.Join(dir, pattern, konfig.DefaultKustomizationFileName()))
+	var walk func(dir string, levels int)
+	walk = func(dir string, levels int) {
+		names, err := fsys.ReadDir(dir)
 		if err != nil {
-			continue
+			return
 		}
-		for _, m := range matches {
-			found = append(found, filepath.Dir(m))
+		for _, name := range names {
+			sub := filepath.Join(dir, filepath.Base(name))
+			if !fsys.IsDir(sub) {
+				continue
+			}
+			if kustomizationFile(fsys, sub) != "" {
+				found = append(found, sub)
+			} else if levels > 1 {
+				walk(sub, levels-1)
+			}
 		}
 	}
+	walk(dir, 2)
 	sort.SliceStable(found, func(i, j int) bool {
 		return filepath.Base(found[i]) != "base" && filepath.Base(found[j]) == "base"
 	})
