@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -120,15 +121,20 @@ func readList(d *json.Decoder) (*yaml.Node, error) {
 	return n, nil
 }
 
+var oddlyIndented = regexp.MustCompile(`^\s|\n\t`)
+
 // textNode is a text that every YAML reader takes for one: also those of YAML
 // 1.1, to which a bare on, y or 1_000 is something else.
 func textNode(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	switch {
-	case yaml.IsYaml1_1NonString(n):
+	case yaml.IsYaml1_1NonString(n), s == "<<", s == "=":
 		n.Style = yaml.DoubleQuotedStyle
 	case strings.Contains(s, "\n"):
-		n.Style = yaml.LiteralStyle // the encoder quotes what a block cannot hold
+		n.Style = yaml.LiteralStyle // the encoder quotes what a block cannot hold,
+		if oddlyIndented.MatchString(s) {
+			n.Style = yaml.DoubleQuotedStyle // but for this, which it then cannot read
+		}
 	}
 	return n
 }

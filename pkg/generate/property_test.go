@@ -1,0 +1,192 @@
+package generate
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/yaml"
+)
+
+// words are texts that one YAML reader or another takes for something else, or
+// that are hard to write in it.
+var words = []string{
+	"redis", "on", "y", "no", "null", "~", "1", "1e3", "0x1f", "1_000", "12:30:45", "2024-01-01", ".inf", "=", "<<", "true",
+	"- a", "a: b", "a #b", "#", "'", "\"", "\\", "%", "@", "`", "!x", "&x", "*x", "{}", "[]", "|", ">", "?", ":", "---", "...",
+	" x", "x ", "\n", "\nx", "x\n", "x\n\n", " x\ny", "a\tb", "\tx\ny", "a\r\nb", "é", "日本", "🚀", "\u2028", "\u200b", "", strings.Repeat("long words ", 40),
+}
+
+// randomApp returns a valid App.
+func randomApp(r *rand.Rand) *App {
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	texts := func() (out []string) {
+		for range r.IntN(4) {
+			out = append(out, pick(words...)+pick("", pick(words...)))
+		}
+		return out
+	}
+	a := &App{Metadata: Metadata{Name: pick("redis", "a", "on", "null", "x-1", "e1"), Namespace: pick("", "", "shop", "y", "123")}}
+	s := &a.Spec.Service
+	s.Name = pick("", "redis-svc", "no", "e")
+	if r.IntN(5) > 0 {
+		a.Spec.Workload = &Workload{Image: pick("redis:alpine", "nginx", "example/app:1.0", "redis:6", "localhost:5000/a@sha256:"+strings.Repeat("0", 64)), Command: texts(), Args: texts()}
+		if r.IntN(2) > 0 {
+			a.Spec.Workload.Replicas = int32p(r.Int32N(5))
+		}
+		s.Type = ServiceType(pick("", "clusterIP", "NodePort", "loadbalancer", "HEADLESS"))
+	}
+	if a.Spec.Workload == nil || r.IntN(2) > 0 {
+		s.ExternalName = pick("db.example.com", "db.example.com.", "on", "1.2.3")
+	}
+	for i := range 1 + r.IntN(4) {
+		p := ServicePort{
+			Port:        int32(1000*i) + pickInt(r, 80, 443, 53, 6379, 999),
+			Protocol:    corev1.Protocol(pick("", "TCP", "udp", "SCTP")),
+			AppProtocol: pick("", "", "http", "kubernetes.io/h2c"),
+		}
+		if a.Spec.Workload != nil && r.IntN(2) > 0 {
+			p.TargetPort = pickInt(r, 80, 8080, 6379, 1)
+		}
+		s.Ports = append(s.Ports, p)
+	}
+	return a
+}
+
+func pickInt(r *rand.Rand, list ...int32) int32 { return list[r.IntN(len(list))] }
+
+// For any App: the same bytes again; svcx.yaml reads back as the same App, which
+// gives the same bytes; each object reads back as what was meant, by a YAML 1.1
+// reader too; and each overlay builds.
+func TestAnyApp(t *testing.T) {
+	const seed1, seed2 = 7, 2026
+	r := rand.New(rand.NewPCG(seed1, seed2))
+	for i := range 150 {
+		a := randomApp(r)
+		files := mustFiles(t, a)
+		again := mustFiles(t, a)
+		if !reflect.DeepEqual(files, again) {
+			t.Fatalf("%d: not the same bytes again: %+v", i, a)
+		}
+		completed := a.copy()
+		completed.Complete()
+		for _, f := range files {
+			if f.Path != SpecFile {
+				continue
+			}
+			back, err := ParseApp(f.Data, SpecFile)
+			if err != nil {
+				t.Fatalf("%d: %v\n%s", i, err, f.Data)
+			}
+			if !equality.Semantic.DeepEqual(back, completed) {
+				t.Fatalf("%d: svcx.yaml reads as %+v, want %+v", i, back, completed)
+			}
+			if !reflect.DeepEqual(mustFiles(t, back), files) {
+				t.Fatalf("%d: other bytes from svcx.yaml: %s", i, f.Data)
+			}
+			if marshalled, err := MarshalApp(completed); err != nil || !bytes.Equal(marshalled, f.Data) {
+				t.Fatalf("%d: MarshalApp: %v\n%s", i, err, marshalled)
+			}
+		}
+		readsBack(t, files, completed)
+		if i%15 == 0 {
+			fsys := inMemory(t, files)
+			for _, o := range overlays(completed) {
+				buildOverlay(t, fsys, "/tree/"+Overlay(o))
+			}
+		}
+	}
+}
+
+func readsBack(t *testing.T, files []File, a *App) {
+	t.Helper()
+	for _, f := range files {
+		var have, want any
+		switch {
+		case f.Path == "base/deployment.yaml":
+			d := a.deployment()
+			have, want = reflect.New(reflect.TypeOf(*d)).Interface(), d
+		case f.Path == "base/service.yaml" && a.Spec.Workload != nil:
+			have, want = &corev1.Service{}, a.baseService()
+		default:
+			continue
+		}
+		if err := yaml.UnmarshalStrict(f.Data, have); err != nil {
+			t.Fatalf("%s: %v\n%s", f.Path, err, f.Data)
+		}
+		if !equality.Semantic.DeepEqual(have, want) {
+			t.Fatalf("%s reads as\n%+v, want\n%+v\n%s", f.Path, have, want, f.Data)
+		}
+	}
+}
+
+func FuzzParseApp(f *testing.F) {
+	f.Add([]byte(specByHand))
+	f.Add([]byte(specHead + "spec:\n  service: {ports: [{port: 1}]}\n"))
+	for _, app := range exampleApps() {
+		app.Complete()
+		data, err := MarshalApp(app)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ParseApp(data, SpecFile)
+		if err != nil {
+			return
+		}
+		a.Complete()
+		if a.Validate() != nil {
+			return
+		}
+		files, err := Files(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := MarshalApp(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := ParseApp(written, SpecFile)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, written)
+		}
+		if again, err := Files(back); err != nil || !reflect.DeepEqual(files, again) {
+			t.Fatalf("svcx.yaml does not say the same: %v\n%s", err, written)
+		}
+	})
+}
+
+// Whatever a person's svcx.yaml looks like, changing it gives the new App or is refused.
+func FuzzRespell(f *testing.F) {
+	f.Add([]byte(specByHand), int32(3), "NodePort", "redis:8")
+	f.Add([]byte(specByHand), int32(2), "on", "a")
+	f.Fuzz(func(t *testing.T, data []byte, replicas int32, name, image string) {
+		a, err := ParseApp(data, SpecFile)
+		if err != nil {
+			return
+		}
+		a.Complete()
+		if a.Validate() != nil || a.Spec.Workload == nil {
+			return
+		}
+		from, err := encode(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Spec.Workload.Replicas, a.Spec.Service.Name, a.Spec.Workload.Image = &replicas, name, image
+		a.Complete()
+		if a.Validate() != nil {
+			return
+		}
+		to, err := encode(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		respell(data, from, to) // must not panic; what it returns is verified before use
+	})
+}
