@@ -90,7 +90,7 @@ func TestWithoutTheRightToCreatePods(t *testing.T) {
 			t.Errorf("%s is %s, want %s", check, states[check], want)
 		}
 	}
-	svcx(t, dir, "verify", "redis", "--in-cluster", "-n", ns, "--as", user).want(t, 3).contains(t, "NOT PROVEN", "create", "pods")
+	svcx(t, dir, "verify", "redis", "--in-cluster", "-n", ns, "--as", user).want(t, 3).contains(t, "NOT PROVEN", "permission to create Pods")
 	svcx(t, dir, "up", "redis", "--dir=redis", "--replicas=1", "-n", ns, "--as", user).want(t, 1).contains(t, "forbidden", user)
 }
 
