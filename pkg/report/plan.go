@@ -49,7 +49,7 @@ func (c *canvas) change(ch *apply.Change, name string, nameW int) {
 	head := c.paint(sgr, mark) + " " + pad(name, nameW) + "   "
 	blank := strings.Repeat(" ", lead)
 
-	lines := changeLines(ch)
+	lines := c.changeLines(ch)
 	if len(lines) == 0 {
 		lines = []string{what}
 	}
@@ -65,9 +65,12 @@ func (c *canvas) change(ch *apply.Change, name string, nameW int) {
 }
 
 // changeLines are the facts about one changed object, one a line.
-func changeLines(ch *apply.Change) []string {
+func (c *canvas) changeLines(ch *apply.Change) []string {
 	pathW := len("type")
 	for _, d := range ch.Diffs {
+		if ch.Transition != nil && !c.everything() && followsType(d.Path) {
+			continue
+		}
 		pathW = max(pathW, cols(clean(d.Path)))
 	}
 	// A single long path (an annotation's key) must not push all others out.
@@ -88,12 +91,27 @@ func changeLines(ch *apply.Change) []string {
 		return lines // every field is new; the tree shows them
 	}
 	for _, d := range ch.Diffs {
-		if t != nil && d.Path == "spec.type" {
+		if t != nil && !c.everything() && followsType(d.Path) {
 			continue
 		}
 		lines = append(lines, pad(clean(d.Path), pathW)+"  "+diffText(d))
 	}
 	return lines
+}
+
+// everything says whether also what goes without saying is to be written.
+func (c *canvas) everything() bool { return c.Format == Wide }
+
+// followsType says whether a field of a Service changes with its type alone;
+// the effects of the change say what it means.
+func followsType(path string) bool {
+	switch path {
+	case "spec.type", "spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies", "spec.ipFamilyPolicy",
+		"spec.externalTrafficPolicy", "spec.internalTrafficPolicy", "spec.externalName",
+		"spec.allocateLoadBalancerNodePorts", "spec.healthCheckNodePort":
+		return true
+	}
+	return strings.HasPrefix(path, "spec.ports[") && strings.HasSuffix(path, "].nodePort")
 }
 
 func diffText(d apply.FieldDiff) string {

@@ -215,6 +215,7 @@ func TestPlan(t *testing.T) {
 	}{
 		"plan.txt":      {plan(), Options{}},
 		"plan-80.txt":   {plan(), Options{Width: 80}},
+		"plan-wide.txt": {plan(), Options{Format: Wide}},
 		"plan-via.txt":  {via, Options{Color: true}},
 		"plan-name.txt": {plan(), Options{Format: Name}},
 		"plan.json":     {plan(), Options{Format: JSON}},

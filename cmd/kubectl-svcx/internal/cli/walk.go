@@ -153,7 +153,7 @@ func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error
 
 func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*apply.Plan, error) {
 	namespace, given := w.c.Namespace()
-	w.g.update("planning", "asking the API server what would change")
+	w.g.glance("planning", "asking the API server what would change")
 	plan, err := w.c.Plan(ctx, objs, apply.PlanOptions{
 		Namespace: namespace, EnforceNamespace: given,
 		CreateNamespace: w.createNamespace, ForceConflicts: w.forceConflicts,
@@ -165,9 +165,9 @@ func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*ap
 }
 
 func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
-	w.g.update("applying", objectList(plan))
+	w.g.glance("applying", objectList(plan))
 	err := w.c.Apply(ctx, plan, func(e apply.Event) {
-		w.g.update("applying", strings.TrimSpace(e.Object.String()+" "+e.Message))
+		w.g.glance("applying", strings.TrimSpace(e.Object.String()+" "+e.Message))
 	})
 	if err != nil && ctx.Err() != nil {
 		return w.interrupted("while applying", plan, err)
@@ -289,7 +289,7 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 	if len(target.Names) == 0 {
 		return withHints(errors.New("nothing to verify: there is no Service in "+w.dir), "leave --verify out")
 	}
-	w.g.update("verifying", strings.Join(target.Names, ", "))
+	w.g.glance("verifying", strings.Join(target.Names, ", "))
 	v, err := w.c.Verify(ctx, target, verify.Options{
 		InCluster: true, ProbeImage: w.probeImage, Check: w.asked, Expected: objs,
 		Progress: w.g.verifying,
