@@ -75,7 +75,9 @@ func TestRealFaults(t *testing.T) {
 	redis := func(args string) string {
 		return "image: redis:alpine, command: [redis-server], args: [" + args + "]"
 	}
-	ready := func(n int) string { return fmt.Sprintf(", readinessProbe: {periodSeconds: 1, tcpSocket: {port: %d}}", n) }
+	ready := func(n int) string {
+		return fmt.Sprintf(", readinessProbe: {periodSeconds: 1, tcpSocket: {port: %d}}", n)
+	}
 	spec := func(name string, n int) string { return "{selector: {app: " + name + "}, " + port(n) + "}" }
 	cases := []struct {
 		name, container, service string
@@ -105,22 +107,24 @@ func TestRealFaults(t *testing.T) {
 	c.kubectl("", "rollout", "status", "-n", c.namespace, "deployment/fine", "--timeout=90s")
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			sub := *c
-			sub.t = t
-			sub.eventually(tc.name, tc.state, tc.ids...)
+			c := c.in(t)
+			c.eventually(tc.name, tc.state, tc.ids...)
 		})
 	}
-	t.Run("no selector and no slice", func(t *testing.T) { c.eventually("nothing", StateFailed, "SVC107") })
+	t.Run("no selector and no slice", func(t *testing.T) { c.in(t).eventually("nothing", StateFailed, "SVC107") })
 	t.Run("scaled to zero", func(t *testing.T) {
+		c := c.in(t)
 		c.kubectl("", "scale", "-n", c.namespace, "deployment/fine", "--replicas=0")
 		c.eventually("fine", StateFailed, "SVC301")
 	})
 	t.Run("Pods in another namespace", func(t *testing.T) {
+		c := c.in(t)
 		other := newCluster(t, c.namespace+"-b")
 		other.apply(service("password", spec("password", 6379)))
 		other.eventually("password", StateFailed, "SVC102")
 	})
 	t.Run("not there", func(t *testing.T) {
+		c := c.in(t)
 		_, err := Run(context.Background(), c.cfg, Target{Namespace: c.namespace, Names: []string{"loopbak"}}, Options{})
 		var nf *NotFoundError
 		if !errors.As(err, &nf) || len(nf.Near) == 0 || nf.Near[0] != "loopback" {
@@ -168,7 +172,8 @@ subjects: [{kind: ServiceAccount, name: getter}]
 		return &sub
 	}
 	t.Run("may read only", func(t *testing.T) {
-		sv := as("reader").verify("redis", true)
+		c := c.in(t)
+		sv := as("reader").in(t).verify("redis", true)
 		c.wantIDs(sv, StateNotProven)
 		for _, r := range sv.Checks {
 			if r.Name == "pod" && !strings.Contains(r.Needs, "permission to create Pods") {
@@ -177,26 +182,29 @@ subjects: [{kind: ServiceAccount, name: getter}]
 		}
 	})
 	t.Run("may get Services only", func(t *testing.T) {
-		c.wantIDs(as("getter").verify("redis", true), StateNotProven)
+		c := c.in(t)
+		c.wantIDs(as("getter").in(t).verify("redis", true), StateNotProven)
 	})
 	t.Run("image that is not there", func(t *testing.T) {
+		c := c.in(t)
 		sub := *c
 		sub.image = "kubectlsvcx/svcx-probe:no-such-tag"
 		c.wantIDs(sub.verify("redis", true), StateNotProven)
 	})
 	t.Run("image of something else", func(t *testing.T) {
+		c := c.in(t)
 		sub := *c
 		sub.image = "redis:alpine"
 		c.wantIDs(sub.verify("redis", true), StateNotProven)
 	})
 	t.Run("restricted Pod Security", func(t *testing.T) {
+		c := c.in(t)
 		c.kubectl("", "label", "namespace", c.namespace, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
 		c.wantIDs(c.verify("redis", true), StateProven)
 	})
 	t.Run("quota", func(t *testing.T) {
+		c := c.in(t)
 		c.apply("apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: full}\nspec: {hard: {pods: '2'}}\n")
-		sub := *c
-		sub.t = t
 		// The quota binds once its controller has counted.
 		for i := 0; i < 60; i++ {
 			if strings.Contains(c.kubectl("", "get", "resourcequota", "full", "-n", c.namespace, "-o", "jsonpath={.status.used.pods}"), "2") {
@@ -204,10 +212,11 @@ subjects: [{kind: ServiceAccount, name: getter}]
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
-		c.wantIDs(sub.verify("redis", true), StateNotProven)
+		c.wantIDs(c.verify("redis", true), StateNotProven)
 		c.kubectl("", "delete", "resourcequota", "full", "-n", c.namespace)
 	})
 	t.Run("canceled at any moment", func(t *testing.T) {
+		c := c.in(t)
 		for _, after := range []time.Duration{5, 20, 40, 80, 120, 200, 300, 400, 500, 700} {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 			time.AfterFunc(after*time.Millisecond, cancel)

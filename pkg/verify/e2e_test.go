@@ -123,7 +123,7 @@ func service(name, spec string) string {
 // TestRealPaths verifies healthy Services of every type, and the first faults
 // of the catalogue, on real Pods.
 func TestRealPaths(t *testing.T) {
-	c := newCluster(t, "verify-e2e-" + runID()[:6])
+	c := newCluster(t, "verify-e2e-"+runID()[:6])
 	sel := `selector: {app.kubernetes.io/name: redis}`
 	port := `ports: [{name: redis, port: 6379, targetPort: redis, protocol: TCP, appProtocol: redis}]`
 	c.apply(redisDeployment +
@@ -140,14 +140,17 @@ func TestRealPaths(t *testing.T) {
 	c.kubectl("", "rollout", "status", "-n", c.namespace, "deployment/redis", "--timeout=90s")
 
 	t.Run("healthy", func(t *testing.T) {
+		c := c.in(t)
 		for _, name := range []string{"cip", "np", "lb", "headless", "ext"} {
 			c.wantIDs(c.verify(name, true), StateProven)
 		}
 	})
 	t.Run("without a probe Pod", func(t *testing.T) {
+		c := c.in(t)
 		c.wantIDs(c.verify("cip", false), StateNotProven)
 	})
 	t.Run("faults", func(t *testing.T) {
+		c := c.in(t)
 		c.wantIDs(c.verify("typo", true), StateFailed, "SVC101")
 		c.wantIDs(c.verify("wrong-port", true), StateFailed, "SVC204")
 		c.wantIDs(c.verify("wrong-port", false), StateFailed, "SVC204")
