@@ -225,6 +225,10 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 	if live != nil && live.GetDeletionTimestamp() != nil {
 		return fail(fmt.Errorf("it is being deleted; wait until it is gone: kubectl wait --for=delete %s", target(u)))
 	}
+	notes, err := c.checkNodePorts(ctx, live, u)
+	if err != nil {
+		return fail(err)
+	}
 	merged, err := c.serverSideApply(ctx, u, true, o.ForceConflicts)
 	if live == nil {
 		if apierrors.IsNotFound(err) && u.GetNamespace() != "" {
@@ -234,7 +238,7 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 			return fail(err)
 		}
 		ch.Action, ch.Warnings = ActionCreate, warned.all()
-		return ch, nil, nil
+		return ch, notes, nil
 	}
 	movers := migrants(live)
 	if conflicts := conflictsOf(err); conflicts != nil {
@@ -246,7 +250,6 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 		return fail(err)
 	}
 
-	var notes []string
 	sw, serr := switchOf(live, u)
 	switch {
 	case serr != nil:
@@ -254,7 +257,9 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 	case sw != nil:
 		ch.Transition = sw.Transition
 		if sw.Via != "" || err != nil || movers.Len() > 0 || len(sw.stale(merged)) > 0 {
-			merged, notes, err = c.rehearse(ctx, sw)
+			var more []string
+			merged, more, err = c.rehearse(ctx, sw)
+			notes = append(notes, more...)
 		}
 		if err != nil {
 			return fail(err)

@@ -1,0 +1,63 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// checkNodePorts looks at the node ports that a manifest asks for and the live
+// Service does not have. A dry run checks neither that one is free nor that it
+// is in range: the API server's allocator does nothing in a dry run
+// (k8s.io/kubernetes pkg/registry/core/service/portallocator, operation.go).
+func (c *Client) checkNodePorts(ctx context.Context, live, desired *unstructured.Unstructured) (notes []string, err error) {
+	if !isService(desired) {
+		return nil, nil
+	}
+	held := map[int64]bool{}
+	if live != nil {
+		held = nodePorts(live)
+	}
+	var asked []int64
+	for n := range nodePorts(desired) {
+		if !held[n] {
+			asked = append(asked, n)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	slices.Sort(asked)
+	// A cluster may have another range, so what is outside the usual one is no error.
+	const lowest, highest = 30000, 32767
+	for _, n := range asked {
+		if n < lowest || n > highest {
+			notes = append(notes, fmt.Sprintf("%s: node port %d is outside the usual range %d-%d; unless this cluster has another, applying it is refused", refOf(desired), n, lowest, highest))
+		}
+	}
+	m, err := c.mapping(desired.GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.dynamic.Resource(m.Resource).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		// Not allowed to see all Services: applying tells.
+		return notes, nil
+	}
+	for i := range list.Items {
+		other := &list.Items[i]
+		if other.GetName() == desired.GetName() && other.GetNamespace() == desired.GetNamespace() {
+			continue
+		}
+		taken := nodePorts(other)
+		for _, n := range asked {
+			if taken[n] {
+				return nil, fmt.Errorf("node port %d is taken by Service/%s in namespace %s; choose another, or leave nodePort out and one is allocated", n, other.GetName(), other.GetNamespace())
+			}
+		}
+	}
+	return notes, nil
+}
