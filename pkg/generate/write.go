@@ -3,6 +3,7 @@ package generate
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func inDir(dir string, files []string) string {
 			shown = append(shown, fmt.Sprintf("and %d more", len(files)-most))
 			break
 		}
-		shown = append(shown, printable(strings.TrimSuffix(dir, "/")+"/"+f))
+		shown = append(shown, printable(filepath.Join(dir, filepath.FromSlash(f))))
 	}
 	return strings.Join(shown, ", ")
 }
