@@ -22,13 +22,18 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/knftables"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/netpol/attach"
 )
 
 // Config says what to enforce.
 type Config struct {
 	// Node is the name of the node whose network namespace Run runs in.
 	Node string
-	// Applied is called each time the node's rules are in force; nil for none.
+	// Socket is where the network plugin svcx-netpol tells of new Pods; empty for none,
+	// and then a Pod is open until the API tells of its addresses.
+	Socket string
+	// Applied is called each time that other rules have come into force; nil for none.
 	Applied func()
 }
 
@@ -78,6 +83,7 @@ func run(ctx context.Context, client kubernetes.Interface, nft knftables.Interfa
 			DeleteFunc: func(any) { mark() },
 		}
 	}
+	announced := &announcements{byPod: map[string]*announcement{}, notify: mark}
 	for informer, changed := range map[cache.SharedIndexInformer]func(old, new any) bool{
 		pods.Informer():       podChanged,
 		namespaces.Informer(): namespaceChanged,
@@ -95,14 +101,24 @@ func run(ctx context.Context, client kubernetes.Interface, nft knftables.Interfa
 		}
 	}
 	mark()
+	listening := make(chan error, 1)
+	if c.Socket != "" {
+		go func() { listening <- attach.Serve(ctx, c.Socket, announced.enforce) }()
+	}
 
 	var last *ruleset
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-listening:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("network policies: listen for new Pods: %w", err)
 		case <-dirty:
 		}
+		var applied func()
 		next, err := func() (*ruleset, error) {
 			allPods, err1 := pods.Lister().List(labels.Everything())
 			allNamespaces, err2 := namespaces.Lister().List(labels.Everything())
@@ -110,9 +126,11 @@ func run(ctx context.Context, client kubernetes.Interface, nft knftables.Interfa
 			if err := errors.Join(err1, err2, err3); err != nil {
 				return nil, err
 			}
+			allPods, applied = announced.amend(allPods)
 			return compute(c.Node, allPods, allNamespaces, allPolicies)
 		}()
-		if err == nil && (last == nil || !reflect.DeepEqual(last, next)) {
+		changed := err == nil && (last == nil || !reflect.DeepEqual(last, next))
+		if changed {
 			err = apply(ctx, nft, next)
 		}
 		if err != nil {
@@ -125,7 +143,8 @@ func run(ctx context.Context, client kubernetes.Interface, nft knftables.Interfa
 			continue
 		}
 		last = next
-		if c.Applied != nil {
+		applied()
+		if changed && c.Applied != nil {
 			c.Applied()
 		}
 	}
@@ -135,7 +154,7 @@ func run(ctx context.Context, client kubernetes.Interface, nft knftables.Interfa
 // far more often.
 func podChanged(old, new any) bool {
 	a, b := old.(*corev1.Pod), new.(*corev1.Pod)
-	return selectable(a) != selectable(b) || a.Spec.NodeName != b.Spec.NodeName ||
+	return a.UID != b.UID || selectable(a) != selectable(b) || a.Spec.NodeName != b.Spec.NodeName ||
 		!apiequality.Semantic.DeepEqual(a.Labels, b.Labels) ||
 		!apiequality.Semantic.DeepEqual(a.Status.PodIPs, b.Status.PodIPs)
 }
