@@ -33,10 +33,14 @@ reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
 }
 
 func newUpCommand(name *string) *cobra.Command {
-	return &cobra.Command{
+	var noInstall bool
+	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up, over whatever is left of an earlier one",
-		Args:  cobra.NoArgs,
+		Long: `Bring the lab up, over whatever is left of an earlier one of that name.
+Debian packages that it needs and that are missing are installed, without starting their
+services. Exits with 4 when no lab can run on this machine as it is, and says why.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, err := os.Executable()
 			if err != nil {
@@ -48,7 +52,7 @@ func newUpCommand(name *string) *cobra.Command {
 			}
 			start := time.Now()
 			progress := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Progress: progress})
+			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Install: !noInstall, Progress: progress})
 			if err != nil {
 				return err
 			}
@@ -56,6 +60,8 @@ func newUpCommand(name *string) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&noInstall, "no-install", false, "name missing packages instead of installing them")
+	return cmd
 }
 
 func newDownCommand(name *string) *cobra.Command {

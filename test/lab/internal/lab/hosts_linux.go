@@ -108,18 +108,18 @@ func (r *runner) startHost(ctx context.Context, host string) (network.Host, erro
 			components.LabBinary: r.paths.Lab,
 		},
 		Sysctls: map[string]string{
-			"net/ipv4/ip_forward":                  "1",
-			"net/ipv6/conf/all/forwarding":         "1",
-			"net/ipv6/conf/default/accept_dad":     "0",
-			"net/ipv6/conf/default/accept_ra":      "0",
+			"net/ipv4/ip_forward":              "1",
+			"net/ipv6/conf/all/forwarding":     "1",
+			"net/ipv6/conf/default/accept_dad": "0",
+			"net/ipv6/conf/default/accept_ra":  "0",
+			// A redirect would use up the allowance for the refusal that follows it.
 			"net/ipv4/conf/all/send_redirects":     "0",
-			"net/ipv4/conf/default/rp_filter":      "0",
-			"net/ipv4/conf/all/rp_filter":          "0",
-			"net/ipv4/conf/default/arp_ignore":     "0",
-			"net/ipv4/neigh/default/gc_thresh3":    "8192",
-			"net/ipv6/route/max_size":              "16384",
-			"net/ipv4/ip_local_port_range":         "32768 60999",
-			"net/netfilter/nf_conntrack_tcp_loose": "1",
+			"net/ipv4/conf/default/send_redirects": "0",
+			"net/ipv4/icmp_ratelimit":              "0",
+			"net/ipv6/icmp/ratelimit":              "0",
+			// A Service's answer may come back on another interface than the default route's.
+			"net/ipv4/conf/all/rp_filter":     "0",
+			"net/ipv4/conf/default/rp_filter": "0",
 		},
 		// What the kubelet would otherwise set for the whole machine.
 		Mask: map[string]string{

@@ -39,8 +39,6 @@ var programs = []struct{ name, pkg string }{
 	{"iptables", "iptables"},
 	{"ip6tables", "iptables"},
 	{"nft", "nftables"},
-	{"conntrack", "conntrack"},
-	{"ip", "iproute2"},
 	// The same program as redis-server, in the package that brings no service.
 	{"redis-check-rdb", "redis-tools"},
 	{"redis-cli", "redis-tools"},
@@ -56,9 +54,10 @@ type Machine struct {
 	Hierarchies []cgroup.Hierarchy
 	IPv6        bool
 	WhyNoIPv6   string
+	Missing     []string // Debian packages
 }
 
-// Missing lists Debian packages whose programs are not there.
+// missingPackages lists Debian packages whose programs are not there.
 func missingPackages(look func(string) (string, error), pluginsDir string) (paths map[string]string, missing []string) {
 	paths = map[string]string{}
 	seen := map[string]bool{}
@@ -85,7 +84,8 @@ func missingPackages(look func(string) (string, error), pluginsDir string) (path
 }
 
 // Examine checks that a lab can run on this machine; if it cannot, the error is a
-// *CannotRunError. It changes nothing.
+// *CannotRunError, beside which the machine may name the packages that are missing. It
+// changes nothing.
 func Examine() (*Machine, error) {
 	m := &Machine{}
 	if os.Geteuid() != 0 {
@@ -94,13 +94,10 @@ func Examine() (*Machine, error) {
 	var reasons []string
 	next := ""
 	paths, missing := missingPackages(lookPath, components.PluginsSource)
-	m.Programs = paths
+	m.Programs, m.Missing = paths, missing
 	if len(missing) > 0 {
-		reasons = append(reasons, "packages are missing")
+		reasons = append(reasons, "these packages are missing: "+strings.Join(missing, " "))
 		next = "install them: " + InstallCommand(missing)
-		if _, err := exec.LookPath("apt-get"); err != nil {
-			next = "it is made for Debian and Ubuntu; it needs what these packages hold there: " + strings.Join(missing, " ")
-		}
 	}
 	hs, err := cgroup.Hierarchies("/proc/self/mounts")
 	if err != nil {
@@ -118,16 +115,10 @@ func Examine() (*Machine, error) {
 		reasons = append(reasons, "namespaces cannot be made here ("+err.Error()+"): is this an unprivileged container?")
 	}
 	if len(reasons) > 0 {
-		return nil, &CannotRunError{Reasons: reasons, Next: next}
+		return m, &CannotRunError{Reasons: reasons, Next: next}
 	}
 	m.IPv6, m.WhyNoIPv6 = hasIPv6()
 	return m, nil
-}
-
-// InstallCommand is the line that installs packages without starting their services: the
-// machine's own containerd and Redis are none of the lab's business.
-func InstallCommand(packages []string) string {
-	return "RUNLEVEL=1 apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
 }
 
 // lookPath also looks where Debian puts programs for root.
@@ -151,13 +142,17 @@ func canIsolate() error {
 	return cmd.Run()
 }
 
+// hasIPv6 says whether Pods and Services can have IPv6 addresses too, and if not, why.
 func hasIPv6() (bool, string) {
 	if _, err := os.Stat("/proc/net/if_inet6"); errors.Is(err, fs.ErrNotExist) {
 		return false, "the kernel has no IPv6"
 	}
+	if data, err := os.ReadFile("/proc/sys/net/ipv6/conf/default/disable_ipv6"); err == nil && strings.TrimSpace(string(data)) == "1" {
+		return false, "IPv6 is disabled by sysctl net.ipv6.conf.default.disable_ipv6"
+	}
 	// Without NAT the service proxy cannot serve IPv6 Services.
-	cmd := exec.Command("/bin/sh", "-c", "ip6tables -t nat -L -n && ip link set lo up && ip -6 addr add fd00::1/128 dev lo")
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd := exec.Command("/bin/sh", "-c", "ip6tables -t nat -L -n")
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: hostNamespaces}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return false, "IPv6 NAT does not work: " + strings.TrimSpace(string(out))

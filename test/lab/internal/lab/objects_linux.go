@@ -118,7 +118,7 @@ func corefile(lab layout.Lab) string {
         lameduck 1s
     }
     ready
-    cache 5
+    cache 2
     hosts {
 ` + hosts.String() + `        ttl 5
         fallthrough
@@ -126,7 +126,7 @@ func corefile(lab layout.Lab) string {
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         pods insecure
         fallthrough in-addr.arpa ip6.arpa
-        ttl 5
+        ttl 2
     }
     nxdomain
 }

@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Name     string
 	Programs Programs
+	Install  bool // missing Debian packages, rather than only name them
 	Progress func(string)
 }
 
@@ -90,6 +91,12 @@ func Up(ctx context.Context, o Options) (layout.Lab, error) {
 		return lab, err
 	}
 	machine, err := Examine()
+	if err != nil && o.Install && machine != nil && len(machine.Missing) > 0 {
+		if err := Install(ctx, machine.Missing, o.Progress); err != nil {
+			return lab, err
+		}
+		machine, err = Examine()
+	}
 	if err != nil {
 		return lab, err
 	}
