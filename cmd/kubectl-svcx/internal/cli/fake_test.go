@@ -174,3 +174,8 @@ func wants(t *testing.T, what, text string, parts ...string) {
 		}
 	}
 }
+
+// quiet are streams that nobody reads.
+func quiet() genericiooptions.IOStreams {
+	return genericiooptions.IOStreams{In: strings.NewReader(""), Out: &bytes.Buffer{}, ErrOut: &bytes.Buffer{}}
+}

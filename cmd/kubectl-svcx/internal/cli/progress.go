@@ -49,7 +49,28 @@ func (g *progress) step(label, format string, args ...any) {
 	g.erase()
 	g.halt()
 	g.label, g.text = "", ""
-	fmt.Fprintln(g.w, g.line(label, fmt.Sprintf(format, args...)))
+	text := g.line(label, fmt.Sprintf(format, args...))
+	if g.live {
+		text = wrapped(text, g.width(), labelWidth)
+	}
+	fmt.Fprintln(g.w, text)
+}
+
+// wrapped breaks text at spaces to fit width; further lines are indented.
+func wrapped(text string, width, indent int) string {
+	if width < 2*indent || len([]rune(text)) <= width {
+		return text
+	}
+	var lines []string
+	line := ""
+	for i, w := range strings.SplitAfter(text, " ") {
+		if i > 0 && len([]rune(line+strings.TrimRight(w, " "))) > width {
+			lines = append(lines, strings.TrimRight(line, " "))
+			line = strings.Repeat(" ", indent)
+		}
+		line += w
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 // update shows what is being done now.

@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	}{
 		{name: "up", args: up + " --type=NodePort", code: 0, calls: "plan apply wait verify",
 			out: []string{"Service redis  default", "VERIFIED"},
-			err: []string{"generated  redis/  base + 4 overlays", "commit it: git add redis", "applied    overlays/nodeport  ", "Service/redis created", "ready      ", "2/2 ready"}},
+			err: []string{"generated  redis/  base + 4 overlays", "commit it: git add redis", "applied    overlays/nodeport  ", "Service/redis", " created", "ready      ", "2/2 ready"}},
 		{name: "up fails", args: up, fake: fakeCluster{state: verify.StateFailed}, code: 2, calls: "plan apply wait verify", out: []string{"FAILED"}},
 		{name: "up is not proven", args: up, fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "plan apply wait verify", out: []string{"NOT PROVEN"}},
 		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",

@@ -101,10 +101,13 @@ func oneOf(flag, value string, names ...string) (string, error) {
 // nearest is the name that s was probably meant to be; empty when none is near.
 func nearest(s string, names []string) string {
 	s = strings.ToLower(s)
-	best, bestD := "", max(len(s)/3, 1)+1
+	best, bestD := "", len(s)
 	for _, n := range names {
 		l := strings.ToLower(n)
 		d := distance(s, l)
+		if d > max(len(l)/3, 1) {
+			d = len(s) // not near
+		}
 		if len(s) >= 3 && strings.HasPrefix(l, s) {
 			d = 1
 		}

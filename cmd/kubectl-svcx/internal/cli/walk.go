@@ -111,6 +111,13 @@ func positive(flag string, d time.Duration) error {
 	return nil
 }
 
+// What was applied a moment ago takes its time to arrive everywhere: cluster DNS
+// serves an old answer for up to 30 s. The verification waits that long, and no longer.
+const (
+	settleTime    = 35 * time.Second
+	verifyTimeout = 2 * time.Minute
+)
+
 // walk brings objects to a cluster, one step after the other.
 type walk struct {
 	*walkFlags
@@ -187,37 +194,51 @@ func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
 	}
 	w.g.clear()
 	for i := range plan.Changes {
-		fmt.Fprintln(w.p.Out, w.change(&plan.Changes[i]))
+		c := &plan.Changes[i]
+		fmt.Fprintln(w.p.Out, c.Object.String()+" "+w.what(c))
 	}
 	return nil
 }
 
 // applied sums up what was done to each object, in one line.
 func (w *walk) applied(plan *apply.Plan) string {
-	parts := make([]string, 0, len(plan.Changes)+1)
+	var parts []string
+	done := map[string][]string{}
 	if plan.CreatesNamespace != "" {
-		parts = append(parts, "Namespace/"+plan.CreatesNamespace+" created")
+		done["created"] = []string{"Namespace/" + plan.CreatesNamespace}
 	}
 	for i := range plan.Changes {
-		parts = append(parts, w.change(&plan.Changes[i]))
+		c := &plan.Changes[i]
+		name, what := c.Object.String(), w.what(c)
+		if c.Transition != nil && c.Transition.From != c.Transition.To {
+			parts = append(parts, name+" "+what)
+			continue
+		}
+		done[what] = append(done[what], name)
+	}
+	for _, what := range []string{"created", "changed", "unchanged"} {
+		if len(done[what]) > 0 {
+			parts = append(parts, strings.Join(done[what], " and ")+" "+what)
+		}
 	}
 	return w.overlayName() + strings.Join(parts, ", ")
 }
 
-func (w *walk) change(c *apply.Change) string {
+// what says in a word or two what was done to an object.
+func (w *walk) what(c *apply.Change) string {
 	switch {
 	case c.Transition != nil && c.Transition.From != c.Transition.To:
 		arrow := "→"
 		if w.p.screen.ascii {
 			arrow = "->"
 		}
-		return fmt.Sprintf("%s %s %s %s", c.Object, c.Transition.From, arrow, c.Transition.To)
+		return fmt.Sprintf("%s %s %s", c.Transition.From, arrow, c.Transition.To)
 	case c.Action == apply.ActionCreate:
-		return c.Object.String() + " created"
+		return "created"
 	case c.Action == apply.ActionUnchanged:
-		return c.Object.String() + " unchanged"
+		return "unchanged"
 	}
-	return c.Object.String() + " changed"
+	return "changed"
 }
 
 // overlayName is the end of the folder's path, as "overlays/nodeport ".
@@ -292,7 +313,7 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 	w.g.glance("verifying", strings.Join(target.Names, ", "))
 	v, err := w.c.Verify(ctx, target, verify.Options{
 		InCluster: true, ProbeImage: w.probeImage, Check: w.asked, Expected: objs,
-		Progress: w.g.verifying,
+		Timeout: verifyTimeout, Settle: settleTime, Progress: w.g.verifying,
 	})
 	w.g.clear()
 	if ctx.Err() != nil {
