@@ -67,8 +67,17 @@ func (a *App) Complete() {
 	imageRef := ""
 	if a.Spec.Workload != nil {
 		imageRef = a.Spec.Workload.Image
-		if p, ok := presetFor(imageRef); ok && len(s.Ports) == 0 {
-			s.Ports = []ServicePort{{Port: p.port}}
+		if p, ok := presetFor(imageRef); ok {
+			if len(s.Ports) == 0 {
+				s.Ports = []ServicePort{{Port: p.port}}
+			}
+			// A known image listens where it always does, whatever port the Service
+			// has, unless it is told otherwise on its command line.
+			w := a.Spec.Workload
+			only := &s.Ports[0]
+			if len(s.Ports) == 1 && only.TargetPort == 0 && only.Protocol != corev1.ProtocolUDP && len(w.Command)+len(w.Args) == 0 {
+				only.TargetPort = p.port
+			}
 		}
 	}
 	for i := range s.Ports {

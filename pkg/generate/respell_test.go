@@ -20,7 +20,7 @@ func TestSpecKeepsItsTextWhenFlagsChangeIt(t *testing.T) {
 		"a field that goes": {func(a *App) { a.Spec.Service.ExternalName = "" },
 			"    externalName: server.example.com\n", ""},
 		"in a list, where the name stays": {func(a *App) { a.Spec.Service.Ports[0].Port = 7000 },
-			"      - port: 6379\n", "      - port: 7000\n        targetPort: 6379\n"},
+			"      - port: 6379\n", "      - port: 7000\n"},
 		"to something that needs quotes": {func(a *App) { a.Spec.Service.Name = "on" },
 			"    name: redis-svc\n", "    name: \"on\"\n"},
 	}
