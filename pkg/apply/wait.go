@@ -2,7 +2,9 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -52,7 +54,7 @@ func (c *Client) Wait(ctx context.Context, p *Plan, progress func(Event)) error 
 			if !f.done {
 				pending = true
 				if err := w.err(); err != nil {
-					f.message = joinReasons(f.message, "the API server does not answer, trying again: "+plain(err.Error()))
+					f.message = joinReasons(f.message, "the API server does not answer, trying again: "+plain(bare(err).Error()))
 				}
 			}
 			if f.recheck > 0 && (next == 0 || f.recheck < next) {
@@ -68,6 +70,15 @@ func (c *Client) Wait(ctx context.Context, p *Plan, progress func(Event)) error 
 			recheck = c.clock.After(next)
 		}
 	}
+}
+
+// bare takes the long address of a request off an error.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // balancerShare is how long a missing load balancer address may hold a wait up:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 )
 
 // watcher keeps what a wait looks at up to date, and tells when any of it
@@ -111,7 +113,7 @@ func (w *watcher) watch(ctx context.Context, q query, convert func(*unstructured
 		cancel()
 		return nil, err
 	}
-	// The default handler logs to stderr; what matters is kept by asked.
+	// The default handler logs, too.
 	if err := s.informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {}); err != nil {
 		cancel()
 		return nil, err
@@ -124,7 +126,9 @@ func (w *watcher) watch(ctx context.Context, q query, convert func(*unstructured
 		cancel()
 		return nil, err
 	}
-	w.wg.Go(func() { s.informer.RunWithContext(ctx) })
+	// A reflector logs to stderr when a watch ends; what matters is kept by asked.
+	quiet := klog.NewContext(ctx, logr.Discard())
+	w.wg.Go(func() { s.informer.RunWithContext(quiet) })
 	// An empty list has no event that would tell of its arrival.
 	w.wg.Go(func() {
 		if cache.WaitForCacheSync(ctx.Done(), s.informer.HasSynced) {
