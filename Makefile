@@ -48,8 +48,8 @@ lint: ## Format, vet, the walls between packages (golangci-lint) and the shell s
 	./hack/lint.sh
 
 .PHONY: bench
-bench: build lab-build ## Side-by-side benchmarks against kubectl
-	go run ./test/bench
+bench: build ## Side-by-side benchmarks against kubectl
+	./hack/bench.sh
 
 ##@ The lab: a real cluster on one Linux machine
 

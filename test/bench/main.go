@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,11 +40,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plugin, kubectl := filepath.Join(bin, "kubectl-svcx"), filepath.Join(bin, "kubectl")
-	if _, err := os.Stat(kubectl); err != nil {
-		if kubectl, err = exec.LookPath("kubectl"); err != nil {
-			return fmt.Errorf("no kubectl to compare with: build the lab's with make lab-build: %w", err)
-		}
+	plugin, kubectl := filepath.Join(bin, "kubectl-svcx"), os.Getenv("KUBECTL")
+	if kubectl == "" {
+		return errors.New("KUBECTL does not name the kubectl to compare with: run make bench")
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "COMPARED (best/median of %d)\tOURS\tTHEIRS\tRATIO\tGOAL\n", rounds)
