@@ -121,16 +121,16 @@ func isTLS(err error) bool {
 func classifyText(text string, connected bool) (Class, string) {
 	low := strings.ToLower(text)
 	switch {
-	case strings.Contains(low, "connection refused"):
+	case strings.Contains(low, "connection refused"), strings.Contains(low, "actively refused"): // the latter on Windows
 		return ClassRefused, "connection refused"
-	case strings.Contains(low, "no route to host"), strings.Contains(low, "network is unreachable"):
+	case strings.Contains(low, "no route to host"), strings.Contains(low, "network is unreachable"), strings.Contains(low, "unreachable host"), strings.Contains(low, "unreachable network"):
 		return ClassUnreachable, text
 	case strings.Contains(low, "i/o timeout"), strings.Contains(low, "timed out"):
 		if connected {
 			return ClassNoAnswer, text
 		}
 		return ClassTimeout, text
-	case strings.Contains(low, "connection reset"), strings.Contains(low, "broken pipe"):
+	case strings.Contains(low, "connection reset"), strings.Contains(low, "broken pipe"), strings.Contains(low, "forcibly closed"):
 		return ClassClosed, text
 	}
 	if connected {

@@ -24,8 +24,16 @@ func (c *serviceCase) checkName() {
 		}
 		return
 	}
+	// Connecting by the name proves nothing about the name where the port's
+	// backends or its address do not answer either.
+	e = slices.DeleteFunc(e, func(a answer) bool {
+		return a.probe.Check != probe.CheckDNS && !a.good() && c.portFails(a.probe.Port)
+	})
 	r = c.line(probe.PathDNS, portView{check: probe.CheckDNS}, e, "")
 	lookup := nameLookup(e)
+	if r.State == StateFailed && lookup != nil && lookup.good() {
+		r.Summary = e.connecting().tally().bad()
+	}
 	if lookup != nil && lookup.good() {
 		name := lookup.outcome.Facts["canonical"]
 		if name == "" || c.svc.Spec.Type == corev1.ServiceTypeExternalName {
@@ -36,10 +44,22 @@ func (c *serviceCase) checkName() {
 			r.State, r.Summary = StateFailed, text+"; "+missing
 		} else if r.State == StateProven {
 			r.Summary = text
+		} else if r.State == StateFailed {
+			r.Summary = text + "; " + r.Summary
 		}
 	}
 	r.Detail = nil
 	c.add(r)
+}
+
+// portFails reports whether a port fails on a path before the name's.
+func (c *serviceCase) portFails(port string) bool {
+	for _, path := range []probe.Path{probe.PathPod, probe.PathClusterIP} {
+		if e := c.ev.on(path, "", port).asked(); len(e) > 0 && len(e.where(probe.ClassOK)) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // nameLookup returns the answer to the question for the name itself.

@@ -4,6 +4,7 @@ package verify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -131,6 +132,52 @@ func TestRealFaults(t *testing.T) {
 			t.Errorf("error %v, want one that names loopback", err)
 		}
 	})
+}
+
+// TestRealPolicies blocks the way to Pods that answer.
+func TestRealPolicies(t *testing.T) {
+	c := newCluster(t, "verify-policy-"+runID()[:6])
+	c.apply(redisDeployment + service("redis", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}"))
+	c.kubectl("", "rollout", "status", "-n", c.namespace, "deployment/redis", "--timeout=90s")
+	policy := func(ingress string) string {
+		return "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: guard}\nspec: {podSelector: {matchLabels: {app.kubernetes.io/name: redis}}, policyTypes: [Ingress]" + ingress + "}\n"
+	}
+	c.apply(policy(""))
+	c.eventually("redis", StateFailed, "SVC401")
+	c.apply(policy(", ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]"))
+	c.eventually("redis", StateFailed, "SVC402")
+	c.apply(policy(", ingress: [{from: [{podSelector: {}}]}]"))
+	c.eventually("redis", StateProven)
+}
+
+// TestRealCleanup removes what a killed run has left, and nothing else.
+func TestRealCleanup(t *testing.T) {
+	c := newCluster(t, "verify-cleanup-"+runID()[:6])
+	for run, life := range map[string]time.Duration{"dead": time.Second, "alive": time.Minute} {
+		pod, err := newProbePod(c.namespace, run, "redis:alpine", life, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := json.Marshal(pod)
+		c.kubectl(string(data), "create", "--validate=ignore", "-f", "-")
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		removed, err := Cleanup(context.Background(), c.cfg, c.namespace, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(removed) > 0 {
+			if len(removed) != 1 || removed[0].Name != probePodName+"dead" {
+				t.Errorf("removed %v, want the dead run's Pod alone", removed)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the dead run's Pod was not removed")
+		}
+		time.Sleep(500 * time.Millisecond) // its deadline is what is waited for
+	}
 }
 
 // TestRealLimits verifies where less is permitted than a verification would like.

@@ -25,7 +25,11 @@ func (a answer) asked() bool {
 func (a answer) good() bool { return a.outcome != nil && a.outcome.Class == probe.ClassOK }
 
 // host and port of the address asked.
-func (a answer) host() string { h, _ := splitAddress(a.probe.Address); return h }
+func (a answer) host() string {
+	h, _ := splitAddress(a.probe.Address)
+	return strings.TrimSuffix(h, ".")
+}
+
 func (a answer) port() string { _, p := splitAddress(a.probe.Address); return p }
 
 func splitAddress(address string) (host, port string) {

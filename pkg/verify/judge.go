@@ -155,12 +155,41 @@ func (c *serviceCase) unexplained() {
 	for _, r := range loose {
 		f.Evidence = append(f.Evidence, r.Name+": "+r.Summary)
 	}
+	if first.Name == checkEndpoints {
+		for _, p := range sample(c.pods, 3) {
+			f.Evidence = append(f.Evidence, "Pod/"+p.Name+": "+podText(p))
+		}
+	}
 	for _, r := range c.checks {
 		if r.State == StateProven {
 			f.Evidence = append(f.Evidence, "but "+r.Name+": "+r.Summary)
 		}
 	}
 	c.findings = append(c.findings, f)
+}
+
+// podText says in a few words what state a Pod is in.
+func podText(p *corev1.Pod) string {
+	text := string(p.Status.Phase)
+	if p.DeletionTimestamp != nil {
+		text = "terminating"
+	}
+	for _, cs := range statuses(p) {
+		switch {
+		case cs.State.Waiting != nil:
+			text += ", " + cs.Name + " waits: " + cs.State.Waiting.Reason
+		case !cs.Ready && cs.State.Running != nil:
+			text += ", " + cs.Name + " runs and is not ready"
+		}
+	}
+	for _, g := range p.Spec.ReadinessGates {
+		if !slices.ContainsFunc(p.Status.Conditions, func(cond corev1.PodCondition) bool {
+			return cond.Type == g.ConditionType && cond.Status == corev1.ConditionTrue
+		}) {
+			text += ", readiness gate " + string(g.ConditionType) + " is not set"
+		}
+	}
+	return probe.Printable(text, maxEventText)
 }
 
 // settle turns into "not probed" what failed only since no backend can answer.

@@ -93,7 +93,7 @@ func ruleExternalAddress(c *serviceCase) []finding {
 // ruleExternalUnknown: SVC602. The name has to be missing by the word of DNS;
 // a DNS that does not answer proves nothing.
 func ruleExternalUnknown(c *serviceCase) []finding {
-	if c.svc.Spec.Type != corev1.ServiceTypeExternalName || c.has("SVC601") {
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName || c.has("SVC601", "SVC404") {
 		return nil
 	}
 	l := nameLookup(c.ev.on(probe.PathExternalName, "", ""))

@@ -13,7 +13,7 @@ import (
 )
 
 // networkRules find what stands between a client and Pods that answer (4xx).
-var networkRules = []rule{ruleBlocked}
+var networkRules = []rule{ruleBlocked, ruleClusterDNS}
 
 // ruleBlocked: SVC401 and SVC402. The application answers inside its Pod, and
 // nothing comes back from the Pod's address.
@@ -80,4 +80,17 @@ func ingressPolicies(s *Snapshot, pod *corev1.Pod) (names []string, closed bool)
 // guardsIngress reads policyTypes: Ingress is meant when none is given.
 func guardsIngress(np *networkingv1.NetworkPolicy) bool {
 	return len(np.Spec.PolicyTypes) == 0 || slices.Contains(np.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
+}
+
+// ruleClusterDNS: SVC404. The name of the API server's own Service fails as well.
+func ruleClusterDNS(c *serviceCase) []finding {
+	l := nameLookup(c.cluster)
+	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() {
+		return nil
+	}
+	f := Finding{ID: "SVC404", Severity: SeverityFailure, Object: ObjectRef{Kind: "Service", Namespace: "kube-system", Name: "kube-dns"},
+		Message:  "the cluster's DNS does not answer: not even the name kubernetes.default.svc resolves.",
+		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
+		Fix:      &Fix{Summary: "restore the cluster's DNS: kubectl get pods -n kube-system -l k8s-app=kube-dns"}}
+	return []finding{{Finding: f, checks: []string{string(probe.PathDNS), string(probe.PathExternalName)}}}
 }
