@@ -194,12 +194,17 @@ func failedChecks(s *verify.ServiceVerdict) string {
 
 // findings writes the causes: failures first, as the verdict itself.
 func (c *canvas) findings(s *verify.ServiceVerdict) {
+	first := s.State == verify.StateFailed && hasFailure(s) // nothing stands above
 	for _, sev := range []verify.Severity{verify.SeverityFailure, verify.SeverityWarning, verify.SeverityNote} {
 		for i := range s.Findings {
 			f := &s.Findings[i]
 			if f.Severity != sev {
 				continue
 			}
+			if !first {
+				c.line()
+			}
+			first = false
 			text, sgr := severityWord(sev)
 			id := ""
 			if f.ID != "" { // a failure that no rule has a name for has none
@@ -275,7 +280,6 @@ func (c *canvas) finding(f *verify.Finding) {
 		}
 		c.hang(head, lead, l[1])
 	}
-	c.line()
 }
 
 // reaches lists every address that was seen to answer.

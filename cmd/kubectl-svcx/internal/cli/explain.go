@@ -34,7 +34,7 @@ func explain(err error) (msg string, hints []string) {
 		return stage.Error(), hints // our own words, in columns
 	}
 	msg, more := message(err)
-	return safe(msg), append(hints, more...)
+	return safe(msg), append(more, hints...)
 }
 
 // safe is probe.Printable for text of several lines.
