@@ -4,13 +4,13 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -153,13 +153,18 @@ func TestRealPolicies(t *testing.T) {
 // TestRealCleanup removes what a killed run has left, and nothing else.
 func TestRealCleanup(t *testing.T) {
 	c := newCluster(t, "verify-cleanup-"+runID()[:6])
+	clients, err := newClients(c.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for run, life := range map[string]time.Duration{"dead": time.Second, "alive": time.Minute} {
 		pod, err := newProbePod(c.namespace, run, "redis:alpine", life, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, _ := json.Marshal(pod)
-		c.kubectl(string(data), "create", "--validate=ignore", "-f", "-")
+		if _, err := clients.core.Pods(c.namespace).Create(context.Background(), pod, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	deadline := time.Now().Add(30 * time.Second)
 	for {
