@@ -251,7 +251,7 @@ func (c *canvas) finding(f *verify.Finding) {
 		if fix.Command != "" {
 			lines = append(lines, [2]string{"run", clean(fix.Command)})
 		}
-		if fix.Patch != "" {
+		if fix.Patch != "" && (fix.Command == "" || c.Format == Wide) { // the command does the same
 			lines = append(lines, [2]string{"patch", cleanLines(fix.Patch)})
 		}
 	}

@@ -77,7 +77,10 @@ func (f *appFlags) complete(cmd *cobra.Command, p *program, args []string) error
 	case 1:
 		f.name = rest[0]
 	default:
-		return withHints(usageErrorf("unexpected argument %q: one NAME is enough", rest[1]),
+		if err := strayMode(cmd, rest[1]); err != nil {
+			return err
+		}
+		return withHints(fmt.Errorf("unexpected argument %q: one NAME is enough", rest[1]),
 			"the container's own command goes behind --, as in: "+cmd.CommandPath()+" "+rest[0]+" --image=IMAGE -- COMMAND ARG")
 	}
 	f.namespace = *p.config.Namespace

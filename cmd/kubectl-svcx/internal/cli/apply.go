@@ -96,7 +96,7 @@ func (p *program) runApply(ctx context.Context, o *applyOptions) error {
 	}
 	w := &walk{
 		walkFlags: &o.walkFlags, p: p, c: c, g: p.newProgress(), dir: o.kustomize,
-		again: "kubectl svcx apply -k " + o.kustomize, wait: o.wait, verify: o.verify,
+		again: "kubectl svcx apply -k " + quoted(o.kustomize), wait: o.wait, verify: o.verify,
 	}
 	return w.run(ctx, objs)
 }

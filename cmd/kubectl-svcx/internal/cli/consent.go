@@ -25,7 +25,7 @@ func (p *program) consent(ctx context.Context, g *progress, plan *apply.Plan, ye
 		return nil
 	}
 	who := strings.Join(interrupting(plan), ", ")
-	if !p.screen.inTerminal {
+	if !p.screen.inTerminal || !p.screen.errTerminal {
 		return withHints(fmt.Errorf("this interrupts clients of %s, and there is no terminal to ask on: nothing was applied", who),
 			"add --yes to agree")
 	}

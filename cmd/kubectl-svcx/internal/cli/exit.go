@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +47,6 @@ func (e *hintError) Unwrap() error { return e.err }
 // withHints adds next steps to an error.
 func withHints(err error, hints ...string) error {
 	return &hintError{err: err, hints: hints}
-}
-
-// usageErrorf is an error in using the program, with no hint of its own.
-func usageErrorf(format string, args ...any) error {
-	return fmt.Errorf(format, args...)
 }
 
 // finish prints what is left to say and returns the exit code.
@@ -107,7 +103,7 @@ func (p *program) writeError(head, msg string, hints []string) {
 	const indent = "       "
 	lines := strings.Split(strings.TrimRight(msg, "\n"), "\n")
 	for _, h := range hints {
-		lines = append(lines, strings.Split(h, "\n")...)
+		lines = append(lines, strings.Split(printable(h), "\n")...)
 	}
 	var b strings.Builder
 	for i, l := range lines {
@@ -120,6 +116,27 @@ func (p *program) writeError(head, msg string, hints []string) {
 		b.WriteString(l + "\n")
 	}
 	fmt.Fprint(p.ErrOut, b.String())
+}
+
+// printable drops what could command a terminal, and keeps line breaks and spaces.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.Is(unicode.C, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// quoted makes s one word of a shell's command line.
+func quoted(s string) string {
+	safe := func(r rune) bool {
+		return r == '/' || r == '.' || r == '-' || r == '_' || r == ':' || r == '~' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // interruptError says at which stage the user ended a run, and what is left.

@@ -154,7 +154,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.Removed) == 0:
 		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
 		if !dryRun {
-			text += "   commit it: git add " + strings.TrimSuffix(shown, "/")
+			text += "   commit it: git add " + quoted(strings.TrimSuffix(shown, "/"))
 		}
 		lines = append(lines, labelled{"generated", text})
 	default:

@@ -49,6 +49,7 @@ func TestRun(t *testing.T) {
 			err: []string{"the name is an alias for a moment", "Service/redis Headless → ClusterIP"}},
 		{name: "up namespace", args: up + " -n shop --create-namespace", code: 0, calls: "plan apply wait verify", out: []string{"Service redis  shop"}},
 		{name: "up json", args: up + " -o json", code: 0, calls: "plan apply wait verify", out: []string{`"kind": "Verdict"`}},
+		{name: "up dry-run in two words", args: up + " --dry-run server", code: 1, err: []string{"--dry-run=server, in one word"}},
 		{name: "up refused", args: up, fake: fakeCluster{planErr: errors.New("no")}, code: 1, calls: "plan", err: []string{"error: no"}},
 
 		{name: "apply", args: "apply -k tree", code: 0, calls: "plan apply", out: []string{"Service/db created"}},
@@ -61,6 +62,7 @@ func TestRun(t *testing.T) {
 		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
 		{name: "apply nowhere", args: "apply -k nowhere", code: 1, err: []string{"nowhere"}},
 		{name: "apply argument", args: "apply tree", code: 1, err: []string{`unexpected argument "tree"`, "apply -k DIR"}},
+		{name: "apply dry-run in two words", args: "apply -k tree --dry-run server", code: 1, err: []string{"--dry-run=server, in one word"}},
 		{name: "apply timeout", args: "apply -k tree --timeout=0s", code: 1, err: []string{"--timeout"}},
 		{name: "apply timeout text", args: "apply -k tree --timeout=soon", code: 1, err: []string{`--timeout: "soon" is not a duration`}},
 
@@ -257,7 +259,7 @@ func TestConsentOnATerminal(t *testing.T) {
 		fake := &fakeCluster{transition: interrupts()}
 		r := runWith(t, t.Context(), fake, func(p *program) {
 			p.In = strings.NewReader(answer)
-			p.screen.inTerminal = true
+			p.screen.inTerminal, p.screen.errTerminal = true, true
 		}, strings.Fields(up)...)
 		wants(t, "stderr", r.err, "by way of ExternalName", "Go on? [y/N]")
 		if got := strings.Join(fake.calls, " "); got != calls {

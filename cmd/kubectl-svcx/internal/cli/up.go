@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -48,7 +47,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if err := o.complete(cmd, p, args); err != nil {
 				return err
 			}
-			if err := errors.Join(o.appFlags.validate(cmd)); err != nil {
+			if err := o.appFlags.validate(cmd); err != nil {
 				return err
 			}
 			if err := o.walkFlags.validate(); err != nil {
@@ -84,7 +83,7 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 	}
 	w := &walk{
 		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: overlay,
-		again: "kubectl svcx up --dir " + o.dir, wait: true, verify: true,
+		again: "kubectl svcx up --dir " + quoted(o.dir), wait: true, verify: true,
 	}
 	return w.run(ctx, objs)
 }
@@ -101,7 +100,7 @@ func (p *program) tree(ctx context.Context, g *progress, o *upOptions, app *gene
 	}
 	if ctx.Err() != nil {
 		return nil, &interruptError{stage: "before anything was applied", err: ctx.Err(),
-			stays: []string{"stays      " + o.dir, "go on      kubectl svcx up --dir " + o.dir}}
+			stays: []string{"stays      " + o.dir, "go on      kubectl svcx up --dir " + quoted(o.dir)}}
 	}
 	if dry {
 		fsys, dir, err := memoryTree(app)

@@ -81,8 +81,20 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	if err := strayMode(cmd, args[0]); err != nil {
+		return err
+	}
 	return withHints(fmt.Errorf("unexpected argument %q: %s takes none", args[0], cmd.CommandPath()),
 		"usage: "+cmd.UseLine())
+}
+
+// strayMode recognises "--dry-run server", where the space makes an argument of
+// the value, as it does in kubectl.
+func strayMode(cmd *cobra.Command, arg string) error {
+	if !changed(cmd, "dry-run") || arg != dryRunClient && arg != dryRunServer && arg != dryRunNone {
+		return nil
+	}
+	return withHints(fmt.Errorf("unexpected argument %q", arg), "write --dry-run="+arg+", in one word")
 }
 
 // oneOf looks value up among names, ignoring case; the error names the nearest.

@@ -349,7 +349,7 @@ func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
 	if stage == "while verifying" {
 		stays = append(stays, "removed    the probe Pod")
 	}
-	stays = append(stays, "go on      "+w.again, "remove it  kubectl delete -k "+w.dir+" -n "+namespace)
+	stays = append(stays, "go on      "+w.again, "remove it  kubectl delete -k "+quoted(w.dir)+" -n "+namespace)
 	return &interruptError{stage: stage, stays: stays, err: err}
 }
 
