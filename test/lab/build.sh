@@ -96,6 +96,6 @@ if ! [ -x "$cache/svcx-lab-components" ] || ! [ -x "$cache/kubectl" ]; then
 fi
 
 compile "$link" "$bin" ./cmd/svcx-lab
-compile "$link" "$bin/lab" ./cmd/svcx-testserver ./internal/images/svcx-lab-init
+compile "$link" "$bin/lab" ./cmd/svcx-testserver ./internal/images/svcx-lab-init ./internal/netpol/svcx-netpol
 ln -sfn "$cache/svcx-lab-components" "$bin/lab/svcx-lab-components"
 ln -sfn "$cache/kubectl" "$bin/kubectl"

@@ -91,7 +91,7 @@ func newRunLoadBalancerCommand() *cobra.Command {
 }
 
 func newRunNetworkPolicyCommand() *cobra.Command {
-	var kubeconfig, node string
+	var kubeconfig, node, socket string
 	cmd := &cobra.Command{
 		Use:  components.NetworkPolicy,
 		Args: cobra.NoArgs,
@@ -100,11 +100,12 @@ func newRunNetworkPolicyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return netpol.Run(cmd.Context(), config, netpol.Config{Node: node})
+			return netpol.Run(cmd.Context(), config, netpol.Config{Node: node, Socket: socket})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the controller")
+	f.StringVar(&socket, "socket", "", "where the network plugin tells of new Pods")
 	f.StringVar(&node, "node", "", "the node whose Pods it guards")
 	return cmd
 }

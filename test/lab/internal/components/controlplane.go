@@ -18,6 +18,8 @@ const (
 	// RedisServer is named so, because the program does what it is called.
 	RedisServer = "/run/svcx-lab-bin/redis-server"
 	pluginsDir  = "/run/svcx-lab-bin/cni"
+	// policySocket is where the network plugin waits for a new Pod's policies.
+	policySocket = "/run/svcx-lab-network-policy.sock"
 )
 
 // Names of the components, as users type them.
@@ -174,6 +176,7 @@ func NetworkPolicyComponent(lab layout.Lab, node string) supervisor.Component {
 	return component(lab, node, NetworkPolicy, LabBinary, "run", NetworkPolicy,
 		"--kubeconfig="+Kubeconfig(lab, NetworkPolicy),
 		"--node="+node,
+		"--socket="+policySocket,
 	)
 }
 

@@ -11,6 +11,9 @@ import (
 // PluginsSource is where Debian's package containernetworking-plugins puts its programs.
 const PluginsSource = "/usr/lib/cni"
 
+// PolicyPlugin holds a new Pod back until its network policies are in force.
+const PolicyPlugin = "svcx-netpol"
+
 // Options are what the configuration of a node depends on besides the lab.
 type Options struct {
 	Containerd  string // path of the program
@@ -71,8 +74,11 @@ func NodeFiles(lab layout.Lab, node string, o Options) map[string]string {
 
 // NodePlugins are the programs by which Pods are attached to a node's network: path
 // inside the host → path on the machine.
-func NodePlugins(lab layout.Lab, node string) map[string]string {
-	out := map[string]string{filepath.Join(pluginsDir, "lab-ipam"): file(lab, node, "lab-ipam")}
+func NodePlugins(lab layout.Lab, node, policyPlugin string) map[string]string {
+	out := map[string]string{
+		filepath.Join(pluginsDir, "lab-ipam"):   file(lab, node, "lab-ipam"),
+		filepath.Join(pluginsDir, PolicyPlugin): policyPlugin,
+	}
 	for _, name := range []string{"ptp", "portmap", "loopback", "host-local"} {
 		out[filepath.Join(pluginsDir, name)] = filepath.Join(PluginsSource, name)
 	}
@@ -229,10 +235,11 @@ func cniConfig(lab layout.Lab, node string) string {
         "dataDir": "/run/cni-addresses"
       }
     },
+    {"type": %q, "socket": %q},
     {"type": "portmap", "capabilities": {"portMappings": true}, "snat": true}
   ]
 }
-`, quoteAll(cidrs, `[{"subnet": "%s"}]`), routes)
+`, quoteAll(cidrs, `[{"subnet": "%s"}]`), routes, PolicyPlugin, policySocket)
 }
 
 // ipamPlugin stands before host-local: it switches off, in the Pod's namespace, the

@@ -137,10 +137,8 @@ func (r *runner) startHost(ctx context.Context, host string) (network.Host, erro
 			return network.Host{}, err
 		}
 		config.Files[components.RedisServer] = redis
-		delete(config.Sysctls, "net/ipv4/ip_forward")
-		delete(config.Sysctls, "net/ipv6/conf/all/forwarding")
 	} else {
-		for inside, outside := range components.NodePlugins(r.lab, host) {
+		for inside, outside := range components.NodePlugins(r.lab, host, r.paths.PolicyPlugin) {
 			config.Files[inside] = outside
 		}
 	}

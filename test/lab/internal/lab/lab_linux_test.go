@@ -103,7 +103,7 @@ func TestFindProgramsNamesTheBuild(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "lab"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"real", "lab/svcx-lab-init", "lab/svcx-testserver"} {
+	for _, name := range []string{"real", "lab/svcx-lab-init", "lab/svcx-testserver", "lab/svcx-netpol"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}

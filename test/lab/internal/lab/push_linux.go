@@ -24,5 +24,15 @@ func PushImages(ctx context.Context, lab layout.Lab, p Programs) error {
 
 // PushBinary makes an image of one static program and pushes it to both registries.
 func PushBinary(ctx context.Context, lab layout.Lab, image, binary string) error {
-	return fmt.Errorf("push %s: not possible yet", image)
+	built, err := images.Program(image, binary)
+	if err != nil {
+		return err
+	}
+	list := []images.Image{built}
+	if err := images.Push(ctx, images.Target{Addr: lab.Registry()}, list); err != nil {
+		return err
+	}
+	return images.Push(ctx, images.Target{
+		Addr: lab.PrivateRegistryAddr(), Username: layout.PrivateUsername, Password: layout.PrivatePassword,
+	}, images.Private(list))
 }

@@ -38,6 +38,8 @@ type Programs struct {
 	Init       string // svcx-lab-init
 	TestServer string // svcx-testserver
 	Probe      string // svcx-probe; may be missing
+
+	PolicyPlugin string // svcx-netpol
 }
 
 // FindPrograms looks for the programs beside svcx-lab, where the build puts them.
@@ -49,9 +51,11 @@ func FindPrograms(self string) (Programs, error) {
 		Init:       filepath.Join(dir, "lab", "svcx-lab-init"),
 		TestServer: filepath.Join(dir, "lab", "svcx-testserver"),
 		Probe:      filepath.Join(dir, "svcx-probe"),
+
+		PolicyPlugin: filepath.Join(dir, "lab", components.PolicyPlugin),
 	}
 	var missing []string
-	for _, path := range []string{p.Components, p.Init, p.TestServer} {
+	for _, path := range []string{p.Components, p.Init, p.TestServer, p.PolicyPlugin} {
 		if fileExists(path) != nil {
 			missing = append(missing, filepath.Base(path))
 		}

@@ -137,7 +137,17 @@ func outsideLinks(lab layout.Lab, h *netlink.Handle, pids map[string]int) error 
 			return err
 		}
 	}
-	return addPodRoutes(h, lab, "")
+	if err := addPodRoutes(h, lab, ""); err != nil {
+		return err
+	}
+	// The way on to an address until the load-balancer controller knows a better one.
+	for i, pool := range lab.Pool() {
+		via := lab.Addrs(layout.ControlPlane)[i]
+		if err := h.RouteAdd(&netlink.Route{Dst: toNet(pool), Gw: net.IP(via.AsSlice())}); err != nil {
+			return fmt.Errorf("route to the load-balancer addresses %s: %w", pool, err)
+		}
+	}
+	return nil
 }
 
 func nodeUp(lab layout.Lab, node string, pid int) error {
@@ -190,11 +200,26 @@ func machineUp(lab layout.Lab) error {
 	if err != nil {
 		return err
 	}
+	if err := ignoreOthers(lab.MachineLink()); err != nil {
+		return err
+	}
+	// Outside is the router that knows, address by address, which node serves it.
 	for i, pool := range lab.Pool() {
-		via := lab.Addrs(layout.ControlPlane)[i]
+		via := lab.Addrs(layout.Outside)[i]
 		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: toNet(pool), Gw: net.IP(via.AsSlice())}
 		if err := h.RouteReplace(route); err != nil {
 			return fmt.Errorf("route to the load-balancer addresses %s: %w", pool, err)
+		}
+	}
+	return nil
+}
+
+// ignoreOthers keeps the machine from learning routes from the lab's hosts.
+func ignoreOthers(link string) error {
+	for _, key := range []string{"ipv4/conf/%s/accept_redirects", "ipv6/conf/%s/accept_redirects", "ipv6/conf/%s/accept_ra"} {
+		path := "/proc/sys/net/" + fmt.Sprintf(key, link)
+		if err := os.WriteFile(path, []byte("0"), 0o644); err != nil && !os.IsNotExist(err) {
+			return err
 		}
 	}
 	return nil

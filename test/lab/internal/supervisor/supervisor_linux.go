@@ -20,7 +20,7 @@ import (
 const (
 	firstRestart = 500 * time.Millisecond
 	lastRestart  = 10 * time.Second
-	stopGrace    = 10 * time.Second
+	stopGrace    = 3 * time.Second
 )
 
 // Run is the life of a host's first process: it makes the host, then starts, watches and
