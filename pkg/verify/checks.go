@@ -69,7 +69,7 @@ func (c *serviceCase) checkSelector() {
 	hand := len(c.v.slices[c.key()])
 	switch {
 	case sel == "" && hand > 0:
-		r.State, r.Summary = StateProven, fmt.Sprintf("none; %s made by hand", plural(hand, "EndpointSlice"))
+		r.State, r.Summary = StateProven, fmt.Sprintf("none needed: %s of its own", plural(hand, "EndpointSlice"))
 	case sel == "" && c.v.gap("endpointslices", c.svc.Namespace) != nil:
 		r.State, r.Summary, r.Needs = StateNotProven, "none, and EndpointSlices could not be read", "permission to list endpointslices"
 	case sel == "":

@@ -12,7 +12,7 @@ import (
 )
 
 // portRules find why ready Pods do not answer on a Service's target port (2xx).
-var portRules = []rule{ruleNamedPort, ruleListening}
+var portRules = []rule{ruleNamedPort, ruleListening, ruleHeadlessPort}
 
 func portField(pv portView, name string) string {
 	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
@@ -189,11 +189,12 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 		bad = a
 	}
 	port, _ := strconv.Atoi(other.port())
+	_, backend := c.backendOwner(pv)
 	f := finding{port: pv.key, Finding: Finding{ID: "SVC204", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort"),
-		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; its Pods answer %s on %d.",
-			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), other.probe.Check.Good(), port)}}
+		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; %s %s on %d.",
+			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), other.probe.Check.Good(), port)}}
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", classEvidence(bad), bad.addresses(3)))
-	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), other.probe.Address))
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), c.answersOn(pv, other).addresses(3)))
 	var target any = port
 	// A name stays a name where the container has one for that port.
 	if _, pod := c.backendOwner(pv); pod != nil && pv.port.TargetPort.Type == intstr.String {
@@ -213,6 +214,35 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 	}
 	f.Fix = portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
 	return f
+}
+
+// answersOn returns the good answers of all backends on the port of one of them.
+func (c *serviceCase) answersOn(pv portView, one answer) evidence {
+	var out evidence
+	for _, a := range c.ev.explored(one.probe.Path, pv.key).where(probe.ClassOK) {
+		if a.port() == one.port() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// whoAnswers names the container behind a port, where that can be told.
+func whoAnswers(pod *corev1.Pod, port int32) string {
+	if pod == nil {
+		return "its Pods answer"
+	}
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			if cp.ContainerPort == port {
+				return fmt.Sprintf("container %q answers", pod.Spec.Containers[i].Name)
+			}
+		}
+	}
+	if len(pod.Spec.Containers) == 1 {
+		return fmt.Sprintf("container %q answers", pod.Spec.Containers[0].Name)
+	}
+	return "its Pods answer"
 }
 
 func wrongPortWords(e evidence) string {
@@ -266,4 +296,27 @@ func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
 	}
 	f.Fix.Summary += ", and add a readiness probe, so that such Pods get no traffic"
 	return f
+}
+
+// ruleHeadlessPort: SVC210. No proxy stands before a headless Service, so its
+// clients connect to the port number on the Pods themselves.
+func ruleHeadlessPort(c *serviceCase) []finding {
+	if !headless(c.svc) {
+		return nil
+	}
+	var out []finding
+	for _, pv := range c.ports {
+		direct := c.ev.on(probe.PathPod, "", pv.key)
+		byName := c.ev.on(probe.PathDNS, "", pv.key).connecting()
+		if len(pv.usable) == 0 || pv.usable[0].port == pv.port.Port || !direct.all(probe.ClassOK) || !byName.all(probe.ClassRefused) {
+			continue
+		}
+		target := pv.usable[0].port
+		out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC210", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "port"),
+			Message: fmt.Sprintf("%s is headless, so its targetPort is not applied: clients connect to port %d on the Pods, which listen on %d.",
+				c.ref(), pv.port.Port, target),
+			Evidence: []string{"connect refused: " + byName.addresses(2), fmt.Sprintf("%s: %s", pv.check.Good(), direct.addresses(3))},
+			Fix:      &Fix{Summary: fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target)}}})
+	}
+	return out
 }
