@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -38,6 +39,10 @@ type Config struct {
 	Pool []netip.Prefix
 	// Class is the spec.loadBalancerClass served besides none; empty for none only.
 	Class string
+	// Nodes are the nodes' own addresses by their names. When set, traffic for each
+	// address given out is routed, in the network namespace that Run runs in, to a node
+	// that serves it.
+	Nodes map[string][]netip.Addr
 }
 
 // Run serves the cluster's Services until ctx ends. Started again, it leaves every
@@ -46,6 +51,16 @@ func Run(ctx context.Context, cfg *rest.Config, c Config) error {
 	if len(c.Pool) == 0 {
 		return errors.New("load balancer: the pool is empty")
 	}
+	if err := validateNodes(c.Nodes); err != nil {
+		return err
+	}
+	var routes router
+	if len(c.Nodes) > 0 {
+		var err error
+		if routes, err = newRouter(); err != nil {
+			return err
+		}
+	}
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return fmt.Errorf("load balancer: %w", err)
@@ -53,7 +68,7 @@ func Run(ctx context.Context, cfg *rest.Config, c Config) error {
 	events := record.NewBroadcaster(record.WithContext(ctx))
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	return run(ctx, client, events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}), c)
+	return run(ctx, client, events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}), c, routes)
 }
 
 // controller gives addresses out, one Service at a time.
@@ -71,7 +86,7 @@ type controller struct {
 	failed map[string]string
 }
 
-func run(ctx context.Context, client kubernetes.Interface, recorder record.EventRecorder, config Config) error {
+func run(ctx context.Context, client kubernetes.Interface, recorder record.EventRecorder, config Config, routes router) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	informer := factory.Core().V1().Services()
 	c := &controller{
@@ -95,10 +110,25 @@ func run(ctx context.Context, client kubernetes.Interface, recorder record.Event
 	}); err != nil {
 		return fmt.Errorf("load balancer: watch Services: %w", err)
 	}
+	synced := []cache.InformerSynced{informer.Informer().HasSynced}
+	var announce *announcer
+	if routes != nil {
+		var more []cache.InformerSynced
+		var err error
+		if announce, more, err = newAnnouncer(factory, c.serves, config, routes); err != nil {
+			return err
+		}
+		synced = append(synced, more...)
+	}
 	factory.Start(ctx.Done())
 	defer factory.Shutdown()
-	if !cache.WaitForCacheSync(ctx.Done(), informer.Informer().HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
 		return nil
+	}
+	if announce != nil {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { announce.run(ctx) })
 	}
 	if err := c.adopt(); err != nil {
 		return err

@@ -40,7 +40,7 @@ func (b *bench) run() func() {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, b.client, b.events, Config{Pool: testPool(), Class: "lab.svcx/pool"})
+		done <- run(ctx, b.client, b.events, Config{Pool: testPool(), Class: "lab.svcx/pool"}, nil)
 	}()
 	stopped := false
 	stop := func() {
