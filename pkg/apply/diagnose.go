@@ -45,6 +45,9 @@ func diagnose(e evidence, now time.Time) finding {
 		return finding{message: count + " · " + plain(err.Error())}
 	}
 	if result.Status == status.CurrentStatus {
+		if wait := e.unproven(now); wait > 0 {
+			return finding{message: count + " · no readiness probe, so seeing whether it stays up", recheck: wait}
+		}
 		return finding{done: true, message: count}
 	}
 	if observed, _ := number(e.workload, "status", "observedGeneration"); observed < e.workload.GetGeneration() {
@@ -77,6 +80,28 @@ func diagnose(e evidence, now time.Time) finding {
 			Next:    "look at it: kubectl describe " + target(e.workload) + "; take the change back: kubectl rollout undo " + target(e.workload)}
 	}
 	return f
+}
+
+// unproven is how much longer to look at Pods that count as ready only because
+// nothing asks them: one that ends at its start is "ready" for a moment.
+func (e evidence) unproven(now time.Time) time.Duration {
+	const enough = 3 * time.Second
+	var wait time.Duration
+	for _, p := range e.current() {
+		asked := true
+		for _, c := range p.Spec.Containers {
+			asked = asked && c.ReadinessProbe != nil
+		}
+		if asked {
+			continue
+		}
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				wait = max(wait, enough-now.Sub(c.LastTransitionTime.Time))
+			}
+		}
+	}
+	return wait
 }
 
 // leftover says what remains once no Pod has a problem.

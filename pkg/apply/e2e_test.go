@@ -49,9 +49,11 @@ func clientFor(t *testing.T, cfg *rest.Config) *Client {
 	return c
 }
 
-// lab returns a client and a namespace that goes away with the test.
+// lab returns a client and a namespace that goes away with the test, which runs
+// beside others.
 func lab(t *testing.T) (context.Context, *Client, string) {
 	t.Helper()
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	c := clientFor(t, clusterConfig(t))

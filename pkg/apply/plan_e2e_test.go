@@ -207,7 +207,13 @@ func TestPlanWarnings(t *testing.T) {
 func TestPlanLeftBehind(t *testing.T) {
 	ctx, c, ns := lab(t)
 	all := services(t, "redis")
+	for _, u := range all {
+		u.SetLabels(map[string]string{nameLabel: "redis"})
+	}
 	d := deployment(t, "redis", redisImage, "", "")
+	if err := unstructured.SetNestedField(d.Object, "redis", "spec", "template", "metadata", "labels", nameLabel); err != nil {
+		t.Fatal(err)
+	}
 	if err := unstructured.SetNestedField(d.Object, int64(0), "spec", "replicas"); err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +221,11 @@ func TestPlanLeftBehind(t *testing.T) {
 	p, _ := run(ctx, t, c, []*unstructured.Unstructured{all[ExternalName]}, PlanOptions{Namespace: ns})
 	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "kubectl delete deployment/redis -n "+ns) {
 		t.Errorf("%q", p.Notes)
+	}
+	// The selector is gone by now, and the Deployment still there.
+	p, _ = run(ctx, t, c, []*unstructured.Unstructured{all[ExternalName]}, PlanOptions{Namespace: ns})
+	if len(p.Notes) != 1 {
+		t.Errorf("afterwards: %q", p.Notes)
 	}
 	liveOf(ctx, t, c, ns, d)
 }

@@ -265,12 +265,14 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 			return fail(err)
 		}
 		merged = sw.maskAllocated(merged)
-		notes = append(notes, c.leftBehind(ctx, sw, all)...)
 	case movers.Len() > 0:
 		merged, err = c.threeWay(ctx, live, u)
 	}
 	if err != nil {
 		return fail(err)
+	}
+	if isService(u) && specType(u) == string(ExternalName) {
+		notes = append(notes, c.leftBehind(ctx, live, u, all)...)
 	}
 	ch.Diffs = diffObjects(live, merged)
 	ch.Warnings = warned.all()
@@ -308,7 +310,13 @@ func target(u *unstructured.Unstructured) string {
 // advise adds the next step to refusals that are known to need more than
 // another value in the manifest.
 func advise(u *unstructured.Unstructured, err error) error {
-	if apierrors.IsInvalid(err) && strings.Contains(err.Error(), "spec.selector") && strings.Contains(err.Error(), "immutable") {
+	if !apierrors.IsInvalid(err) {
+		return err
+	}
+	if isService(u) && strings.Contains(err.Error(), "may not change once set") {
+		return fmt.Errorf("%w; leave the field out to keep what it has, or apply the Service as ExternalName first and then as desired", err)
+	}
+	if strings.Contains(err.Error(), "spec.selector") && strings.Contains(err.Error(), "immutable") {
 		return fmt.Errorf("%w; a selector cannot change: keep the old one, or delete the object first: kubectl delete %s", err, target(u))
 	}
 	return err

@@ -81,7 +81,7 @@ func (c *Client) rehearse(ctx context.Context, s *serviceSwitch) (*unstructured.
 	if err != nil {
 		return nil, nil, err
 	}
-	notes := []string{fmt.Sprintf("Service/%s: the API server cannot rehearse this change of type on the live Service; a new one like it was tried instead, and what is allocated is known once it is applied", name)}
+	notes := []string{fmt.Sprintf("Service/%s: rehearsed on a copy, since the API server cannot try this change on the live Service; addresses and node ports are known once it is applied", name)}
 	got, err := ri.Create(ctx, u, metav1.CreateOptions{
 		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict})
 	switch {
@@ -168,30 +168,40 @@ func nodePorts(u *unstructured.Unstructured) map[int64]bool {
 	return held
 }
 
-// leftBehind notes the Deployments that a Service stops sending traffic to by
-// becoming an alias: the manifests no longer hold them, and nothing deletes them.
-func (c *Client) leftBehind(ctx context.Context, s *serviceSwitch, all []*unstructured.Unstructured) []string {
-	selector, _, err := unstructured.NestedStringMap(s.live.Object, "spec", "selector")
-	if s.To != ExternalName || err != nil || len(selector) == 0 {
-		return nil
-	}
-	m, err := c.mapping(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
+// nameLabel is the label by which the parts of an app are known.
+const nameLabel = "app.kubernetes.io/name"
+
+// leftBehind notes the Deployments that a Service sends no traffic to because it
+// is an alias: the manifests no longer hold them, and nothing deletes them. They
+// are those that the live Service still selects, else those of the same app
+// that we applied.
+func (c *Client) leftBehind(ctx context.Context, live, desired *unstructured.Unstructured, all []*unstructured.Unstructured) []string {
+	selector, _, err := unstructured.NestedStringMap(live.Object, "spec", "selector")
 	if err != nil {
 		return nil
 	}
+	ours := false
+	if app := desired.GetLabels()[nameLabel]; len(selector) == 0 && app != "" {
+		selector, ours = map[string]string{nameLabel: app}, true
+	}
+	m, err := c.mapping(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
+	if err != nil || len(selector) == 0 {
+		return nil
+	}
 	// Not being allowed to look leaves the note out, no more.
-	list, err := c.dynamic.Resource(m.Resource).Namespace(s.live.GetNamespace()).List(ctx, metav1.ListOptions{})
+	list, err := c.dynamic.Resource(m.Resource).Namespace(live.GetNamespace()).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil
 	}
 	var notes []string
-	for _, d := range list.Items {
+	for i := range list.Items {
+		d := &list.Items[i]
 		pods, _, _ := unstructured.NestedStringMap(d.Object, "spec", "template", "metadata", "labels")
-		if !labels.SelectorFromSet(selector).Matches(labels.Set(pods)) || holds(all, &d) {
+		if !labels.SelectorFromSet(selector).Matches(labels.Set(pods)) || holds(all, d) || (ours && ownedBy(d) == "") {
 			continue
 		}
 		notes = append(notes, fmt.Sprintf("Deployment/%s goes on running without traffic from Service/%s; delete it when nothing needs it: kubectl delete deployment/%s -n %s",
-			d.GetName(), s.live.GetName(), d.GetName(), d.GetNamespace()))
+			d.GetName(), live.GetName(), d.GetName(), d.GetNamespace()))
 	}
 	return notes
 }

@@ -226,12 +226,11 @@ func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructu
 	if err != nil {
 		return nil, err
 	}
-	if interim, err = c.migrate(ctx, interim); err != nil {
-		return nil, err
-	}
-	got, err := c.serverSideApply(ctx, s.desired, false, force)
-	if err == nil {
-		return got, nil
+	if _, err = c.migrate(ctx, interim); err == nil {
+		var got *unstructured.Unstructured
+		if got, err = c.serverSideApply(ctx, s.desired, false, force); err == nil {
+			return got, nil
+		}
 	}
 	data, merr := json.Marshal([]op{{Op: "replace", Path: "/spec", Value: before.Object["spec"]}})
 	if merr != nil {

@@ -149,20 +149,19 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 	if s.balancer {
 		return lookBalancer(u, objects[*corev1.Event](s.events), now, lbUntil)
 	}
-	e := evidence{
-		workload:    u,
-		replicaSets: objects[*appsv1.ReplicaSet](s.sets),
-		pods:        objects[*corev1.Pod](s.pods),
-		events:      objects[*corev1.Event](s.events),
-	}
-	f := diagnose(e, now)
-	if f.done || f.stuck != nil {
-		return f, nil
-	}
 	for _, src := range []*source{s.sets, s.pods, s.events} {
 		if src != nil && !src.known() {
 			return finding{}, nil // half of the evidence misleads
 		}
+	}
+	f := diagnose(evidence{
+		workload:    u,
+		replicaSets: objects[*appsv1.ReplicaSet](s.sets),
+		pods:        objects[*corev1.Pod](s.pods),
+		events:      objects[*corev1.Event](s.events),
+	}, now)
+	if f.done || f.stuck != nil {
+		return f, nil
 	}
 	if err := s.pods.refusal(); err != nil {
 		f.message = joinReasons(f.message, "no permission to see why")

@@ -80,6 +80,8 @@ func TestWaitStuck(t *testing.T) {
 		"invalid-name": {image: "REDIS::alpine", reason: "InvalidImageName", next: "correct the image"},
 		"crash": {image: redisImage, container: "args: [redis-server, --port, nonsense]\n        readinessProbe: {tcpSocket: {port: 6379}}",
 			reason: "CrashLoopBackOff", message: "exited with code 1", next: "kubectl logs pod/"},
+		"crash-unprobed": {image: redisImage, container: "args: [redis-server, --port, nonsense]",
+			reason: "CrashLoopBackOff", message: "exited with code 1", next: "kubectl logs pod/"},
 		"no-configmap": {image: redisImage, container: "envFrom: [{configMapRef: {name: nosuch}}]",
 			reason: "CreateContainerConfigError", message: `configmap "nosuch" not found`, next: "kubectl get configmap nosuch"},
 		"no-secret-volume": {image: redisImage, pod: "volumes: [{name: v, secret: {secretName: nosuch}}]",
@@ -91,7 +93,6 @@ func TestWaitStuck(t *testing.T) {
 			reason: "QuotaExceeded", message: "exceeded quota", next: "kubectl describe quota"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			ctx, c, ns := lab(t)
 			if tt.before != "" {
 				run(ctx, t, c, fromYAML(t, tt.before), PlanOptions{Namespace: ns})
