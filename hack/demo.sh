@@ -91,11 +91,11 @@ run "${redis[@]}" --type=ClusterIP >/dev/null
 run kubectl patch service redis-svc -n "$app" -p '{"spec":{"ports":[{"name":"redis","port":6379,"protocol":"TCP","targetPort":6380}]}}'
 refused 2 kubectl svcx verify redis-svc -n "$app" --in-cluster "${flags[@]:2}" -k redis/overlays/clusterip
 
+step "Mended from the tree: it takes back the field that the patch took"
+run kubectl svcx apply -k redis/overlays/clusterip -n "$app" --force-conflicts --verify "${flags[@]}"
+
 step "Done in $((SECONDS - start)) s"
-cat <<END
-The manifests are in $work/redis; applying them again mends the Service:
-  kubectl svcx apply -k $work/redis/overlays/clusterip -n $app
-END
+echo "The manifests are in $work/redis and $work/alias."
 if [[ -n $context ]]; then
 	cat <<END
 Tear down:    kubectl --context=$context delete namespace $app $alias

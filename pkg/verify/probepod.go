@@ -92,10 +92,11 @@ func newProbePod(namespace, run, image string, lifetime time.Duration, probes []
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
-				Name:            "svcx-probe",
-				Image:           image,
-				ImagePullPolicy: corev1.PullIfNotPresent,
-				Env:             env,
+				Name: "svcx-probe",
+				// No pull policy: the API server's default pulls a moving tag (latest)
+				// every time, and any other only where it is missing.
+				Image: image,
+				Env:   env,
 				Resources: corev1.ResourceRequirements{
 					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
 					Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("64Mi")},

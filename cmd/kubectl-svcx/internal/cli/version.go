@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -122,30 +123,23 @@ func userAgent() string {
 // probeRepository holds the image of the probe Pod, a tag a version.
 const probeRepository = "kubectlsvcx/svcx-probe"
 
-// defaultProbeImage is the probe image that belongs to this version.
+// defaultProbeImage is the probe image that belongs to this version. A build
+// between releases has no image of its own and takes the newest.
 func defaultProbeImage(getenv func(string) string) string {
 	if image := getenv("SVCX_PROBE_IMAGE"); image != "" {
 		return image
 	}
-	return probeRepository + ":" + imageTag(version)
+	return probeRepository + ":" + probeTag(version)
 }
 
-// imageTag turns a version into a tag: a tag may not hold every character that
-// a version may ("+" of build metadata), and has at most 128.
-func imageTag(v string) string {
-	tag := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
-			return r
-		}
-		return '-'
-	}, v)
-	tag = strings.TrimLeft(tag, ".-")
-	if len(tag) > 128 {
-		tag = tag[:128]
+// probeTag is the tag of the probe image for a version of the plugin.
+func probeTag(version string) string {
+	if releaseVersion.MatchString(version) {
+		return version
 	}
-	if tag == "" {
-		return "latest"
-	}
-	return tag
+	return "latest"
 }
+
+// releaseVersion is what the versions of releases look like; such a version is
+// a valid image tag too.
+var releaseVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)\.\d+)?$`)
