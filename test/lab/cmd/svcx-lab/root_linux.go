@@ -24,6 +24,9 @@ It leaves the machine's kubeconfig, containerd, iptables and /etc alone, nothing
 reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return lab.CheckRoot()
+		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&name, "name", layout.DefaultName, "name of the lab; several can run side by side")

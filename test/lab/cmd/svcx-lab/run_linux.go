@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
@@ -63,7 +64,7 @@ func newRunRegistryCommand() *cobra.Command {
 
 func newRunLoadBalancerCommand() *cobra.Command {
 	var kubeconfig, class string
-	var pool []string
+	var pool, nodes []string
 	cmd := &cobra.Command{
 		Use:  components.LoadBalancer,
 		Args: cobra.NoArgs,
@@ -80,6 +81,9 @@ func newRunLoadBalancerCommand() *cobra.Command {
 				}
 				c.Pool = append(c.Pool, prefix)
 			}
+			if c.Nodes, err = parseNodes(nodes); err != nil {
+				return err
+			}
 			return loadbalancer.Run(cmd.Context(), config, c)
 		},
 	}
@@ -87,7 +91,27 @@ func newRunLoadBalancerCommand() *cobra.Command {
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the controller")
 	f.StringVar(&class, "class", "svcx-lab", "loadBalancerClass that is served besides none")
 	f.StringSliceVar(&pool, "pool", nil, "ranges to give addresses from")
+	f.StringArrayVar(&nodes, "node", nil, "NAME=ADDRESS,… of a node that addresses may lead to")
 	return cmd
+}
+
+// parseNodes reads "worker=10.89.0.3,fd89::3".
+func parseNodes(list []string) (map[string][]netip.Addr, error) {
+	out := map[string][]netip.Addr{}
+	for _, text := range list {
+		name, addrs, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fmt.Errorf("--node=%s: write NAME=ADDRESS", text)
+		}
+		for _, a := range strings.Split(addrs, ",") {
+			addr, err := netip.ParseAddr(a)
+			if err != nil {
+				return nil, fmt.Errorf("--node=%s: %w", text, err)
+			}
+			out[name] = append(out[name], addr)
+		}
+	}
+	return out, nil
 }
 
 func newRunNetworkPolicyCommand() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ func Hierarchies(mounts string) ([]Hierarchy, error) {
 	scanner := bufio.NewScanner(f)
 	for scanner.Scan() {
 		fields := strings.Fields(scanner.Text())
-		if len(fields) < 4 || seen[fields[1]] {
+		// Containers bind hierarchies elsewhere too.
+		if len(fields) < 4 || seen[fields[1]] || !strings.HasPrefix(fields[1], "/sys/fs/cgroup") {
 			continue
 		}
 		switch fields[2] {
@@ -85,7 +87,7 @@ func Missing(hs []Hierarchy) ([]string, error) {
 		}
 	}
 	var missing []string
-	for _, c := range []string{"cpu", "cpuacct", "cpuset", "memory", "pids"} {
+	for _, c := range needed {
 		if !have[c] {
 			missing = append(missing, c)
 		}
@@ -127,7 +129,12 @@ func create(h Hierarchy, path string) error {
 	return nil
 }
 
-// delegate enables, below a v2 cgroup, every controller that it has.
+// needed are the controllers that the kubelet cannot do without; v2 counts CPU time by
+// itself and has no cpuacct.
+var needed = []string{"cpu", "cpuacct", "cpuset", "memory", "pids"}
+
+// delegate enables, below a v2 cgroup, every controller that it has. One that nobody
+// needs may refuse.
 func delegate(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 	if err != nil {
@@ -135,7 +142,7 @@ func delegate(dir string) error {
 	}
 	control := filepath.Join(dir, "cgroup.subtree_control")
 	for _, c := range strings.Fields(string(data)) {
-		if err := os.WriteFile(control, []byte("+"+c), 0o644); err != nil {
+		if err := os.WriteFile(control, []byte("+"+c), 0o644); err != nil && slices.Contains(needed, c) {
 			return fmt.Errorf("enable controller %s below %s: %w "+
 				"(processes in that cgroup itself prevent it: move them into a cgroup of their own)", c, dir, err)
 		}

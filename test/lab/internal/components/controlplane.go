@@ -145,12 +145,17 @@ func RegistryComponent(lab layout.Lab) supervisor.Component {
 	)
 }
 
-// LoadBalancerComponent gives Services of type LoadBalancer their addresses.
+// LoadBalancerComponent gives Services of type LoadBalancer their addresses, and leads
+// each address to a node that serves it.
 func LoadBalancerComponent(lab layout.Lab) supervisor.Component {
-	return component(lab, layout.Outside, LoadBalancer, LabBinary, "run", LoadBalancer,
-		"--kubeconfig="+Kubeconfig(lab, LoadBalancer),
-		"--pool="+joinPrefixes(lab.Pool()),
-	)
+	args := []string{LabBinary, "run", LoadBalancer,
+		"--kubeconfig=" + Kubeconfig(lab, LoadBalancer),
+		"--pool=" + joinPrefixes(lab.Pool()),
+	}
+	for _, node := range layout.Nodes() {
+		args = append(args, "--node="+node+"="+joinAddrs(lab.Addrs(node)))
+	}
+	return component(lab, layout.Outside, LoadBalancer, args...)
 }
 
 // ExternalHostComponent is what answers at server.example.com: a Redis outside the

@@ -22,8 +22,8 @@ func Down(ctx context.Context, name string) error {
 	if err := layout.CheckName(name); err != nil {
 		return err
 	}
-	if os.Geteuid() != 0 {
-		return &CannotRunError{Reasons: []string{"it needs root"}, Next: "run it with sudo"}
+	if err := CheckRoot(); err != nil {
+		return err
 	}
 	hs, err := cgroup.Hierarchies("/proc/self/mounts")
 	if err != nil {

@@ -83,13 +83,21 @@ func missingPackages(look func(string) (string, error), pluginsDir string) (path
 	return paths, missing
 }
 
+// CheckRoot fails with a *CannotRunError for anyone but root.
+func CheckRoot() error {
+	if os.Geteuid() != 0 {
+		return &CannotRunError{Reasons: []string{"it needs root, for namespaces, mounts and cgroups"}, Next: "run it with sudo"}
+	}
+	return nil
+}
+
 // Examine checks that a lab can run on this machine; if it cannot, the error is a
 // *CannotRunError, beside which the machine may name the packages that are missing. It
 // changes nothing.
 func Examine() (*Machine, error) {
 	m := &Machine{}
-	if os.Geteuid() != 0 {
-		return nil, &CannotRunError{Reasons: []string{"it needs root (namespaces, mounts, cgroups)"}, Next: "run it with sudo"}
+	if err := CheckRoot(); err != nil {
+		return nil, err
 	}
 	var reasons []string
 	next := ""

@@ -238,7 +238,7 @@ func (r *runner) prepare() error {
 			}
 		}
 		if err := cgroup.Create(r.machine.Hierarchies, r.lab.Cgroup(node)); err != nil {
-			return err
+			return &CannotRunError{Reasons: []string{err.Error()}}
 		}
 	}
 	return nil
