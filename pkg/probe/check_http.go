@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // askHTTP wants a status below 400 for a GET of the path given, or any
@@ -21,12 +22,15 @@ func askHTTP(ctx context.Context, a *attempt) error {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	t := a.transport()
-	defer t.CloseIdleConnections()
+	protocol := "http/1.1"
 	if a.probe.H2C {
-		t.Protocols = new(http.Protocols)
-		t.Protocols.SetUnencryptedHTTP2(true)
+		protocol = "h2"
 	}
+	t, err := a.transport(ctx, scheme == "https", protocol)
+	if err != nil {
+		return err
+	}
+	defer t.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.host()+path, nil)
 	if err != nil {
 		return seen(ClassLocal, err.Error())
@@ -70,14 +74,64 @@ func (a *attempt) host() string {
 	return net.JoinHostPort(host, port)
 }
 
-// transport returns an HTTP transport of one request, over the attempt's own connection.
-func (a *attempt) transport() *http.Transport {
-	return &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return a.dial(ctx) },
-		TLSClientConfig:        a.tlsConfig(),
+// transport opens the attempt's connection and returns an HTTP transport of one
+// request over it. The transport itself never dials: it would do so in a
+// goroutine that may outlive the attempt.
+func (a *attempt) transport(ctx context.Context, secure bool, protocol string) (*http.Transport, error) {
+	conn, err := a.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if secure {
+		if conn, err = a.startTLS(ctx, conn, protocol); err != nil {
+			return nil, err
+		}
+	}
+	t := &http.Transport{
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxAnswer,
+		Protocols:              new(http.Protocols),
+	}
+	switch {
+	case protocol == "h2" && secure:
+		t.Protocols.SetHTTP2(true)
+	case protocol == "h2":
+		t.Protocols.SetUnencryptedHTTP2(true)
+	default:
+		t.Protocols.SetHTTP1(true)
+		conn = newAnswering(ctx, conn)
+	}
+	give := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	t.DialContext, t.DialTLSContext = give, give
+	return t, nil
+}
+
+// answering is a connection from which nothing is read before something was
+// written: net/http logs what a peer says unasked, and our peers may say anything.
+type answering struct {
+	net.Conn
+	ctx   context.Context
+	once  sync.Once
+	wrote chan struct{}
+}
+
+func newAnswering(ctx context.Context, c net.Conn) *answering {
+	return &answering{Conn: c, ctx: ctx, wrote: make(chan struct{})}
+}
+
+func (c *answering) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.once.Do(func() { close(c.wrote) })
+	return n, err
+}
+
+func (c *answering) Read(p []byte) (int, error) {
+	select {
+	case <-c.wrote:
+		return c.Conn.Read(p)
+	case <-c.ctx.Done():
+		return 0, c.ctx.Err()
 	}
 }
 
@@ -89,8 +143,6 @@ func (a *attempt) httpError(err error, want string) error {
 	// net/http says "malformed HTTP response" and the like in words only.
 	msg := err.Error()
 	switch {
-	case strings.Contains(msg, "server gave HTTP response to HTTPS client"), strings.Contains(msg, "first record does not look like a TLS handshake"):
-		return a.tlsErrorText()
 	case strings.Contains(msg, "client conn could not be established") && len(a.conn.seenFirst()) == 0:
 		return io.EOF // what HTTP/2 makes of a connection that ended before its first frame
 	case errors.Is(err, errTooMuch), strings.Contains(msg, "server response headers exceeded"), strings.Contains(msg, "header length exceeds"):
@@ -103,29 +155,21 @@ func (a *attempt) httpError(err error, want string) error {
 	return err
 }
 
-func (a *attempt) tlsErrorText() error {
-	first := a.conn.seenFirst()
-	a.fact("peer", sniff(first))
-	return seen(ClassTLS, "the peer does not speak TLS: "+firstBytes(first))
-}
-
 // askGRPC wants SERVING from grpc.health.v1.Health/Check.
 //
 // One unary call is a POST over HTTP/2 whose message has no field, which the
 // standard library carries; a whole gRPC client would add 4 MB to the program
 // that is pulled into clusters.
 func askGRPC(ctx context.Context, a *attempt) error {
-	t := a.transport()
-	defer t.CloseIdleConnections()
 	scheme := "http"
-	t.Protocols = new(http.Protocols)
 	if a.probe.TLS {
 		scheme = "https"
-		t.Protocols.SetHTTP2(true)
-	} else {
-		t.Protocols.SetUnencryptedHTTP2(true)
 	}
-	// An HTTP/2 transport reads ahead of the answer; keep its windows small.
+	t, err := a.transport(ctx, a.probe.TLS, "h2")
+	if err != nil {
+		return err
+	}
+	defer t.CloseIdleConnections()
 	t.HTTP2 = &http.HTTP2Config{MaxReadFrameSize: 16 << 10}
 	body := strings.NewReader("\x00\x00\x00\x00\x00")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+"://"+a.host()+"/grpc.health.v1.Health/Check", body)

@@ -201,8 +201,11 @@ func infoField(info, field string) string {
 }
 
 // startTLS wraps a connection for a check that runs inside TLS.
-func (a *attempt) startTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	c := tls.Client(conn, a.tlsConfig())
+// protocols are offered in ALPN.
+func (a *attempt) startTLS(ctx context.Context, conn net.Conn, protocols ...string) (net.Conn, error) {
+	cfg := a.tlsConfig()
+	cfg.NextProtos = protocols
+	c := tls.Client(conn, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, a.tlsError(err)
 	}
