@@ -218,10 +218,18 @@ func (w *walk) applied(plan *apply.Plan) string {
 	}
 	for _, what := range []string{"created", "changed", "unchanged"} {
 		if len(done[what]) > 0 {
-			parts = append(parts, strings.Join(done[what], " and ")+" "+what)
+			parts = append(parts, series(done[what])+" "+what)
 		}
 	}
 	return w.overlayName() + strings.Join(parts, ", ")
+}
+
+// series is "a", "a and b", "a, b and c".
+func series(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
 }
 
 // what says in a word or two what was done to an object.
