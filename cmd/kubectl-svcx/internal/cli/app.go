@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 )
@@ -117,7 +118,7 @@ func (f *appFlags) validate(cmd *cobra.Command) error {
 			return withHints(errors.New("--target-port: says nothing about which of several ports is meant"),
 				"write it with each port: --port=80:8080")
 		case len(f.parsed) == 1:
-			f.parsed[0].TargetPort = f.targetPort
+			setNumber(&f.parsed[0].TargetPort, f.targetPort)
 		}
 		if f.targetPort < 1 || f.targetPort > 65535 {
 			return portRange("--target-port", strconv.Itoa(int(f.targetPort)))
@@ -149,9 +150,11 @@ func parsePort(s string) (generate.ServicePort, error) {
 		return out, err
 	}
 	if m[2] != "" {
-		if out.TargetPort, err = portNumber("--port", m[2]); err != nil {
+		target, err := portNumber("--port", m[2])
+		if err != nil {
 			return out, err
 		}
+		setNumber(&out.TargetPort, target)
 	}
 	if m[3] != "" {
 		p, err := oneOf("port", m[3], "TCP", "UDP", "SCTP")
@@ -161,6 +164,16 @@ func parsePort(s string) (generate.ServicePort, error) {
 		out.Protocol = corev1.Protocol(p)
 	}
 	return out, nil
+}
+
+// setNumber sets a port that may be a name in the tree, and is a number in a flag.
+func setNumber[T int32 | intstr.IntOrString](port *T, n int32) {
+	switch port := any(port).(type) {
+	case *int32:
+		*port = n
+	case *intstr.IntOrString:
+		*port = intstr.FromInt32(n)
+	}
 }
 
 func portNumber(flag, s string) (int32, error) {
@@ -239,7 +252,7 @@ func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
 	if len(f.parsed) > 0 {
 		app.Spec.Service.Ports = f.parsed
 	} else if changed(cmd, "target-port") && len(app.Spec.Service.Ports) == 1 {
-		app.Spec.Service.Ports[0].TargetPort = f.targetPort
+		setNumber(&app.Spec.Service.Ports[0].TargetPort, f.targetPort)
 	}
 	if f.typ != "" {
 		app.Spec.Service.Type = f.typ

@@ -61,7 +61,7 @@ func TestAppFromFlags(t *testing.T) {
 		{"new", "web --image=nginx --port=80:8080/tcp --replicas=2 --type=loadbalancer --service-name=web-svc -n shop", func(a *generate.App) bool {
 			p := a.Spec.Service.Ports[0]
 			return a.Metadata.Name == "web" && a.Metadata.Namespace == "shop" && a.Spec.Workload.Image == "nginx" && *a.Spec.Workload.Replicas == 2 &&
-				a.Spec.Service.Name == "web-svc" && a.Spec.Service.Type == generate.LoadBalancer && p.Port == 80 && p.TargetPort == 8080 && p.Protocol == "TCP"
+				a.Spec.Service.Name == "web-svc" && a.Spec.Service.Type == generate.LoadBalancer && p.Port == 80 && toJSON(t, p.TargetPort) == "8080" && p.Protocol == "TCP"
 		}},
 		{"known image", "redis --image=redis:alpine", func(a *generate.App) bool {
 			return a.Spec.Service.Type == generate.ClusterIP && len(a.Spec.Service.Ports) == 1 && a.Spec.Service.Ports[0].Port == 6379 && a.Spec.Workload.Replicas == nil
@@ -70,7 +70,7 @@ func TestAppFromFlags(t *testing.T) {
 		{"several ports", "dns --image=coredns --port=53/UDP --port=53/TCP", func(a *generate.App) bool {
 			return len(a.Spec.Service.Ports) == 2 && a.Spec.Service.Ports[0].Protocol == "UDP"
 		}},
-		{"target port", "web --image=nginx --port=80 --target-port=8080", func(a *generate.App) bool { return a.Spec.Service.Ports[0].TargetPort == 8080 }},
+		{"target port", "web --image=nginx --port=80 --target-port=8080", func(a *generate.App) bool { return toJSON(t, a.Spec.Service.Ports[0].TargetPort) == "8080" }},
 		{"command", "redis --image=redis -- redis-server --bind 127.0.0.1", func(a *generate.App) bool {
 			return strings.Join(a.Spec.Workload.Command, " ") == "redis-server --bind 127.0.0.1"
 		}},
@@ -78,13 +78,13 @@ func TestAppFromFlags(t *testing.T) {
 			return a.Spec.Workload == nil && a.Spec.Service.Type == generate.ExternalName
 		}},
 		{"tree as it is", "--dir=there", func(a *generate.App) bool {
-			return *a.Spec.Workload.Replicas == 3 && a.Spec.Service.Type == generate.NodePort && a.Spec.Service.Ports[0].TargetPort == 6380
+			return *a.Spec.Workload.Replicas == 3 && a.Spec.Service.Type == generate.NodePort && toJSON(t, a.Spec.Service.Ports[0].TargetPort) == "6380"
 		}},
 		{"tree by name", "redis --dir=there --type=Headless", func(a *generate.App) bool {
 			return *a.Spec.Workload.Replicas == 3 && a.Spec.Service.Type == generate.Headless && a.Spec.Service.Name == "redis-svc"
 		}},
 		{"tree changed", "--dir=there --image=redis:8 --replicas=1 --target-port=7000", func(a *generate.App) bool {
-			return a.Spec.Workload.Image == "redis:8" && *a.Spec.Workload.Replicas == 1 && a.Spec.Service.Ports[0].TargetPort == 7000
+			return a.Spec.Workload.Image == "redis:8" && *a.Spec.Workload.Replicas == 1 && toJSON(t, a.Spec.Service.Ports[0].TargetPort) == "7000"
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
