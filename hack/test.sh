@@ -8,7 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 lab=e2e
-e2e_packages=(./test/e2e/... ./pkg/apply/... ./pkg/verify/...)
+# These run on any cluster; those of the libraries need what only the lab has,
+# such as its test server and its registry with a password.
+anywhere=(./test/e2e/...)
+in_lab=(./pkg/apply/... ./pkg/verify/...)
 not_run=()
 
 heading() { printf '\n== %s\n' "$*"; }
@@ -25,7 +28,8 @@ tests_behind() {
 
 end_to_end() {
 	heading "end-to-end tests on $1"
-	PATH=$PWD/bin:$PATH go test -tags e2e -count=1 -timeout 30m -parallel 4 -run "${SVCX_E2E_RUN:-.}" "${e2e_packages[@]}"
+	shift
+	PATH=$PWD/bin:$PATH go test -tags e2e -count=1 -timeout 30m -parallel 4 -run "${SVCX_E2E_RUN:-.}" "$@"
 }
 
 heading "tests that need no cluster"
@@ -37,25 +41,28 @@ if [[ -n ${SVCX_E2E_CONTEXT:-} ]]; then
 	trap 'rm -f "$kubeconfig"' EXIT
 	kubectl config view --raw --minify --flatten --context="$SVCX_E2E_CONTEXT" >"$kubeconfig"
 	export SVCX_E2E_KUBECONFIG=$kubeconfig
-	end_to_end "context $SVCX_E2E_CONTEXT"
+	end_to_end "context $SVCX_E2E_CONTEXT" "${anywhere[@]}"
+	not_run+=("the libraries' end-to-end tests ($(tests_behind e2e "${in_lab[@]}")): they need the lab's images")
 	not_run+=("the lab's own tests ($(cd test/lab && tests_behind lab ./...)): the cluster is a given one")
 elif [[ $(uname -s) != Linux || $(id -u) != 0 ]]; then
-	not_run+=("the end-to-end tests ($(tests_behind e2e "${e2e_packages[@]}")): the lab needs root on Linux; name a cluster with SVCX_E2E_CONTEXT=… to run them there")
+	not_run+=("the end-to-end tests ($(tests_behind e2e "${anywhere[@]}" "${in_lab[@]}")): the lab needs root on Linux; name a cluster with SVCX_E2E_CONTEXT=… to run them there")
 else
 	heading "the lab"
 	./test/lab/build.sh
 	code=0
 	bin/svcx-lab up --name "$lab" || code=$?
 	if [[ $code == 4 ]]; then
-		not_run+=("the end-to-end tests ($(tests_behind e2e "${e2e_packages[@]}")): the lab cannot run on this machine, see above")
+		not_run+=("the end-to-end tests ($(tests_behind e2e "${anywhere[@]}" "${in_lab[@]}")): the lab cannot run on this machine, see above")
 	elif [[ $code != 0 ]]; then
 		bin/svcx-lab down --name "$lab" || true
 		exit "$code"
 	else
 		trap 'bin/svcx-lab down --name "$lab"' EXIT
 		SVCX_E2E_KUBECONFIG=$(bin/svcx-lab kubeconfig --path --name "$lab")
-		export SVCX_E2E_KUBECONFIG SVCX_E2E_LAB=$lab
-		end_to_end "the lab"
+		export SVCX_E2E_KUBECONFIG
+		export SVCX_E2E_PROBE_IMAGE=kubectlsvcx/svcx-probe:latest
+		export SVCX_E2E_PRIVATE_IMAGE=private.lab.example/private/redis:alpine
+		end_to_end "the lab" "${anywhere[@]}" "${in_lab[@]}"
 		trap - EXIT
 		bin/svcx-lab down --name "$lab"
 		heading "the lab's own tests"

@@ -39,13 +39,14 @@ spec:
 
 const redisImage = "redis:alpine"
 
-// privateImage is in a registry that asks for a password; the lab's own has
-// this address unless SVCX_E2E_PRIVATE_IMAGE says otherwise.
-func privateImage() string {
-	if image := os.Getenv("SVCX_E2E_PRIVATE_IMAGE"); image != "" {
-		return image
+// privateImage is in a registry that asks for a password.
+func privateImage(t *testing.T) string {
+	t.Helper()
+	image := os.Getenv("SVCX_E2E_PRIVATE_IMAGE")
+	if image == "" {
+		t.Fatal("SVCX_E2E_PRIVATE_IMAGE must name an image that takes a password to pull")
 	}
-	return "10.89.0.9:5001/private/redis:alpine"
+	return image
 }
 
 func TestWaitReady(t *testing.T) {
@@ -76,7 +77,7 @@ func TestWaitStuck(t *testing.T) {
 		reason, message, next string
 	}{
 		"not-found":    {image: "redis:nosuchtag", message: "cannot pull image redis:nosuchtag: not found", next: "kubectl describe pod/"},
-		"unauthorised": {image: privateImage(), message: "not authorised", next: "imagePullSecrets"},
+		"unauthorised": {image: privateImage(t), message: "not authorised", next: "imagePullSecrets"},
 		"invalid-name": {image: "REDIS::alpine", reason: "InvalidImageName", next: "correct the image"},
 		"crash": {image: redisImage, container: "args: [redis-server, --port, nonsense]\n        readinessProbe: {tcpSocket: {port: 6379}}",
 			reason: "CrashLoopBackOff", message: "exited with code 1", next: "kubectl logs pod/"},

@@ -40,9 +40,14 @@ func kubeconfig(t *testing.T) string {
 	return path
 }
 
-// inLab says whether the cluster is the lab, which has images, names and
-// addresses that a given cluster need not have.
-func inLab() bool { return os.Getenv("SVCX_E2E_LAB") != "" }
+// externalName is a name that resolves inside the cluster to a Redis outside of
+// it. The lab has the one of the examples.
+func externalName() string {
+	if name := os.Getenv("SVCX_E2E_EXTERNAL_NAME"); name != "" {
+		return name
+	}
+	return "server.example.com"
+}
 
 func client(t *testing.T) kubernetes.Interface {
 	t.Helper()

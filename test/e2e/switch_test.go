@@ -65,7 +65,7 @@ func TestEveryTypeAndEverySwitch(t *testing.T) {
 		t.Fatalf("the tour has %d steps, want all 20 ordered pairs", len(walk)-1)
 	}
 	up := []string{"up", "redis", "--image=redis:alpine", "--replicas=2", "--port=6379", "--service-name=redis-svc",
-		"--external-name=server.example.com", "-n", ns, "--yes", "-o", "json"}
+		"--external-name=" + externalName(), "-n", ns, "--yes", "-o", "json"}
 	var uid, previous string
 	for i, typ := range walk {
 		name := fmt.Sprintf("%02d from %s to %s", i, previous, typ)
