@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -54,8 +56,8 @@ func exampleApps() map[string]*App {
 					Name: "api-v1",
 					Type: LoadBalancer,
 					Ports: []ServicePort{
-						{Port: 80, TargetPort: 8080},
-						{Port: 81, TargetPort: 8080, Name: "on"},
+						{Port: 80, TargetPort: intstr.FromInt32(8080)},
+						{Port: 81, TargetPort: intstr.FromInt32(8080), Name: "on"},
 						{Port: 53, Protocol: "udp"},
 						{Port: 53},
 						{Port: 9999, Protocol: "SCTP", Name: "1e3"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -21,6 +22,7 @@ var wellKnown = map[int32]struct{ name, appProtocol string }{
 	636:   {"ldaps", "ldaps"},
 	1883:  {"mqtt", "mqtt"},
 	3306:  {"mysql", "mysql"},
+	4222:  {"nats", "nats"},
 	5432:  {"postgresql", "postgresql"},
 	5672:  {"amqp", "amqp"},
 	6379:  {"redis", "redis"},
@@ -36,8 +38,8 @@ var wellKnown = map[int32]struct{ name, appProtocol string }{
 var spoken = map[string]string{
 	"amqp": "amqp", "dns": "domain", "grpc": "grpc", "http": "http", "https": "https",
 	"mariadb": "mysql", "memcached": "memcache", "mongo": "mongodb", "mongodb": "mongodb",
-	"mqtt": "mqtt", "mysql": "mysql", "postgres": "postgresql", "postgresql": "postgresql",
-	"redis": "redis", "valkey": "redis",
+	"mqtt": "mqtt", "mysql": "mysql", "nats": "nats", "postgres": "postgresql", "postgresql": "postgresql",
+	"rabbitmq": "amqp", "redis": "redis", "valkey": "redis",
 }
 
 // Complete fills what was left out with its default: the Service's name and
@@ -75,18 +77,21 @@ func (a *App) Complete() {
 			// has, unless it is told otherwise on its command line.
 			w := a.Spec.Workload
 			only := &s.Ports[0]
-			if len(s.Ports) == 1 && only.TargetPort == 0 && only.Protocol != corev1.ProtocolUDP && len(w.Command)+len(w.Args) == 0 {
-				only.TargetPort = p.port
+			if len(s.Ports) == 1 && only.TargetPort == (intstr.IntOrString{}) && only.Protocol != corev1.ProtocolUDP && len(w.Command)+len(w.Args) == 0 {
+				only.TargetPort = intstr.FromInt32(p.port)
 			}
 		}
 	}
 	for i := range s.Ports {
 		completePort(&s.Ports[i], a.Spec.Workload != nil)
 		if s.Ports[i].AppProtocol == "" {
-			s.Ports[i].AppProtocol = appProtocol(s.Ports[i], imageRef, len(s.Ports) == 1)
+			s.Ports[i].AppProtocol = a.appProtocol(s.Ports[i], imageRef)
 		}
 	}
-	namePorts(s.Ports)
+	a.namePorts()
+	for i := range a.Spec.Overlays {
+		a.completeEnvironment(&a.Spec.Overlays[i])
+	}
 }
 
 func completePort(p *ServicePort, workload bool) {
@@ -94,15 +99,15 @@ func completePort(p *ServicePort, workload bool) {
 	if p.Protocol == "" {
 		p.Protocol = corev1.ProtocolTCP
 	}
-	if p.TargetPort == 0 && workload {
-		p.TargetPort = p.Port
+	if p.TargetPort == (intstr.IntOrString{}) && workload {
+		p.TargetPort = intstr.FromInt32(p.Port)
 	}
 }
 
 // appProtocol tells what is spoken on a port, from the most to the least
 // telling: the name it was given, the image behind it, its number. Empty when
 // nothing tells.
-func appProtocol(p ServicePort, imageRef string, only bool) string {
+func (a *App) appProtocol(p ServicePort, imageRef string) string {
 	if p.Name != "" {
 		prefix, _, _ := strings.Cut(p.Name, "-")
 		if prefix == "tcp" || prefix == "udp" || prefix == "sctp" {
@@ -112,10 +117,11 @@ func appProtocol(p ServicePort, imageRef string, only bool) string {
 			return protocol
 		}
 	}
-	container := p.TargetPort
+	container := a.targetNumber(p)
 	if container == 0 {
 		container = p.Port
 	}
+	only := len(a.Spec.Service.Ports) == 1
 	if p.Protocol == corev1.ProtocolTCP && imageRef != "" {
 		if preset, ok := presetFor(imageRef); ok && preset.port == container {
 			return preset.appProtocol
@@ -142,7 +148,8 @@ func streams(p ServicePort, appProtocol string) bool {
 
 // namePorts gives each port without a name one that says what is spoken there,
 // and that no other port of the Service has.
-func namePorts(ports []ServicePort) {
+func (a *App) namePorts() {
+	ports := a.Spec.Service.Ports
 	taken := map[string]bool{}
 	for _, p := range ports {
 		taken[p.Name] = true
@@ -154,7 +161,7 @@ func namePorts(ports []ServicePort) {
 		}
 		transport, number := strings.ToLower(string(p.Protocol)), strconv.Itoa(int(p.Port))
 		var candidates []string
-		if name := protocolName(*p); name != "" {
+		if name := a.protocolName(*p); name != "" {
 			candidates = []string{name, name + "-" + transport, name + "-" + number}
 		}
 		for _, name := range append(candidates, transport+"-"+number) {
@@ -172,11 +179,11 @@ func namePorts(ports []ServicePort) {
 }
 
 // protocolName returns what to call a port that speaks p.AppProtocol.
-func protocolName(p ServicePort) string {
+func (a *App) protocolName(p ServicePort) string {
 	if p.AppProtocol == "" {
 		return ""
 	}
-	for _, number := range []int32{p.TargetPort, p.Port} {
+	for _, number := range []int32{a.targetNumber(p), p.Port} {
 		if known, ok := wellKnown[number]; ok && known.appProtocol == p.AppProtocol {
 			return known.name
 		}

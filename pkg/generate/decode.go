@@ -1,11 +1,13 @@
 package generate
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -42,6 +44,12 @@ func (d *decoder) value(n *yaml.Node, into reflect.Value, field string) {
 		d.add(n.Line, Problem{Field: field, Value: n.Tag, Reason: "is a YAML tag, which this file has no use for", Next: "remove it"})
 		return
 	}
+	if into.CanAddr() {
+		if own, ok := into.Addr().Interface().(json.Unmarshaler); ok {
+			d.own(n, own, field)
+			return
+		}
+	}
 	switch into.Kind() {
 	case reflect.Pointer:
 		value := reflect.New(into.Type().Elem())
@@ -72,8 +80,65 @@ func (d *decoder) value(n *yaml.Node, into reflect.Value, field string) {
 		into.SetString(n.Value)
 	case reflect.Int32, reflect.Int64:
 		d.integer(n, into, field)
+	case reflect.Bool:
+		if !d.wants(n, yaml.ScalarNode, "true or false", field) {
+			return
+		}
+		truth, err := strconv.ParseBool(n.Value)
+		if n.Tag != "!!bool" || err != nil {
+			d.add(n.Line, Problem{Field: field, Value: n.Value, Reason: "is " + nodeKind(n) + " where true or false is wanted", Next: "write true or false, without quotes"})
+			return
+		}
+		into.SetBool(truth)
+	case reflect.Map:
+		if d.wants(n, yaml.MappingNode, "a map", field) {
+			d.entries(n, into, field)
+		}
 	default:
 		panic("generate: no decoding for " + into.Type().String()) // a field added to App without its rule
+	}
+}
+
+// own decodes a value of a type that reads itself: a quantity, or a number or text.
+func (d *decoder) own(n *yaml.Node, into json.Unmarshaler, field string) {
+	if !d.wants(n, yaml.ScalarNode, "a number or text", field) {
+		return
+	}
+	data := []byte(n.Value)
+	if _, quantity := into.(*resource.Quantity); quantity || n.Tag != "!!int" || strings.Trim(n.Value, "-0123456789") != "" {
+		data, _ = json.Marshal(n.Value) // of a text, which cannot fail
+	}
+	if err := into.UnmarshalJSON(data); err != nil {
+		reason, next := "is not what this field takes", ""
+		if _, quantity := into.(*resource.Quantity); quantity {
+			reason, next = "is not a quantity", "such as 500m, 0.5, 64Mi or 1Gi"
+		}
+		d.add(n.Line, Problem{Field: field, Value: n.Value, Reason: reason, Next: next})
+	}
+}
+
+// entries fills a map, whose keys are texts.
+func (d *decoder) entries(n *yaml.Node, into reflect.Value, field string) {
+	into.Set(reflect.MakeMapWithSize(into.Type(), len(n.Content)/2))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		path := field + "." + key.Value
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge" || key.Anchor != "":
+			d.add(key.Line, Problem{Field: field, Reason: "uses a YAML feature that this file has no use for (a merge key, an anchor or a map as a key)", Next: "write the fields out"})
+			continue
+		case key.Tag != "!!str":
+			d.add(key.Line, Problem{Field: shorten(path), Reason: "is " + nodeKind(key) + " where a name is wanted", Next: "put it in quotes: " + strconv.Quote(key.Value)})
+			continue
+		}
+		name := reflect.ValueOf(key.Value).Convert(into.Type().Key())
+		if into.MapIndex(name).IsValid() {
+			d.add(key.Line, Problem{Field: path, Reason: "is there twice", Next: "remove one"})
+			continue
+		}
+		item := reflect.New(into.Type().Elem()).Elem()
+		d.value(value, item, path)
+		into.SetMapIndex(name, item)
 	}
 }
 
@@ -106,12 +171,8 @@ func (d *decoder) wants(n *yaml.Node, kind yaml.Kind, want, field string) bool {
 
 // fields fills a struct's fields from a map.
 func (d *decoder) fields(n *yaml.Node, into reflect.Value, field string) {
-	known, names := map[string]reflect.Value{}, []string{}
-	for i := range into.NumField() {
-		name, _, _ := strings.Cut(into.Type().Field(i).Tag.Get("json"), ",")
-		known[name] = into.Field(i)
-		names = append(names, name)
-	}
+	known := map[string]reflect.Value{}
+	names := fieldNames(into, known)
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -139,6 +200,24 @@ func (d *decoder) fields(n *yaml.Node, into reflect.Value, field string) {
 		seen[key.Value] = key.Line
 		d.value(value, target, path)
 	}
+}
+
+// fieldNames lists a struct's fields by the names of their json tags, those of
+// structs inlined in it too.
+func fieldNames(into reflect.Value, known map[string]reflect.Value) []string {
+	var names []string
+	for i := range into.NumField() {
+		tag := into.Type().Field(i).Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
+		switch {
+		case name == "" && (options == "inline" || into.Type().Field(i).Anonymous):
+			names = append(names, fieldNames(into.Field(i), known)...)
+		case name != "" && name != "-":
+			known[name] = into.Field(i)
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // nodeKind names what a node holds, for people.

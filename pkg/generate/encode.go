@@ -20,7 +20,7 @@ func encode(v any) ([]byte, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	node, err := readNode(d)
+	node, err := readNode(d, "")
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
@@ -44,9 +44,21 @@ func apiVersionFirst(n *yaml.Node) {
 	}
 }
 
-// readNode reads one JSON value as a YAML node; nil stands for a value to leave
-// out: null, an empty text, list or map.
-func readNode(d *json.Decoder) (*yaml.Node, error) {
+// meansAll names the fields in which an empty map says something, to leave them
+// out something else: a selector that selects all, an emptyDir.
+var meansAll = map[string]bool{
+	"emptyDir": true, "labelSelector": true, "namespaceSelector": true, "podSelector": true,
+}
+
+// texts names the maps from text to text, in which an empty text is a value.
+var texts = map[string]bool{
+	"annotations": true, "data": true, "labels": true, "matchLabels": true, "nodeSelector": true,
+	"podAnnotations": true, "podLabels": true, "stringData": true,
+}
+
+// readNode reads one JSON value, that of the field called name, as a YAML node;
+// nil stands for a value to leave out: null, an empty text, list or map.
+func readNode(d *json.Decoder, name string) (*yaml.Node, error) {
 	token, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -54,7 +66,7 @@ func readNode(d *json.Decoder) (*yaml.Node, error) {
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '{' {
-			return readMap(d)
+			return readMap(d, name)
 		}
 		return readList(d)
 	case string:
@@ -75,16 +87,19 @@ func readNode(d *json.Decoder) (*yaml.Node, error) {
 	}
 }
 
-func readMap(d *json.Decoder) (*yaml.Node, error) {
+func readMap(d *json.Decoder, name string) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		value, err := readNode(d)
+		value, err := readNode(d, key.(string))
 		if err != nil {
 			return nil, err
+		}
+		if value == nil && texts[name] {
+			value = emptyText()
 		}
 		if value != nil {
 			n.Content = append(n.Content, textNode(key.(string)), value)
@@ -94,21 +109,29 @@ func readMap(d *json.Decoder) (*yaml.Node, error) {
 		return nil, err
 	}
 	if len(n.Content) == 0 {
+		if meansAll[name] {
+			n.Style = yaml.FlowStyle
+			return n, nil
+		}
 		return nil, nil
 	}
 	return n, nil
 }
 
+func emptyText() *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle}
+}
+
 func readList(d *json.Decoder) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 	for d.More() {
-		value, err := readNode(d)
+		value, err := readNode(d, "")
 		if err != nil {
 			return nil, err
 		}
 		if value == nil {
 			// An empty argument is an argument: in a list nothing is left out.
-			value = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle}
+			value = emptyText()
 		}
 		n.Content = append(n.Content, value)
 	}

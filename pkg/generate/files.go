@@ -32,7 +32,10 @@ func Files(a *App) ([]File, error) {
 		}
 	}
 	if a.Spec.Service.ExternalName != "" {
-		t.externalName(a)
+		t.alias(a, Overlay(ExternalName), a.Spec.Service.ExternalName, a.Metadata.Namespace)
+	}
+	for _, e := range a.Spec.Overlays {
+		t.environment(a, e)
 	}
 	t.add(SpecFile, a)
 	if t.err != nil {
@@ -55,6 +58,7 @@ func MarshalApp(a *App) ([]byte, error) {
 func (a *App) copy() *App {
 	c := *a
 	c.Spec.Service.Ports = slices.Clone(a.Spec.Service.Ports)
+	c.Spec.Overlays = slices.Clone(a.Spec.Overlays)
 	return &c
 }
 
@@ -73,33 +77,56 @@ func (t *tree) add(path string, content any) {
 }
 
 func (t *tree) base(a *App) {
-	t.add("base/deployment.yaml", a.deployment())
+	resources := []string{"deployment.yaml", "service.yaml"}
+	if a.workloadKind() == StatefulSet {
+		t.add("base/statefulset.yaml", a.statefulSet())
+		t.add("base/service-peers.yaml", a.peersService())
+		resources = []string{"statefulset.yaml", "service.yaml", "service-peers.yaml"}
+	} else {
+		t.add("base/deployment.yaml", a.deployment())
+	}
 	t.add("base/service.yaml", a.baseService())
-	t.add("base/kustomization.yaml", newKustomization("deployment.yaml", "service.yaml").labelled())
+	for _, o := range []struct {
+		asked bool
+		file  string
+		of    func() any
+	}{
+		{a.Spec.PodDisruptionBudget != nil, "poddisruptionbudget.yaml", func() any { return a.budget() }},
+		{a.Spec.HorizontalPodAutoscaler != nil, "horizontalpodautoscaler.yaml", func() any { return a.autoscaler() }},
+		{a.Spec.NetworkPolicy != nil, "networkpolicy.yaml", func() any { return a.policy() }},
+	} {
+		if o.asked {
+			t.add("base/"+o.file, o.of())
+			resources = append(resources, o.file)
+		}
+	}
+	k := newKustomization(resources...).labelled()
+	k.ConfigMapGenerator, k.SecretGenerator = a.generators()
+	t.add("base/kustomization.yaml", k)
 }
 
 // aliasBase is the base of an app that has no Pods: its Service is an alias.
 func (t *tree) aliasBase(a *App) {
-	t.add("base/service.yaml", a.externalService())
+	t.add("base/service.yaml", a.externalService(a.Spec.Service.ExternalName))
 	t.add("base/kustomization.yaml", newKustomization("service.yaml").labelled())
 }
 
 func (t *tree) overlay(a *App, o ServiceType) {
 	k := newKustomization("../../base").in(a.Metadata.Namespace)
-	if o != ClusterIP {
-		t.add(Overlay(o)+"/service-patch.yaml", a.servicePatch(o))
+	if p := a.servicePatch(o); p != nil {
+		t.add(Overlay(o)+"/service-patch.yaml", p)
 		k = k.patched("service-patch.yaml", "Service", a.Spec.Service.Name)
 	}
 	t.add(Overlay(o)+"/kustomization.yaml", k)
 }
 
-// externalName is the overlay in which the Service is an alias. It stands on its
-// own where the base has Pods, which an alias has not.
-func (t *tree) externalName(a *App) {
+// alias is an overlay in which the Service stands for a host. It stands on its
+// own where the base has Pods, which an alias has not, or is an alias of another.
+func (t *tree) alias(a *App, dir, host, namespace string) {
 	k := newKustomization("../../base")
-	if a.Spec.Workload != nil {
-		t.add(Overlay(ExternalName)+"/service.yaml", a.externalService())
+	if a.Spec.Workload != nil || host != a.Spec.Service.ExternalName {
+		t.add(dir+"/service.yaml", a.externalService(host))
 		k = newKustomization("service.yaml").labelled()
 	}
-	t.add(Overlay(ExternalName)+"/kustomization.yaml", k.in(a.Metadata.Namespace))
+	t.add(dir+"/kustomization.yaml", k.in(namespace))
 }

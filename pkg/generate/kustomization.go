@@ -9,6 +9,31 @@ type kustomization struct {
 	Resources  []string           `json:"resources,omitempty"`
 	Labels     []kustomizeLabels  `json:"labels,omitempty"`
 	Patches    []kustomizePatches `json:"patches,omitempty"`
+
+	ConfigMapGenerator []kustomizeGenerator `json:"configMapGenerator,omitempty"`
+	SecretGenerator    []kustomizeGenerator `json:"secretGenerator,omitempty"`
+	Images             []kustomizeImage     `json:"images,omitempty"`
+	Replicas           []kustomizeReplicas  `json:"replicas,omitempty"`
+}
+
+type kustomizeGenerator struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type,omitempty"`
+	Literals []string `json:"literals,omitempty"`
+	Files    []string `json:"files,omitempty"`
+	Envs     []string `json:"envs,omitempty"`
+}
+
+type kustomizeImage struct {
+	Name    string `json:"name"`
+	NewName string `json:"newName,omitempty"`
+	NewTag  string `json:"newTag,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+}
+
+type kustomizeReplicas struct {
+	Name  string `json:"name"`
+	Count int32  `json:"count"`
 }
 
 type kustomizeLabels struct {
@@ -28,6 +53,9 @@ type kustomizeTarget struct {
 	Name string `json:"name"`
 }
 
+// managedByLabel says what maintains an object.
+const managedByLabel = "app.kubernetes.io/managed-by"
+
 func newKustomization(resources ...string) kustomization {
 	return kustomization{
 		APIVersion: "kustomize.config.k8s.io/v1beta1",
@@ -46,7 +74,7 @@ func (k kustomization) in(namespace string) kustomization {
 // labelled adds the label that says what maintains the objects, at one place, so
 // that it is one edit to hand them over to something else.
 func (k kustomization) labelled() kustomization {
-	k.Labels = []kustomizeLabels{{Pairs: map[string]string{"app.kubernetes.io/managed-by": "kubectl-svcx"}}}
+	k.Labels = []kustomizeLabels{{Pairs: map[string]string{managedByLabel: "kubectl-svcx"}}}
 	return k
 }
 

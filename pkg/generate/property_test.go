@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -49,7 +50,7 @@ func randomApp(r *rand.Rand) *App {
 			AppProtocol: pick("", "", "http", "kubernetes.io/h2c"),
 		}
 		if a.Spec.Workload != nil && r.IntN(2) > 0 {
-			p.TargetPort = pickInt(r, 80, 8080, 6379, 1)
+			p.TargetPort = intstr.FromInt32(pickInt(r, 80, 8080, 6379, 1))
 		}
 		s.Ports = append(s.Ports, p)
 	}

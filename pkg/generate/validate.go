@@ -20,6 +20,8 @@ func (a *App) Validate() error {
 	v.identity(a)
 	v.workload(a)
 	v.service(a)
+	v.extras(a)
+	v.environments(a)
 	if len(v.problems) > 0 {
 		return &InvalidError{Problems: v.problems}
 	}
@@ -98,6 +100,7 @@ func (v *validator) workload(a *App) {
 	}
 	v.texts("spec.workload.command", w.Command)
 	v.texts("spec.workload.args", w.Args)
+	v.workloadDetails(a)
 }
 
 func (v *validator) texts(field string, list []string) {
@@ -147,6 +150,11 @@ func (v *validator) service(a *App) {
 		v.add("spec.service.externalName", "", "is missing", "name the host that the Service stands for, such as db.example.com")
 	}
 	v.ports(a)
+	v.serviceDetails(a)
+	v.metadata("spec.service.", s.Labels, s.Annotations, nameLabel, managedByLabel)
+	if _, old := s.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey]; old {
+		v.add("spec.service.annotations."+corev1.AnnotationLoadBalancerSourceRangesKey, "", "would reach every overlay, and the API refuses it but for a LoadBalancer", "use loadBalancerSourceRanges")
+	}
 }
 
 func isServiceType(t ServiceType) bool {
@@ -222,12 +230,7 @@ func (v *validator) ports(a *App) {
 	for i, p := range s.Ports {
 		field := fmt.Sprintf("spec.service.ports[%d]", i)
 		v.portNumber(field+".port", p.Port)
-		if a.Spec.Workload != nil || p.TargetPort != 0 {
-			// A target that only repeats the port has been told of with it.
-			if p.TargetPort != p.Port {
-				v.portNumber(field+".targetPort", p.TargetPort)
-			}
-		}
+		v.targetPort(a, field+".targetPort", p)
 		switch p.Protocol {
 		case corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP:
 			k := key{p.Port, p.Protocol}

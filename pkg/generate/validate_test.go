@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func TestValidate(t *testing.T) {
@@ -66,7 +68,7 @@ func TestValidate(t *testing.T) {
 		{"port 65536", port(func(p *ServicePort) { p.Port = 65536 }), "spec.service.ports[0].port: 1 to 65535"},
 		{"port -1", port(func(p *ServicePort) { p.Port = -1 }), "spec.service.ports[0].port: 1 to 65535"},
 		{"port 65535", port(func(p *ServicePort) { p.Port = 65535 }), ""},
-		{"target port", port(func(p *ServicePort) { p.TargetPort = 70000 }), "spec.service.ports[0].targetPort: 1 to 65535"},
+		{"target port", port(func(p *ServicePort) { p.TargetPort = intstr.FromInt32(70000) }), "spec.service.ports[0].targetPort: 1 to 65535"},
 		{"protocol", port(func(p *ServicePort) { p.Protocol = "tpc" }), "spec.service.ports[0].protocol: did you mean TCP?"},
 		{"protocol in lower case", port(func(p *ServicePort) { p.Protocol = "sctp" }), ""},
 		{"port name of 16", port(func(p *ServicePort) { p.Name = "a-name-of-sixteen"[:16] }), "spec.service.ports[0].name: 15 at the most"},
@@ -194,11 +196,11 @@ func TestComplete(t *testing.T) {
 		"valkey":                           {port("valkey/valkey:9"), "redis 6379 6379 TCP redis"},
 		"nginx":                            {port("nginx"), "http 80 80 TCP http"},
 		"a known image on another port":    {port("redis", ServicePort{Port: 7000}), "redis 7000 6379 TCP redis"},
-		"a known image told where":         {port("redis", ServicePort{Port: 7000, TargetPort: 7000}), "redis 7000 7000 TCP redis"},
+		"a known image told where":         {port("redis", ServicePort{Port: 7000, TargetPort: intstr.FromInt32(7000)}), "redis 7000 7000 TCP redis"},
 		"an image that says what it is":    {port("bitnami/redis", ServicePort{Port: 7000}), "redis 7000 7000 TCP redis"},
 		"a well-known port":                {port("x", ServicePort{Port: 5432}), "postgresql 5432 5432 TCP postgresql"},
-		"a well-known target":              {port("x", ServicePort{Port: 9, TargetPort: 443}), "https 9 443 TCP https"},
-		"a well-known port, other target":  {port("x", ServicePort{Port: 80, TargetPort: 3000}), "http 80 3000 TCP http"},
+		"a well-known target":              {port("x", ServicePort{Port: 9, TargetPort: intstr.FromInt32(443)}), "https 9 443 TCP https"},
+		"a well-known port, other target":  {port("x", ServicePort{Port: 80, TargetPort: intstr.FromInt32(3000)}), "http 80 3000 TCP http"},
 		"nothing to tell by":               {port("x", ServicePort{Port: 12345}), "tcp-12345 12345 12345 TCP "},
 		"a name that tells":                {port("x", ServicePort{Port: 80, Name: "grpc-api"}), "grpc-api 80 80 TCP grpc"},
 		"a name that says nothing":         {port("x", ServicePort{Port: 80, Name: "tcp-raw"}), "tcp-raw 80 80 TCP "},
@@ -217,7 +219,7 @@ func TestComplete(t *testing.T) {
 				test.app.Complete()
 				var got []string
 				for _, p := range test.app.Spec.Service.Ports {
-					got = append(got, fmt.Sprint(p.Name, " ", p.Port, " ", p.TargetPort, " ", p.Protocol, " ", p.AppProtocol))
+					got = append(got, fmt.Sprint(p.Name, " ", p.Port, " ", p.TargetPort.String(), " ", p.Protocol, " ", p.AppProtocol))
 				}
 				if s := strings.Join(got, ", "); s != test.want {
 					t.Errorf("ports are %q, want %q", s, test.want)

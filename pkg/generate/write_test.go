@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func write(t *testing.T, dir string, a *App, o WriteOptions) (*WriteResult, error) {
@@ -180,7 +182,7 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 
 	app := redisApp()
 	app.Spec.Service.Ports[0].Port = 7000
-	app.Spec.Service.Ports[0].TargetPort = 6379
+	app.Spec.Service.Ports[0].TargetPort = intstr.FromInt32(6379)
 	edited := readTree(t, dir)
 	r := mustWrite(t, dir, app) // changes the Service and the headless patch
 	wantList(t, "updated", r.Updated, "base/service.yaml", "overlays/externalname/service.yaml", "overlays/headless/service-patch.yaml", SpecFile)

@@ -1,0 +1,190 @@
+package generate
+
+import (
+	"encoding/json"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// podSpec is a Pod that the restricted Pod Security standard admits, unless the
+// Spec asks for more.
+func (a *App) podSpec(known preset) corev1.PodSpec {
+	// The app is not known to call the API, so it gets no token to do so; nor does
+	// it get a variable for each Service of the namespace, which some images trip
+	// over (REDIS_PORT=tcp://… where they expect a number).
+	no, yes := false, true
+	w := a.Spec.Workload
+	spec := corev1.PodSpec{
+		AutomountServiceAccountToken: orDefault(w.AutomountServiceAccountToken, &no),
+		EnableServiceLinks:           orDefault(w.EnableServiceLinks, &no),
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   &yes,
+			RunAsUser:      &known.user,
+			RunAsGroup:     &known.group,
+			FSGroup:        &known.group,
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		ServiceAccountName:            w.ServiceAccountName,
+		ImagePullSecrets:              w.ImagePullSecrets,
+		NodeSelector:                  w.NodeSelector,
+		Affinity:                      w.Affinity,
+		Tolerations:                   w.Tolerations,
+		PriorityClassName:             w.PriorityClassName,
+		TerminationGracePeriodSeconds: w.TerminationGracePeriodSeconds,
+	}
+	volumes, mounts := a.volumes(known)
+	spec.Volumes = volumes
+	spec.Containers = []corev1.Container{a.container(known, mounts)}
+	for _, c := range w.TopologySpreadConstraints {
+		if c.LabelSelector == nil {
+			c.LabelSelector = &metav1.LabelSelector{MatchLabels: a.labels()}
+		}
+		spec.TopologySpreadConstraints = append(spec.TopologySpreadConstraints, c)
+	}
+	for _, p := range a.containerPorts() {
+		if p.ContainerPort < 1024 {
+			// Without it only root may listen there; the restricted standard allows it.
+			spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
+		}
+	}
+	merge(spec.SecurityContext, w.PodSecurityContext)
+	return spec
+}
+
+func orDefault[T any](given, otherwise *T) *T {
+	if given != nil {
+		return given
+	}
+	return otherwise
+}
+
+// merge lays what the Spec says over what would be there without; both are API
+// objects of one type, of which JSON knows what was given.
+func merge[T any](base, over *T) {
+	if over == nil {
+		return
+	}
+	data, err := json.Marshal(over)
+	if err == nil {
+		err = json.Unmarshal(data, base)
+	}
+	if err != nil {
+		panic("generate: an API type that JSON does not carry: " + err.Error())
+	}
+}
+
+// container is the Pod's only one.
+func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Container {
+	w := a.Spec.Workload
+	no, yes := false, true
+	c := corev1.Container{
+		Name:            a.Metadata.Name,
+		Image:           w.Image,
+		ImagePullPolicy: w.ImagePullPolicy,
+		Command:         w.Command,
+		Args:            w.Args,
+		Ports:           a.containerPorts(),
+		EnvFrom:         w.EnvFrom,
+		Env:             a.env(known),
+		Resources: corev1.ResourceRequirements{
+			Requests: known.requests.list(),
+			Limits:   known.limits.list(),
+		},
+		VolumeMounts: mounts,
+		Lifecycle:    w.Lifecycle,
+		SecurityContext: &corev1.SecurityContext{
+			AllowPrivilegeEscalation: &no,
+			ReadOnlyRootFilesystem:   &yes,
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+	if w.Resources != nil {
+		c.Resources = *w.Resources
+	}
+	if port, ok := a.probedPort(known); ok {
+		if known.readiness != nil {
+			c.ReadinessProbe = known.readiness(port)
+		}
+		if known.liveness != nil {
+			c.LivenessProbe = known.liveness(port)
+		}
+	}
+	if w.Check != nil {
+		c.ReadinessProbe = a.checkProbe(known)
+	}
+	c.ReadinessProbe = orDefault(w.ReadinessProbe, c.ReadinessProbe)
+	c.LivenessProbe = orDefault(w.LivenessProbe, c.LivenessProbe)
+	c.StartupProbe = w.StartupProbe
+	merge(c.SecurityContext, w.SecurityContext)
+	return c
+}
+
+// env is what the Spec gives, and what a known image needs beside it.
+func (a *App) env(known preset) []corev1.EnvVar {
+	given := a.Spec.Workload.Env
+	var out []corev1.EnvVar
+	for _, e := range known.env {
+		if !slices.ContainsFunc(given, func(g corev1.EnvVar) bool { return g.Name == e.Name }) {
+			out = append(out, e)
+		}
+	}
+	return append(out, given...)
+}
+
+// volumes are those of the Spec and those that a known image writes to, as far
+// as the Spec has none of that name and mounts nothing at that path.
+func (a *App) volumes(known preset) ([]corev1.Volume, []corev1.VolumeMount) {
+	w := a.Spec.Workload
+	var volumes []corev1.Volume
+	var mounts []corev1.VolumeMount
+	for _, m := range known.writable {
+		if slices.ContainsFunc(w.VolumeMounts, func(v corev1.VolumeMount) bool { return v.MountPath == m.path }) ||
+			slices.ContainsFunc(w.VolumeClaimTemplates, func(v VolumeClaim) bool { return v.MountPath == m.path }) {
+			continue
+		}
+		mounts = append(mounts, corev1.VolumeMount{Name: m.name, MountPath: m.path})
+		if slices.ContainsFunc(w.Volumes, func(v corev1.Volume) bool { return v.Name == m.name }) ||
+			slices.ContainsFunc(w.VolumeClaimTemplates, func(v VolumeClaim) bool { return v.Name == m.name }) {
+			continue
+		}
+		limit := resource.MustParse(m.limit)
+		volumes = append(volumes, corev1.Volume{
+			Name:         m.name,
+			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &limit}},
+		})
+	}
+	for _, c := range w.VolumeClaimTemplates {
+		if c.MountPath != "" {
+			mounts = append(mounts, corev1.VolumeMount{Name: c.Name, MountPath: c.MountPath})
+		}
+	}
+	return append(volumes, w.Volumes...), append(mounts, w.VolumeMounts...)
+}
+
+// claim is the API's form of a claim.
+func (c VolumeClaim) claim() corev1.PersistentVolumeClaim {
+	p := corev1.PersistentVolumeClaim{}
+	p.Name = c.Name
+	p.Spec.AccessModes = c.AccessModes
+	if len(p.Spec.AccessModes) == 0 {
+		p.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
+	}
+	if c.StorageClassName != "" {
+		p.Spec.StorageClassName = &c.StorageClassName
+	}
+	// Validate has seen that it is one.
+	if q, err := resource.ParseQuantity(c.Storage); err == nil {
+		p.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: q}
+	}
+	return p
+}
+
+func (r resources) list() corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse(r.cpu),
+		corev1.ResourceMemory: resource.MustParse(r.memory),
+	}
+}
