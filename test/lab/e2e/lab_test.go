@@ -96,7 +96,7 @@ func kubectl(t *testing.T, name string, args ...string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return command(t.Context(), path, append([]string{"--kubeconfig", statusOf(t, name).Kubeconfig}, args...)...)
+	return command(t.Context(), path, append([]string{"--kubeconfig", statusOf(t, name).Kubeconfig, "--cache-dir", t.TempDir()}, args...)...)
 }
 
 func mustKubectl(t *testing.T, name string, args ...string) string {

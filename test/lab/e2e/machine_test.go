@@ -178,7 +178,7 @@ func files(t *testing.T, labs []string) []string {
 		t.Fatal(err)
 	}
 	roots := []string{"/etc", "/run", "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd",
-		"/var/lib/redis", "/var/log", "/var/run/netns", "/usr/libexec/kubernetes", filepath.Join(home, ".kube")}
+		"/var/lib/redis", "/var/log", "/var/run/netns", "/usr/libexec/kubernetes", filepath.Join(home, ".kube/config")}
 	for _, lab := range labs {
 		roots = append(roots, "/var/lib/svcx-lab/"+lab)
 	}
@@ -194,7 +194,7 @@ func files(t *testing.T, labs []string) []string {
 				return nil // stays while another lab is up
 			}
 			line := path
-			if info, err := d.Info(); err == nil && strings.HasPrefix(path, "/etc/") && !d.IsDir() {
+			if info, err := d.Info(); err == nil && !d.IsDir() && (strings.HasPrefix(path, "/etc/") || root == path) {
 				line = fmt.Sprintf("%s %d %s", path, info.Size(), info.ModTime())
 			}
 			out = append(out, line)

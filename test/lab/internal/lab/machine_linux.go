@@ -150,6 +150,36 @@ func canIsolate() error {
 	return cmd.Run()
 }
 
+// watchers is about how many inotify instances the components of one lab take; counted
+// 27.
+const watchers = 30
+
+// checkWatchers fails when the kernel has too few inotify instances left for a lab: the
+// kubelet of a second node would keep ending with "too many open files". The limit is
+// the machine's, so it is left to its owner to raise it.
+func checkWatchers() error {
+	var fds []int
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
+	for range watchers {
+		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		if errors.Is(err, unix.EMFILE) {
+			return &CannotRunError{
+				Reasons: []string{fmt.Sprintf("a lab needs %d inotify instances, and root has %d left", watchers, len(fds))},
+				Next:    "take another lab down, or raise the limit: sysctl fs.inotify.max_user_instances=512",
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("inotify: %w", err)
+		}
+		fds = append(fds, fd)
+	}
+	return nil
+}
+
 // hasIPv6 says whether Pods and Services can have IPv6 addresses too, and if not, why.
 func hasIPv6() (bool, string) {
 	if _, err := os.Stat("/proc/net/if_inet6"); errors.Is(err, fs.ErrNotExist) {

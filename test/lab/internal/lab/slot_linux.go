@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ func lock(dir string) (unlock func(), err error) {
 		// Who held the lock before may have removed the directory.
 		var held, now unix.Stat_t
 		if unix.Fstat(fd, &held) == nil && unix.Stat(dir, &now) == nil && held.Ino == now.Ino && held.Dev == now.Dev {
-			return func() { unix.Close(fd) }, nil
+			return sync.OnceFunc(func() { unix.Close(fd) }), nil
 		}
 		unix.Close(fd)
 	}

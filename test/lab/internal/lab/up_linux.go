@@ -113,6 +113,10 @@ func Up(ctx context.Context, o Options) (layout.Lab, error) {
 		return lab, fmt.Errorf("clear the remains of lab %s: %w", o.Name, err)
 	}
 	unlock()
+	// Only now: a lab that was up gave its own back.
+	if err := checkWatchers(); err != nil {
+		return lab, err
+	}
 	if unlock, err = lock(lab.RunDir()); err != nil {
 		return lab, err
 	}
