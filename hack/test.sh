@@ -29,7 +29,7 @@ tests_behind() {
 end_to_end() {
 	heading "end-to-end tests on $1"
 	shift
-	PATH=$PWD/bin:$PATH go test -tags e2e -count=1 -timeout 30m -parallel 4 -run "${SVCX_E2E_RUN:-.}" "$@"
+	PATH=$PWD/bin:$PATH go test -tags e2e -count=1 -timeout 30m -p 1 -parallel 6 -run "${SVCX_E2E_RUN:-.}" "$@"
 }
 
 heading "tests that need no cluster"

@@ -85,7 +85,7 @@ func diagnose(e evidence, now time.Time) finding {
 // unproven is how much longer to look at Pods that count as ready only because
 // nothing asks them: one that ends at its start is "ready" for a moment.
 func (e evidence) unproven(now time.Time) time.Duration {
-	const enough = 3 * time.Second
+	const enough = 5 * time.Second
 	var wait time.Duration
 	for _, p := range e.current() {
 		asked := true

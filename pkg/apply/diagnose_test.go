@@ -161,7 +161,7 @@ status: {phase: Running, conditions: [{type: Ready, status: "True", lastTransiti
 		probe string
 		after time.Duration
 		done  bool
-	}{{"", time.Second, false}, {"", 3 * time.Second, true}, {", readinessProbe: {}", time.Second, true}} {
+	}{{"", time.Second, false}, {"", 5 * time.Second, true}, {", readinessProbe: {}", time.Second, true}} {
 		f := diagnose(evidence{workload: object(t, ready), replicaSets: parse[appsv1.ReplicaSet](t, fmt.Sprintf(newestSet, "")),
 			pods: parse[corev1.Pod](t, fmt.Sprintf(pod, tt.probe))}, noon.Add(tt.after))
 		if f.done != tt.done || f.done == (f.recheck > 0) {
