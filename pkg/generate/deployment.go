@@ -47,9 +47,17 @@ func (a *App) deployment() *appsv1.Deployment {
 // type from overlay to overlay and a StatefulSet cannot change its serviceName.
 const peersSuffix = "-peers"
 
-func (a *App) statefulSet() *appsv1.StatefulSet {
+// statefulSet is the API's without its status, which is written even when it is
+// empty, and is the server's.
+type statefulSet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              appsv1.StatefulSetSpec `json:"spec"`
+}
+
+func (a *App) statefulSet() *statefulSet {
 	w := a.Spec.Workload
-	s := &appsv1.StatefulSet{
+	s := &statefulSet{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "StatefulSet"},
 		ObjectMeta: metav1.ObjectMeta{Name: a.Metadata.Name, Labels: a.labels()},
 	}

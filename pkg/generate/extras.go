@@ -104,9 +104,17 @@ func (a *App) policy() *policy {
 func literals(data map[string]string) []string {
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		out = append(out, key+"="+data[key])
+		out = append(out, key+"="+inQuotes(data[key]))
 	}
 	return out
+}
+
+// inQuotes adds a pair of quotes to a value that has one, as kustomize takes one away.
+func inQuotes(value string) string {
+	if n := len(value); n > 0 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+		return `"` + value + `"`
+	}
+	return value
 }
 
 func (a *App) generators() (configMaps, secrets []kustomizeGenerator) {
