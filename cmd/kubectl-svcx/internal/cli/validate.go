@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
+)
+
+type validateOptions struct {
+	files  []string
+	output string
+	strict bool
+}
+
+func newValidateCmd(p *program) *cobra.Command {
+	o := &validateOptions{}
+	cmd := &cobra.Command{
+		Use:         "validate DIR | -f FILE [flags]",
+		Short:       "Check manifests or a kustomize tree, offline",
+		GroupID:     groupSteps,
+		Annotations: map[string]string{offline: "none"},
+		Long: `Check any kustomize tree, or plain YAML files, without a cluster and without a
+download: every field against the schema of Kubernetes, unknown and duplicate fields,
+and what no schema knows: selectors that match nothing, target ports that no
+container has, fields of another Service type, ports that collide, and patches that
+silently do nothing. Kustomizations are checked as written and as built; each finding
+names its file and line.
+
+Exit codes: 0 nothing wrong, 1 errors (with --strict: or warnings).`,
+		Example: `  # A tree: its base, overlays and patches
+  kubectl svcx validate redis
+
+  # Files, or what another tool prints
+  kubectl svcx validate -f deployment.yaml -f service.yaml
+  helm template redis | kubectl svcx validate -f -`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dirs, err := o.complete(cmd, args)
+			if err != nil {
+				return err
+			}
+			return p.runValidate(cmd.Context(), o, dirs)
+		},
+	}
+	flagGroup(cmd, "What to check", func(fs *pflag.FlagSet) {
+		fs.StringArrayVarP(&o.files, "filename", "f", nil, "A YAML `FILE` of manifests, - for stdin; may be repeated")
+		fs.BoolVar(&o.strict, "strict", false, "Count warnings as errors")
+	})
+	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		fs.StringVarP(&o.output, "output", "o", "", "Print the findings in this `FORMAT` (json)")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("output", fixed("json"))
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml")
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	return cmd
+}
+
+// complete tells folders from files.
+func (o *validateOptions) complete(cmd *cobra.Command, args []string) (dirs []string, err error) {
+	if o.output != "" {
+		if o.output, err = oneOf("output", o.output, "json"); err != nil {
+			return nil, err
+		}
+	}
+	if len(args)+len(o.files) == 0 {
+		return nil, withHints(errors.New("what is to be checked?"), "a folder, as in: "+cmd.CommandPath()+" redis", "or files: "+cmd.CommandPath()+" -f service.yaml")
+	}
+	var files []string
+	for _, name := range append(append([]string{}, args...), o.files...) {
+		if name == "-" {
+			files = append(files, name)
+			continue
+		}
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			if msg, ok := pathError(err); ok {
+				err = errors.New(msg)
+			}
+			return nil, err
+		case info.IsDir():
+			dirs = append(dirs, name)
+		default:
+			files = append(files, name)
+		}
+	}
+	o.files = files
+	return dirs, nil
+}
+
+func (p *program) runValidate(ctx context.Context, o *validateOptions, dirs []string) error {
+	all := &validate.Result{Findings: []validate.Finding{}}
+	add := func(r *validate.Result, err error) error {
+		if err != nil {
+			return err
+		}
+		all.Files, all.Objects, all.Overlays = all.Files+r.Files, all.Objects+r.Objects, all.Overlays+r.Overlays
+		all.Findings = append(all.Findings, r.Findings...)
+		return nil
+	}
+	for _, dir := range dirs {
+		if err := add(specFindings(dir), nil); err != nil {
+			return err
+		}
+		build := func(dir string) ([]byte, error) { return apply.BuildYAML(p.fs, dir) }
+		if err := add(validate.Dir(ctx, dir, validate.Options{Build: build})); err != nil {
+			return err
+		}
+	}
+	if len(o.files) > 0 {
+		if err := add(validate.Files(ctx, o.files, p.In)); err != nil {
+			return err
+		}
+	}
+	if o.output == "json" {
+		data, err := json.Marshal(all)
+		if err == nil {
+			err = printJSON(p.Out, data)
+		}
+		if err != nil {
+			return err
+		}
+	} else {
+		p.printFindings(all)
+	}
+	if all.Count(validate.Error) > 0 || o.strict && all.Count(validate.Warning) > 0 {
+		return &codeError{exitError}
+	}
+	return nil
+}
+
+// specFindings checks the svcx.yaml of a tree, where there is one.
+func specFindings(dir string) *validate.Result {
+	r := &validate.Result{}
+	file := filepath.Join(dir, generate.SpecFile)
+	if _, err := os.Lstat(file); err != nil {
+		return r
+	}
+	r.Files++
+	_, err := generate.LoadApp(dir)
+	var invalid *generate.InvalidError
+	switch {
+	case err == nil:
+	case errors.As(err, &invalid):
+		for _, problem := range invalid.Problems {
+			message := problem.Reason
+			if problem.Value != "" {
+				message = fmt.Sprintf("%q %s", problem.Value, message)
+			}
+			r.Findings = append(r.Findings, validate.Finding{File: file, Line: problem.Line, Field: problem.Field,
+				Severity: validate.Error, Rule: "spec", Message: message, Next: problem.Next})
+		}
+	default:
+		r.Findings = append(r.Findings, validate.Finding{File: file, Severity: validate.Error, Rule: "spec", Message: err.Error()})
+	}
+	return r
+}
+
+func (p *program) printFindings(r *validate.Result) {
+	for _, f := range r.Findings {
+		fmt.Fprintln(p.Out, f)
+	}
+	errs, warnings := r.Count(validate.Error), r.Count(validate.Warning)
+	verdict := "valid"
+	if errs > 0 {
+		verdict = counted(errs, "error")
+	}
+	if warnings > 0 {
+		verdict += ", " + counted(warnings, "warning")
+	}
+	what := counted(r.Objects, "object") + " in " + counted(r.Files, "file")
+	if r.Overlays > 0 {
+		what += ", " + counted(r.Overlays, "kustomization") + " built"
+	}
+	fmt.Fprintf(p.Out, "%s: %s\n", verdict, what)
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,250 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// ruled is a finding about an object, not yet about a file.
+type ruled struct {
+	Finding
+	about *object
+}
+
+// locate finds the file and line where a field of an object stands: the first
+// document, patches before what they patch, that has the most of its path.
+func (f ruled) locate(sources []*document) Finding {
+	best := -1
+	for _, d := range sources {
+		if depth, line := lineIn(d.root, f.about.doc.root, f.at); depth > best {
+			best, f.File, f.Line = depth, d.file, line
+		}
+	}
+	f.Object, f.Field = objectName(f.about.doc.root), f.at.String()
+	return f.Finding
+}
+
+// ruling collects what the rules find.
+type ruling struct{ out []ruled }
+
+func (r *ruling) add(o *object, s Severity, rule string, at path, message, next string) {
+	r.out = append(r.out, ruled{Finding{Severity: s, Rule: rule, Message: message, Next: next, at: at}, o})
+}
+
+// rules holds what is applied together against each other.
+func rules(all []*object) []ruled {
+	r := &ruling{}
+	for _, o := range all {
+		if o.service != nil {
+			r.service(o)
+			r.selector(o, all)
+		}
+		if o.workload != nil {
+			r.workload(o)
+		}
+	}
+	r.nodePorts(all)
+	r.sharedSelectors(all)
+	r.autoscaled(all)
+	return r.out
+}
+
+// volatile are labels that change under a workload's Pods.
+var volatile = []string{"pod-template-hash", "controller-revision-hash", "pod-template-generation"}
+
+// selector holds a Service's selector against the workloads beside it.
+func (r *ruling) selector(o *object, all []*object) {
+	s := o.service
+	at := path{"spec", "selector"}
+	for _, v := range volatile {
+		if _, ok := s.Spec.Selector[v]; ok {
+			r.add(o, Error, "selector-volatile", at.with(v), "selects the Pods of one rollout only: none after the next", "remove it")
+		}
+	}
+	if len(s.Spec.Selector) == 0 || s.Spec.Type == "ExternalName" {
+		return
+	}
+	var near, elsewhere *object
+	nearest := 0
+	var matched []*object
+	for _, w := range all {
+		if w.workload == nil {
+			continue
+		}
+		matches := labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(w.workload.template.Labels))
+		switch {
+		case matches && w.namespace == o.namespace:
+			matched = append(matched, w)
+		case matches:
+			elsewhere = w
+		case w.namespace == o.namespace:
+			if n := likeness(s.Spec.Selector, w.workload.template.Labels); n > nearest {
+				near, nearest = w, n
+			}
+		}
+	}
+	switch {
+	case len(matched) > 0:
+		r.targetPorts(o, matched)
+	case elsewhere != nil:
+		r.add(o, Error, "selector-namespace", path{"metadata", "namespace"}, fmt.Sprintf("selects the Pods of %s/%s, which are in another namespace (%s)", elsewhere.kind, elsewhere.name, orDefault(elsewhere.namespace)), "put both into one namespace")
+	case near != nil:
+		r.add(o, Error, "selector", at, fmt.Sprintf("%s matches no Pod template beside it; %s/%s has %s", labels.Set(s.Spec.Selector), near.kind, near.name, labels.Set(near.workload.template.Labels)),
+			"make the selector a part of the template's labels; in an overlay, change both sides")
+	}
+}
+
+func orDefault(namespace string) string {
+	if namespace == "" {
+		return "the one that it is applied to"
+	}
+	return namespace
+}
+
+// likeness is how much of a selector labels have: two for a label, one for its
+// name or its value alone.
+func likeness(selector, have map[string]string) int {
+	values := slices.Collect(maps.Values(have))
+	n := 0
+	for k, v := range selector {
+		got, ok := have[k]
+		switch {
+		case ok && got == v:
+			n += 2
+		case ok || slices.Contains(values, v):
+			n++
+		}
+	}
+	return n
+}
+
+// targetPorts holds a Service's target ports against the containers behind it.
+func (r *ruling) targetPorts(o *object, behind []*object) {
+	for i, p := range o.service.Spec.Ports {
+		at := path{"spec", "ports", i, "targetPort"}
+		for _, w := range behind {
+			ports := w.workload.containerPorts()
+			protocol := string(p.Protocol)
+			if protocol == "" {
+				protocol = "TCP"
+			}
+			if p.TargetPort.StrVal == "" {
+				number := p.TargetPort.IntVal
+				if number == 0 {
+					number = p.Port
+					at = path{"spec", "ports", i, "port"}
+				}
+				declared := slices.ContainsFunc(ports, func(c declaredPort) bool { return c.number == number })
+				if len(ports) > 0 && !declared {
+					r.add(o, Warning, "target-port", at, fmt.Sprintf("leads to port %d; the containers of %s/%s declare %s", number, w.kind, w.name, listed(ports)), "is it the right one? A port need not be declared")
+				}
+				continue
+			}
+			named, fits := false, false
+			for _, c := range ports {
+				named = named || c.name == p.TargetPort.StrVal
+				fits = fits || c.name == p.TargetPort.StrVal && c.protocol == protocol
+			}
+			switch {
+			case fits:
+			case named:
+				r.add(o, Error, "target-port", at, fmt.Sprintf("the port %q of %s/%s has another protocol than %s", p.TargetPort.StrVal, w.kind, w.name, protocol), "make the protocols the same")
+			default:
+				r.add(o, Error, "target-port", at, fmt.Sprintf("no container of %s/%s has a port named %q; they declare %s", w.kind, w.name, p.TargetPort.StrVal, listed(ports)), "name the container's port, or write its number")
+			}
+		}
+	}
+}
+
+type declaredPort struct {
+	name, protocol string
+	number         int32
+}
+
+func (w *workload) containerPorts() []declaredPort {
+	var out []declaredPort
+	for _, c := range slices.Concat(w.template.Spec.InitContainers, w.template.Spec.Containers) {
+		for _, p := range c.Ports {
+			protocol := string(p.Protocol)
+			if protocol == "" {
+				protocol = "TCP"
+			}
+			out = append(out, declaredPort{p.Name, protocol, p.ContainerPort})
+		}
+	}
+	return out
+}
+
+func listed(ports []declaredPort) string {
+	if len(ports) == 0 {
+		return "none"
+	}
+	var out []string
+	for _, p := range ports {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %d/%s", p.name, p.number, p.protocol)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// nodePorts finds a node port that two Services ask for.
+func (r *ruling) nodePorts(all []*object) {
+	type key struct {
+		port     int32
+		protocol string
+	}
+	taken := map[key]*object{}
+	for _, o := range all {
+		if o.service == nil {
+			continue
+		}
+		for i, p := range o.service.Spec.Ports {
+			k := key{p.NodePort, string(p.Protocol)}
+			if k.protocol == "" {
+				k.protocol = "TCP"
+			}
+			if k.port == 0 {
+				continue
+			}
+			if first := taken[k]; first != nil {
+				r.add(o, Error, "node-port", path{"spec", "ports", i, "nodePort"}, fmt.Sprintf("%d/%s is asked for by Service/%s too", k.port, k.protocol, first.name), "choose another, or leave it out")
+				continue
+			}
+			taken[k] = o
+		}
+	}
+}
+
+// sharedSelectors finds workloads that would fight over each other's Pods.
+func (r *ruling) sharedSelectors(all []*object) {
+	for i, o := range all {
+		if o.workload == nil || !o.workload.selectable || o.workload.selector == nil || o.kind == "ReplicaSet" {
+			continue
+		}
+		for _, other := range all[:i] {
+			if other.workload != nil && other.workload.selector != nil && other.kind == o.kind && other.namespace == o.namespace && other.name != o.name &&
+				metav1.FormatLabelSelector(other.workload.selector) == metav1.FormatLabelSelector(o.workload.selector) {
+				r.add(o, Error, "shared-selector", path{"spec", "selector"}, fmt.Sprintf("is the selector of %s/%s too: each would count the other's Pods as its own", other.kind, other.name), "give each a label of its own")
+			}
+		}
+	}
+}
+
+// autoscaled finds replicas that an autoscaler would set back and forth.
+func (r *ruling) autoscaled(all []*object) {
+	for _, h := range all {
+		if h.kind != "HorizontalPodAutoscaler" {
+			continue
+		}
+		kind, name := text(h.doc.root, "spec", "scaleTargetRef", "kind"), text(h.doc.root, "spec", "scaleTargetRef", "name")
+		for _, o := range all {
+			if o.workload != nil && o.kind == kind && o.name == name && o.namespace == h.namespace && o.workload.replicas != nil {
+				r.add(o, Warning, "autoscaled-replicas", path{"spec", "replicas"}, fmt.Sprintf("every apply sets back what HorizontalPodAutoscaler/%s has chosen", h.name), "leave replicas out")
+			}
+		}
+	}
+}

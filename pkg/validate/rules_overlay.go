@@ -1,0 +1,203 @@
+package validate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+func isDir(p string) bool {
+	info, err := os.Stat(p)
+	return err == nil && info.IsDir()
+}
+
+// patches reads the patches of a kustomization.
+func (t *tree) patches(k *kustomization) {
+	list, _ := field(k.root, "patches")
+	if list != nil && list.Kind == yaml.SequenceNode {
+		for i, n := range list.Content {
+			at := fmt.Sprintf("patches[%d]", i)
+			target, _ := field(n, "target")
+			if inline, line := field(n, "patch"); inline != nil {
+				t.inline(k, inline, target, at+".patch", line)
+			} else if ref := text(n, "path"); ref != "" {
+				t.patchFile(k, ref, target, at+".path", n.Line)
+			} else {
+				t.problem(k.file, n.Line, "patches", at, "has neither path nor patch", "")
+			}
+		}
+	}
+	list, line := field(k.root, "patchesStrategicMerge")
+	for i, ref := range stringsOf(list) {
+		at := fmt.Sprintf("patchesStrategicMerge[%d]", i)
+		if strings.Contains(ref, "\n") {
+			t.inline(k, list.Content[i], nil, at, line)
+			continue
+		}
+		t.patchFile(k, ref, nil, at, list.Content[i].Line)
+	}
+}
+
+func (t *tree) patchFile(k *kustomization, ref string, target *yaml.Node, at string, line int) {
+	p := filepath.Join(k.dir, filepath.FromSlash(ref))
+	if _, err := os.Lstat(p); err != nil {
+		t.problem(k.file, line, "patches", at, show(ref)+" does not exist", "")
+		t.broken = true
+		return
+	}
+	for _, d := range t.read(k.dir, p) {
+		t.patch(k, d, target, line)
+	}
+}
+
+// inline reads a patch within the kustomization; its lines are those of the file.
+func (t *tree) inline(k *kustomization, n, target *yaml.Node, at string, line int) {
+	docs, findings := parse(k.file, []byte(n.Value))
+	first := line
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		first-- // not below its name
+	}
+	for _, f := range findings {
+		f.Line, f.Field = f.Line+first, at
+		t.add(f)
+		t.broken = true
+	}
+	for _, d := range docs {
+		shift(d.root, first)
+		t.patch(k, d, target, line)
+	}
+}
+
+func shift(n *yaml.Node, by int) {
+	n.Line += by
+	for _, c := range n.Content {
+		shift(c, by)
+	}
+}
+
+func (t *tree) patch(k *kustomization, d *document, target *yaml.Node, line int) {
+	p := patch{target: target, line: line}
+	if d.root.Kind == yaml.SequenceNode {
+		t.jsonPatch(d)
+	} else {
+		// With a target, a patch may leave out what it is about.
+		if text(d.root, "apiVersion") != "" && text(d.root, "kind") != "" {
+			for _, f := range structure(t.kinds, d, true) {
+				t.add(f)
+			}
+		}
+		p.doc = d
+	}
+	k.patches = append(k.patches, p)
+}
+
+// jsonPatch checks the operations of a JSON 6902 patch.
+func (t *tree) jsonPatch(d *document) {
+	for i, n := range d.root.Content {
+		at := fmt.Sprintf("[%d]", i)
+		op := text(n, "op")
+		if !slices.Contains([]string{"add", "remove", "replace", "move", "copy", "test"}, op) {
+			t.problem(d.file, n.Line, "patches", at+".op", show(op)+" is no operation of a JSON patch", "one of add, remove, replace, move, copy, test")
+		}
+		if !strings.HasPrefix(text(n, "path"), "/") {
+			t.problem(d.file, n.Line, "patches", at+".path", show(text(n, "path"))+" is no JSON pointer", "such as /spec/type")
+		}
+		if v, _ := field(n, "value"); v == nil && (op == "add" || op == "replace" || op == "test") {
+			t.problem(d.file, n.Line, "patches", at+".value", "is missing", "")
+		}
+	}
+}
+
+// traps finds what a kustomization does silently, or silently does not.
+func (t *tree) traps(k *kustomization) {
+	sources, local := t.sources(k, map[*kustomization]bool{})
+	for _, p := range k.patches {
+		if p.target != nil && local && (text(p.target, "kind") != "" || text(p.target, "name") != "") {
+			hit := slices.ContainsFunc(sources, func(d *document) bool {
+				return !slices.ContainsFunc(k.patches, func(q patch) bool { return q.doc == d }) &&
+					targets(p.target, text(d.root, "kind"), text(d.root, "metadata", "name"))
+			})
+			if !hit {
+				t.problem(k.file, p.line, "patch-target", "patches", fmt.Sprintf("the target %s %s matches no object: the patch does nothing", show(text(p.target, "kind")), show(text(p.target, "name"))), "correct the kind or the name")
+			}
+		}
+		if p.doc != nil {
+			t.portPatch(k, p, sources)
+		}
+	}
+	if local {
+		t.images(k, sources)
+	}
+}
+
+// portPatch finds a patch of a Service's port that leaves out the protocol where
+// two ports share the number: kustomize then changes nothing, or the wrong one.
+func (t *tree) portPatch(k *kustomization, p patch, sources []*document) {
+	spec, _ := field(p.doc.root, "spec")
+	ports, _ := field(spec, "ports")
+	kind := text(p.doc.root, "kind")
+	if kind == "" {
+		kind = text(p.target, "kind")
+	}
+	if kind != "Service" || ports == nil || ports.Kind != yaml.SequenceNode || slices.ContainsFunc(ports.Content, isDirective) {
+		return
+	}
+	name := text(p.doc.root, "metadata", "name")
+	for i, item := range ports.Content {
+		at := fmt.Sprintf("spec.ports[%d]", i)
+		object := objectName(p.doc.root)
+		if text(item, "port") == "" {
+			t.add(Finding{File: p.doc.file, Line: item.Line, Object: object, Field: at, Severity: Error, Rule: "port-patch",
+				Message: "has no port, by which kustomize finds the port to change", Next: "write the port's number and protocol"})
+			continue
+		}
+		same := 0
+		for _, d := range sources {
+			if d == p.doc || text(d.root, "kind") != "Service" || name != "" && text(d.root, "metadata", "name") != name {
+				continue
+			}
+			dspec, _ := field(d.root, "spec")
+			there, _ := field(dspec, "ports")
+			if there == nil || slices.ContainsFunc(k.patches, func(q patch) bool { return q.doc == d }) {
+				continue
+			}
+			for _, c := range there.Content {
+				if text(c, "port") == text(item, "port") {
+					same++
+				}
+			}
+		}
+		if text(item, "protocol") == "" && same > 1 {
+			t.add(Finding{File: p.doc.file, Line: item.Line, Object: object, Field: at, Severity: Error, Rule: "port-patch",
+				Message: fmt.Sprintf("has no protocol, and the Service has %d ports of number %s: kustomize changes none of them, silently", same, text(item, "port")), Next: "add the protocol"})
+		}
+	}
+}
+
+// images finds an image to change that no container has.
+func (t *tree) images(k *kustomization, sources []*document) {
+	list, _ := field(k.root, "images")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return
+	}
+	for i, n := range list.Content {
+		name := text(n, "name")
+		hit := name == "" || slices.ContainsFunc(sources, func(d *document) bool { return hasImage(d.root, name) })
+		if !hit {
+			t.add(Finding{File: k.file, Line: n.Line, Field: fmt.Sprintf("images[%d].name", i), Severity: Warning, Rule: "image-unused",
+				Message: "no container has the image " + show(name) + ": nothing is changed", Next: "write the name as the container has it, without its tag"})
+		}
+	}
+}
+
+func hasImage(n *yaml.Node, name string) bool {
+	n = real(n)
+	if image := text(n, "image"); image == name || strings.HasPrefix(image, name+":") || strings.HasPrefix(image, name+"@") {
+		return true
+	}
+	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return hasImage(c, name) })
+}

@@ -1,0 +1,351 @@
+package validate
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Options are what checking a tree needs of others.
+type Options struct {
+	// Build builds the kustomization in a folder, as kustomize does.
+	Build func(dir string) ([]byte, error)
+}
+
+// maxFiles bounds a tree: more are a mistake in the folder.
+const maxFiles = 20_000
+
+// tree is a folder with kustomizations, as far as it was read.
+type tree struct {
+	kinds   *catalogue
+	result  *Result
+	known   map[string]*kustomization // by absolute folder; nil for one that cannot be read
+	docs    map[string][]*document    // of resource files, by path
+	used    map[string]bool           // absolute folders that another kustomization refers to
+	mention []byte                    // the text of all kustomizations
+	seen    map[string]bool           // findings
+	broken  bool                      // a file that a build would read cannot be read
+}
+
+// Dir checks a folder: every kustomization in it, with what it refers to, as
+// written and as built; or, where there is none, its YAML files as one set.
+func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
+	files, folders, err := scan(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(folders) == 0 {
+		if len(files) == 0 {
+			return nil, fmt.Errorf("%s holds no YAML file", dir)
+		}
+		return Files(ctx, files, strings.NewReader(""))
+	}
+	kinds, err := loadCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{kinds: kinds, result: &Result{}, known: map[string]*kustomization{}, docs: map[string][]*document{}, used: map[string]bool{}, seen: map[string]bool{}}
+	for _, folder := range folders {
+		t.load(folder)
+	}
+	t.strays(files)
+	for _, folder := range folders {
+		if k := t.known[absolute(folder)]; k != nil {
+			t.traps(k)
+		}
+	}
+	if err := t.builds(ctx, folders, o); err != nil {
+		return nil, err
+	}
+	t.result.sort()
+	return t.result, nil
+}
+
+// scan lists the YAML files and the kustomizations under a folder. Links are
+// not followed, and hidden folders left out.
+func scan(ctx context.Context, dir string) (files, folders []string, err error) {
+	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, shortError(err))
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if d.IsDir() {
+			if p != dir && strings.HasPrefix(d.Name(), ".") {
+				return filepath.SkipDir
+			}
+			if kustomizationIn(p) != "" {
+				folders = append(folders, p)
+			}
+			return nil
+		}
+		if ext := filepath.Ext(p); ext == ".yaml" || ext == ".yml" {
+			files = append(files, p)
+		}
+		if len(files) > maxFiles {
+			return fmt.Errorf("%s holds more than %d YAML files; name a folder further down", dir, maxFiles)
+		}
+		return nil
+	})
+	return files, folders, err
+}
+
+func (t *tree) add(f Finding) {
+	message, _, _ := strings.Cut(f.Message, ", as built from ")
+	key := fmt.Sprint(f.File, f.Line, f.Rule, message)
+	if !t.seen[key] {
+		t.seen[key] = true
+		t.result.Findings = append(t.result.Findings, f)
+	}
+}
+
+func (t *tree) problem(file string, line int, rule, fieldName, message, next string) {
+	t.add(Finding{File: file, Line: line, Field: fieldName, Severity: Error, Rule: rule, Message: message, Next: next})
+}
+
+// read parses a file that a build would read.
+func (t *tree) read(root, file string) []*document {
+	data, err := readFile(root, file)
+	t.result.Files++
+	if err != nil {
+		t.add(unreadable(file, err))
+		t.broken = true
+		return nil
+	}
+	docs, findings := parse(file, data)
+	for _, f := range findings {
+		t.add(f)
+	}
+	t.broken = t.broken || broken(findings)
+	if kustomizationIn(filepath.Dir(file)) == file {
+		t.mention = append(t.mention, data...)
+	}
+	return docs
+}
+
+// load reads a kustomization and what it refers to.
+func (t *tree) load(dir string) *kustomization {
+	key := absolute(dir)
+	if k, ok := t.known[key]; ok {
+		return k
+	}
+	t.known[key] = nil
+	file := kustomizationIn(dir)
+	if file == "" {
+		return nil
+	}
+	docs := t.read(dir, file)
+	if len(docs) == 0 {
+		return nil
+	}
+	k := &kustomization{dir: dir, file: file, root: docs[0].root, component: text(docs[0].root, "kind") == "Component"}
+	t.known[key] = k
+	for _, f := range strictKustomization(k) {
+		t.add(f)
+	}
+	for _, name := range []string{"resources", "bases", "components"} {
+		list, line := field(k.root, name)
+		for i, ref := range stringsOf(list) {
+			if list.Content[i].Line > 0 {
+				line = list.Content[i].Line
+			}
+			t.resource(k, ref, fmt.Sprintf("%s[%d]", name, i), line)
+		}
+	}
+	t.patches(k)
+	return k
+}
+
+func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
+	if remote(ref) {
+		t.add(Finding{File: k.file, Line: line, Field: fieldName, Severity: Note, Rule: "remote", Message: "is elsewhere and was not fetched, so what builds on it was not built"})
+		return
+	}
+	p := filepath.Join(k.dir, filepath.FromSlash(ref))
+	info, err := filepath.EvalSymlinks(p)
+	switch {
+	case filepath.IsAbs(ref):
+		t.problem(k.file, line, "resources", fieldName, "is an absolute path, which kustomize refuses", "write it relative to this file")
+		t.broken = true
+	case err != nil:
+		t.problem(k.file, line, "resources", fieldName, show(ref)+" does not exist", "")
+		t.broken = true
+	case isDir(info):
+		t.used[absolute(p)] = true
+		k.resources = append(k.resources, p)
+		if t.load(p) == nil && kustomizationIn(p) == "" {
+			t.problem(k.file, line, "resources", fieldName, show(ref)+" has no kustomization.yaml", "")
+		}
+	default:
+		k.resources = append(k.resources, p)
+		if _, done := t.docs[p]; done {
+			return
+		}
+		docs := flatten(t.read(k.dir, p))
+		t.docs[p] = docs
+		for _, d := range docs {
+			for _, f := range structure(t.kinds, d, true) {
+				t.add(f)
+			}
+		}
+	}
+}
+
+// sources are the documents that a kustomization's objects come from, patches
+// before what they patch; local is false when a part of them is elsewhere.
+func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*document, local bool) {
+	local = true
+	if k == nil || seen[k] {
+		return nil, k != nil
+	}
+	seen[k] = true
+	for _, p := range k.patches {
+		if p.doc != nil {
+			docs = append(docs, p.doc)
+		}
+	}
+	for _, name := range []string{"resources", "bases", "components"} {
+		list, _ := field(k.root, name)
+		local = local && !slices.ContainsFunc(stringsOf(list), remote)
+	}
+	for _, name := range []string{"helmCharts", "generators", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
+		n, _ := field(k.root, name)
+		local = local && n == nil
+	}
+	for _, p := range k.resources {
+		if files, ok := t.docs[p]; ok {
+			docs = append(docs, files...)
+			continue
+		}
+		more, all := t.sources(t.known[absolute(p)], seen)
+		docs, local = append(docs, more...), local && all
+	}
+	return docs, local
+}
+
+// strays finds manifests that nothing refers to: they look applied and are not.
+func (t *tree) strays(files []string) {
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		if kustomizationIn(dir) == "" || kustomizationIn(dir) == file || strings.Contains(string(t.mention), filepath.Base(file)) {
+			continue
+		}
+		data, err := readFile(dir, file)
+		if err != nil {
+			continue
+		}
+		docs, _ := parse(file, data)
+		if len(docs) > 0 && text(docs[0].root, "kind") != "" && t.kinds.builtIn(groupOf(docs[0])) {
+			t.add(Finding{File: file, Line: docs[0].root.Line, Object: objectName(docs[0].root), Severity: Warning, Rule: "stray-file",
+				Message: "no kustomization refers to this file, so it is not applied", Next: "list it under resources or patches, or remove it"})
+		}
+	}
+}
+
+func groupOf(d *document) string {
+	group, _, slash := strings.Cut(text(d.root, "apiVersion"), "/")
+	if !slash {
+		return ""
+	}
+	return group
+}
+
+// builds builds what is not a part of something else, and checks the outcome.
+func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
+	type identity struct{ namespace, kind, name string }
+	type where struct{ selector, dir string }
+	selectors := map[identity]where{}
+	for _, folder := range folders {
+		k := t.known[absolute(folder)]
+		if k == nil || k.component || t.used[absolute(folder)] || t.broken {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sources, _ := t.sources(k, map[*kustomization]bool{})
+		if t.fetches(k, map[*kustomization]bool{}) {
+			continue
+		}
+		data, err := o.Build(folder)
+		if err != nil {
+			t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
+			continue
+		}
+		t.result.Overlays++
+		for _, b := range t.built(folder, data, sources) {
+			if b.workload == nil || !b.workload.selectable || b.workload.selector == nil {
+				continue
+			}
+			id := identity{b.namespace, b.kind, b.name}
+			selector := metav1.FormatLabelSelector(b.workload.selector)
+			if first, ok := selectors[id]; ok && first.selector != selector {
+				f := ruled{Finding{Severity: Warning, Rule: "immutable-selector", at: path{"spec", "selector", "matchLabels"},
+					Message: fmt.Sprintf("is %s here and %s in %s: a selector can never change, so one cannot be applied over the other", selector, first.selector, first.dir),
+					Next:    "keep what differs between overlays out of the selector"}, b}
+				t.add(f.locate(b.sources()))
+			} else if !ok {
+				selectors[id] = where{selector, folder}
+			}
+		}
+	}
+	return nil
+}
+
+// fetches reports whether a build would fetch something from elsewhere.
+func (t *tree) fetches(k *kustomization, seen map[*kustomization]bool) bool {
+	if k == nil || seen[k] {
+		return false
+	}
+	seen[k] = true
+	for _, name := range []string{"resources", "bases", "components"} {
+		list, _ := field(k.root, name)
+		if slices.ContainsFunc(stringsOf(list), remote) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(k.resources, func(p string) bool { return t.fetches(t.known[absolute(p)], seen) })
+}
+
+// built checks the objects of one build.
+func (t *tree) built(folder string, data []byte, sources []*document) []*object {
+	docs, findings := parse(folder, data)
+	for _, f := range findings {
+		t.add(f)
+	}
+	var all []*object
+	for _, d := range docs {
+		t.result.Objects++
+		var from []*document
+		for _, s := range sources {
+			if text(s.root, "kind") == text(d.root, "kind") && strings.Contains(text(d.root, "metadata", "name"), text(s.root, "metadata", "name")) {
+				from = append(from, s)
+			}
+		}
+		found := structure(t.kinds, d, false)
+		b := newObject(d)
+		b.from = from
+		for _, f := range found {
+			if len(from) > 0 {
+				f = ruled{f, b}.locate(from)
+			}
+			t.add(f)
+		}
+		all = append(all, b)
+	}
+	for _, f := range rules(all) {
+		f.File = filepath.Join(folder, filepath.Base(kustomizationIn(folder)))
+		located := f.locate(f.about.from)
+		if rel, err := filepath.Rel(folder, located.File); err == nil && strings.HasPrefix(rel, "..") {
+			located.Message += ", as built from " + folder
+		}
+		t.add(located)
+	}
+	return all
+}
