@@ -1,0 +1,173 @@
+package generate
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// Set sets one field of svcx.yaml from a text FIELD=VALUE, such as
+// "service.externalTrafficPolicy=Local": any field, by its path in the file (the
+// leading "spec." may be left out), with a value as the file would hold it.
+// "service.ports[0].nodePort=30080" reaches into a list, whose next index adds to
+// it; behind a map's name stands its key, dots and all:
+// "service.annotations.example.com/owner=team-a". An empty value removes the
+// field. What cannot be set is an *InvalidError.
+func (a *App) Set(assignment string) error {
+	name, value, ok := strings.Cut(assignment, "=")
+	if name == "" || !ok {
+		return &InvalidError{Problems: []Problem{{Reason: fmt.Sprintf("%q is not FIELD=VALUE", shorten(assignment)), Next: "such as service.externalTrafficPolicy=Local"}}}
+	}
+	field := name
+	if first := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' }); len(first) > 0 {
+		switch first[0] {
+		case "metadata", "spec":
+		default:
+			field = "spec." + name
+		}
+	}
+	body, err := encode(a)
+	if err != nil {
+		return err
+	}
+	root, problem := document(body)
+	if problem != nil {
+		return &InvalidError{Problems: []Problem{*problem}}
+	}
+	s := setter{field: field, value: value}
+	if err := s.set(root, reflect.TypeOf(*a), "", field); err != nil {
+		return err
+	}
+	b := &App{}
+	d := &decoder{}
+	d.decode(root, b)
+	if len(d.problems) > 0 {
+		for i := range d.problems {
+			d.problems[i].Line = 0 // of no file
+		}
+		return &InvalidError{Problems: d.problems}
+	}
+	*a = *b
+	return nil
+}
+
+type setter struct{ field, value string }
+
+var pathPart = regexp.MustCompile(`^([^.\[\]]+)((?:\[\d+\])*)(?:\.|$)`)
+
+func (s setter) wrong(path, reason, next string) error {
+	return &InvalidError{Problems: []Problem{{Field: path, Reason: reason, Next: next}}}
+}
+
+// set sets the field that rest names within a map; t is the type behind it, nil
+// when that is not known.
+func (s setter) set(n *yaml.Node, t reflect.Type, path, rest string) error {
+	t = behind(t)
+	if t != nil && t.Kind() == reflect.Map {
+		s.put(n, rest, t.Elem())
+		return nil
+	}
+	m := pathPart.FindStringSubmatch(rest)
+	if m == nil {
+		return s.wrong(s.field, "is not the path of a field", "such as service.ports[0].nodePort")
+	}
+	name, indices, rest := m[1], m[2], rest[len(m[0]):]
+	if path != "" {
+		path += "."
+	}
+	path += name
+	t = fieldType(t, name)
+	if indices == "" && rest == "" {
+		s.put(n, name, t)
+		return nil
+	}
+	child := field(n, name)
+	if child == nil {
+		child = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		if indices != "" {
+			child = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+		}
+		n.Content = append(n.Content, textNode(name), child)
+	}
+	for _, index := range strings.FieldsFunc(indices, func(r rune) bool { return r == '[' || r == ']' }) {
+		if child.Kind != yaml.SequenceNode {
+			return s.wrong(path, "is not a list", "leave the ["+index+"] out")
+		}
+		at, err := strconv.Atoi(index)
+		if err != nil || at > len(child.Content) {
+			return s.wrong(path+"["+index+"]", fmt.Sprintf("is beyond the end of a list of %d", len(child.Content)), fmt.Sprintf("[%d] adds to it", len(child.Content)))
+		}
+		path += "[" + index + "]"
+		if t = behind(t); t != nil && t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if at == len(child.Content) {
+			child.Content = append(child.Content, &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"})
+		}
+		if rest == "" {
+			child.Content[at] = s.node(t)
+			return nil
+		}
+		child = child.Content[at]
+	}
+	if child.Kind != yaml.MappingNode {
+		return s.wrong(path, "is "+nodeKind(child)+", which has no fields", "")
+	}
+	return s.set(child, t, path, rest)
+}
+
+// put gives a map's field its value, or takes it out.
+func (s setter) put(n *yaml.Node, name string, t reflect.Type) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != name {
+			continue
+		}
+		if s.value == "" {
+			n.Content = append(n.Content[:i], n.Content[i+2:]...)
+		} else {
+			n.Content[i+1] = s.node(t)
+		}
+		return
+	}
+	if s.value != "" {
+		n.Content = append(n.Content, textNode(name), s.node(t))
+	}
+}
+
+// node is the value as YAML: what stands where a text is wanted is one.
+func (s setter) node(t reflect.Type) *yaml.Node {
+	if t = behind(t); t != nil && t.Kind() == reflect.String {
+		return textNode(s.value)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(s.value), &doc); err != nil || len(doc.Content) != 1 {
+		return textNode(s.value)
+	}
+	return doc.Content[0]
+}
+
+// behind is the type that pointers lead to.
+func behind(t reflect.Type) reflect.Type {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// fieldType is the type of a struct's field, nil when there is none of the name.
+func fieldType(t reflect.Type, name string) reflect.Type {
+	t = behind(t)
+	if t == nil || t.Kind() != reflect.Struct {
+		return nil
+	}
+	known := map[string]reflect.Value{}
+	fieldNames(reflect.New(t).Elem(), known)
+	if v, ok := known[name]; ok {
+		return v.Type()
+	}
+	return nil
+}

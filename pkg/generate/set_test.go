@@ -1,0 +1,63 @@
+package generate
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSet(t *testing.T) {
+	app := func() *App {
+		a := redisApp()
+		a.Complete()
+		return a
+	}
+	for _, tt := range []struct{ set, want string }{
+		{"service.externalTrafficPolicy=Local", "    externalTrafficPolicy: Local\n"},
+		{"spec.service.externalTrafficPolicy=Local", "    externalTrafficPolicy: Local\n"},
+		{"metadata.namespace=123", "  namespace: \"123\"\n"},
+		{"service.ports[0].nodePort=30080", "      nodePort: 30080\n"},
+		{"service.ports[1].port=6380", "    - port: 6380\n"},
+		{"service.annotations.example.com/owner=team=a", "      example.com/owner: team=a\n"},
+		{"service.annotations.example.com/on=true", "      example.com/on: \"true\"\n"},
+		{"service.loadBalancerSourceRanges=[192.0.2.0/24, 198.51.100.0/24]", "    - 198.51.100.0/24\n"},
+		{"service.loadBalancerSourceRanges[0]=192.0.2.0/24", "    - 192.0.2.0/24\n"},
+		{"workload.resources.limits.cpu=2", "        cpu: \"2\"\n"},
+		{"workload.env[0]={name: A, value: 'on'}", "    - name: A\n      value: \"on\"\n"},
+		{"podDisruptionBudget.maxUnavailable=50%", "    maxUnavailable: 50%\n"},
+		{"podDisruptionBudget.minAvailable=1", "    minAvailable: 1\n"},
+		{"service.ports[0].targetPort=redis", "      targetPort: redis\n"},
+		{"networkPolicy.from[0].podSelector={}", "    - podSelector: {}\n"},
+		{"workload.image=redis:8", "    image: redis:8\n"},
+	} {
+		a := app()
+		if err := a.Set(tt.set); err != nil {
+			t.Errorf("%s: %v", tt.set, err)
+			continue
+		}
+		body, err := encode(a)
+		if err != nil || !strings.Contains(string(body), tt.want) {
+			t.Errorf("%s gives %v\n%s", tt.set, err, body)
+		}
+	}
+	a := app()
+	if err := a.Set("service.externalName="); err != nil || a.Spec.Service.ExternalName != "" {
+		t.Errorf("not removed: %v, %q", err, a.Spec.Service.ExternalName)
+	}
+	for set, want := range map[string]string{
+		"service.externalTraficPolicy=Local": "did you mean externalTrafficPolicy?",
+		"service.ports[3].port=1":            "beyond the end of a list of 1",
+		"service.name[0]=x":                  "is not a list",
+		"service.name.x=y":                   "which has no fields",
+		"service":                            "is not FIELD=VALUE",
+		"service..x=1":                       "is not the path of a field",
+		"workload.replicas=many":             "whole number",
+		"service.ports[0].port=80x":          "whole number",
+		"service.ports=80":                   "a list",
+		"x=&a [*a, *a]":                      "x",
+	} {
+		a := app()
+		if err := a.Set(set); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", set, err, want)
+		}
+	}
+}
