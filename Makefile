@@ -47,6 +47,10 @@ test-unit: ## Only the tests that need no cluster
 lint: ## Format, vet, the walls between packages (golangci-lint) and the shell scripts
 	./hack/lint.sh
 
+.PHONY: faults
+faults: build ## Seed every fault of the catalogue on a lab and ask verify for the cause (CASES="SVC2 healthy")
+	./test/faults/run.sh $(CASES)
+
 .PHONY: bench
 bench: build ## Side-by-side benchmarks against kubectl
 	./hack/bench.sh

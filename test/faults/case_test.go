@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestCoverage wants two variants of every fault of the catalogue, pairs, and
+// 25 healthy Services; what is missing has to say why.
+func TestCoverage(t *testing.T) {
+	fsys := os.DirFS("testdata")
+	cases, err := loadCases(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalogue, err := loadCatalogue(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	variants, known := map[string]int{}, map[string]bool{}
+	sound, pairs := 0, 0
+	for _, f := range catalogue.Faults {
+		known[f.ID] = true
+	}
+	for _, c := range cases {
+		switch ids := c.IDs(); len(ids) {
+		case 0:
+			sound++
+		case 1:
+			variants[ids[0]]++
+		default:
+			pairs++
+		}
+		for _, id := range c.IDs() {
+			if !known[id] {
+				t.Errorf("%s: %s is not in the catalogue", c.name, id)
+			}
+		}
+	}
+	for _, f := range catalogue.Faults {
+		switch n := variants[f.ID]; {
+		case f.NotHere != "" && n > 0:
+			t.Errorf("%s has %d cases, yet is said not to be seen here", f.ID, n)
+		case f.NotHere == "" && n < 2:
+			t.Errorf("%s (%s) has %d variants, want two", f.ID, f.Title, n)
+		}
+	}
+	if sound < 25 || pairs < 5 {
+		t.Errorf("%d healthy cases and %d pairs, want 25 and 5", sound, pairs)
+	}
+}
+
+// TestConditions parses every condition, so that a slip shows before a run.
+func TestConditions(t *testing.T) {
+	cases, err := loadCases(os.DirFS("testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		conditions := c.Until
+		for _, s := range c.Steps {
+			conditions = append(conditions, s.Until...)
+		}
+		for _, cond := range conditions {
+			if cond.Connects != "" {
+				continue
+			}
+			if _, err := newMatcher(cond); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if _, ok := resources[cond.Of]; !ok {
+				t.Errorf("%s: unknown resource %q", c.name, cond.Of)
+			}
+		}
+	}
+}
+
+func TestParseCase(t *testing.T) {
+	const object = "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+	for name, tc := range map[string]struct{ file, data, want string }{
+		"good":           {"SVC101-a", "about: x\nexpect: [{id: SVC101}]" + object, ""},
+		"healthy":        {"healthy-a", "about: x" + object, ""},
+		"unknown field":  {"SVC101-a", "about: x\nexpects: [{id: SVC101}]" + object, "unknown field"},
+		"wrong name":     {"SVC101-a", "about: x\nexpect: [{id: SVC102}]" + object, "lacks SVC102"},
+		"fault expected": {"SVC101-a", "about: x" + object, "a healthy case expects nothing"},
+		"no objects":     {"SVC101-a", "about: x\nexpect: [{id: SVC101}]", "no objects"},
+		"bad pattern":    {"SVC101-a", "about: x\nexpect: [{id: SVC101, object: '('}]" + object, "missing closing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseCase(tc.file, []byte(tc.data))
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
