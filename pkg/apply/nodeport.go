@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -43,9 +44,11 @@ func (c *Client) checkNodePorts(ctx context.Context, live, desired *unstructured
 		return nil, err
 	}
 	list, err := c.dynamic.Resource(m.Resource).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return notes, nil // not allowed to see all Services: applying tells
+	}
 	if err != nil {
-		// Not allowed to see all Services: applying tells.
-		return notes, nil
+		return nil, fmt.Errorf("listing Services to see which node ports are taken: %w", err)
 	}
 	for i := range list.Items {
 		other := &list.Items[i]

@@ -70,9 +70,7 @@ func only(types ...ServiceType) func(ServiceType) bool {
 	}
 }
 
-func except(t ServiceType) func(ServiceType) bool {
-	return func(got ServiceType) bool { return got != t }
-}
+func notAlias(t ServiceType) bool { return t != ExternalName }
 
 // typed lists the fields that only some types use. The API server drops some of
 // them by itself, refuses others, and keeps the rest without a word
@@ -86,15 +84,15 @@ var typed = []field{
 	{[]string{"metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey}, only(LoadBalancer)},
 	{[]string{"spec", "externalTrafficPolicy"}, only(NodePort, LoadBalancer)},
 	{[]string{"spec", "externalName"}, only(ExternalName)},
-	{[]string{"spec", "selector"}, except(ExternalName)},
-	{[]string{"spec", "ports"}, except(ExternalName)},
-	{[]string{"spec", "clusterIP"}, except(ExternalName)},
-	{[]string{"spec", "clusterIPs"}, except(ExternalName)},
-	{[]string{"spec", "ipFamilies"}, except(ExternalName)},
-	{[]string{"spec", "ipFamilyPolicy"}, except(ExternalName)},
-	{[]string{"spec", "internalTrafficPolicy"}, except(ExternalName)},
-	{[]string{"spec", "publishNotReadyAddresses"}, except(ExternalName)},
-	{[]string{"spec", "trafficDistribution"}, except(ExternalName)},
+	{[]string{"spec", "selector"}, notAlias},
+	{[]string{"spec", "ports"}, notAlias},
+	{[]string{"spec", "clusterIP"}, notAlias},
+	{[]string{"spec", "clusterIPs"}, notAlias},
+	{[]string{"spec", "ipFamilies"}, notAlias},
+	{[]string{"spec", "ipFamilyPolicy"}, notAlias},
+	{[]string{"spec", "internalTrafficPolicy"}, notAlias},
+	{[]string{"spec", "publishNotReadyAddresses"}, notAlias},
+	{[]string{"spec", "trafficDistribution"}, notAlias},
 	{[]string{"spec", "sessionAffinityConfig"}, only(ClusterIP, NodePort, LoadBalancer)},
 }
 

@@ -163,7 +163,7 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 	if f.done || f.stuck != nil {
 		return f, nil
 	}
-	if err := s.pods.refusal(); err != nil {
+	if s.pods.refusal() != nil {
 		f.message = joinReasons(f.message, "no permission to see why")
 	}
 	return f, nil

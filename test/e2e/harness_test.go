@@ -85,14 +85,13 @@ func (r result) want(t *testing.T, code int) result {
 }
 
 // contains fails the test unless each text stands in the command's output.
-func (r result) contains(t *testing.T, texts ...string) result {
+func (r result) contains(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(r.stdout+r.stderr, text) {
 			t.Fatalf("the output lacks %q\n%s", text, r)
 		}
 	}
-	return r
 }
 
 // verdict decodes stdout of a command that was given -o json.

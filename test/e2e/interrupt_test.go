@@ -26,7 +26,7 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			ns := namespace(t, restricted)
-			interrupt(t, ns, func(ctx context.Context, lines <-chan string) bool {
+			interrupt(t, ns, func(_ context.Context, lines <-chan string) bool {
 				for line := range lines {
 					if strings.HasPrefix(strings.TrimSpace(line), stage) {
 						return true
