@@ -1,0 +1,112 @@
+package generate
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+)
+
+// For each pair of types, an environment goes from one to the other, and its
+// build has nothing in it that the new type has no use for.
+func TestRetypeLeavesNothingStale(t *testing.T) {
+	for _, from := range ServiceTypes() {
+		for _, to := range ServiceTypes() {
+			a := matrixApps(t)["every-service-field"]
+			a.Spec.Overlays = []Environment{{Name: "prod", Type: from}}
+			got, err := a.Retype("prod", to, "")
+			if err != nil || got != from {
+				t.Fatalf("%s to %s: was %s, %v", from, to, got, err)
+			}
+			built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(inMemory(t, mustFiles(t, a)), "/tree/overlays/prod")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := built.AsYaml()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range Stale(body, "web-svc", to) {
+				if to != ExternalName {
+					t.Errorf("%s to %s: %s is stale", from, to, f.Path)
+				}
+			}
+			apiType := string(to)
+			if to == Headless {
+				apiType = "ClusterIP\n"
+			}
+			if !bytes.Contains(body, []byte("  type: "+apiType)) {
+				t.Errorf("%s to %s:\n%s", from, to, body)
+			}
+		}
+	}
+}
+
+func TestRetype(t *testing.T) {
+	a := matrixApps(t)["environments"]
+	if _, err := a.Retype("prd", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "did you mean prod?") {
+		t.Error(err)
+	}
+	if _, err := a.Retype("nodeport", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "is that of the type") {
+		t.Error(err)
+	}
+	if from, err := a.Retype("prod", ExternalName, "db.example.com"); err != nil || from != LoadBalancer || a.Environment("prod").Replicas != nil {
+		t.Errorf("%s, %v, %+v", from, err, a.Environment("prod"))
+	}
+	if _, err := a.Retype("staging", ClusterIP, ""); err != nil || a.Environment("staging").ExternalName != "" {
+		t.Errorf("%v, %+v", err, a.Environment("staging"))
+	}
+	if _, err := a.Retype("dev", ExternalName, ""); err == nil || !strings.Contains(err.Error(), "spec.overlays[0].externalName: is missing") {
+		t.Error(err)
+	}
+	if from, err := a.Retype("", NodePort, ""); err == nil || from != ClusterIP {
+		t.Errorf("%s, %v: dev has no host still", from, err)
+	}
+}
+
+const handPatch = `# by hand
+apiVersion: v1
+kind: Service
+metadata:
+  name: web-svc
+spec:
+  type: LoadBalancer
+
+  # the ranges
+  loadBalancerSourceRanges:
+  - 192.0.2.0/24   # office
+  - 198.51.100.0/24
+  sessionAffinity:   ClientIP
+  ports:
+  - nodePort: 30080
+    port: 80
+    protocol: TCP
+  - port: 81
+    protocol: TCP
+    nodePort: 30081 # pinned
+---
+kind: Service
+metadata: {name: other}
+spec: {loadBalancerClass: x}
+`
+
+func TestRemoveStale(t *testing.T) {
+	got, removed := RemoveStale([]byte(handPatch), "web-svc", ClusterIP)
+	want := strings.NewReplacer("  loadBalancerSourceRanges:\n  - 192.0.2.0/24   # office\n  - 198.51.100.0/24\n", "",
+		"  - nodePort: 30080\n    port: 80\n", "  - port: 80\n", "    nodePort: 30081 # pinned\n", "").Replace(handPatch)
+	if string(got) != want {
+		t.Errorf("got\n%s", got)
+	}
+	if fmt.Sprint(removed) != "[{spec.loadBalancerSourceRanges 10} {spec.ports[0].nodePort 15} {spec.ports[1].nodePort 20}]" {
+		t.Error(removed)
+	}
+	if got, removed := RemoveStale([]byte(handPatch), "web-svc", LoadBalancer); string(got) != handPatch || len(removed) > 0 {
+		t.Errorf("removed %v", removed)
+	}
+	flow := "kind: Service\nspec: {ports: [{port: 80, nodePort: 30080}]}\n"
+	if got, removed := RemoveStale([]byte(flow), "web-svc", ClusterIP); string(got) != flow || len(removed) > 0 || len(Stale([]byte(flow), "web-svc", ClusterIP)) != 1 {
+		t.Errorf("removed %v from\n%s", removed, got)
+	}
+}
