@@ -63,6 +63,8 @@ type finding struct {
 	Finding
 	port   string   // PortKey; empty: all ports
 	checks []string // names of the checks whose failure it explains; nil: all
+	// pods are the names of the Pods whose state it accounts for.
+	pods map[string]bool
 }
 
 // explains reports whether a failed check needs no other finding.
@@ -79,7 +81,7 @@ type rule func(*serviceCase) []finding
 
 // rules lists all of them, causes before what follows from them.
 func rules() []rule {
-	return slices.Concat(selectionRules, workloadRules, portRules, protocolRules, networkRules, externalRules)
+	return slices.Concat(selectionRules, workloadRules, portRules, protocolRules, networkRules, externalRules, treeRules)
 }
 
 func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVerdict {
@@ -123,6 +125,11 @@ func (c *serviceCase) failure(port string) bool {
 // has reports whether a finding of one of the IDs exists.
 func (c *serviceCase) has(ids ...string) bool {
 	return slices.ContainsFunc(c.findings, func(f finding) bool { return slices.Contains(ids, f.ID) })
+}
+
+// accounted reports whether a finding accounts for the state of a Pod.
+func (c *serviceCase) accounted(pod string) bool {
+	return slices.ContainsFunc(c.findings, func(f finding) bool { return f.pods[pod] })
 }
 
 // check returns the state of a check for a port, "" when there is no such line.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
@@ -34,6 +35,9 @@ type judgeCase struct {
 	State    State                     `json:"state"`
 	Findings []string                  `json:"findings"`
 	Patched  map[string]any            `json:"patched"` // what Fix.Patch must say
+	Logs     []ContainerLog            `json:"logs"`
+	Expected []map[string]any          `json:"expected"` // the tree
+	Client   string                    `json:"client"`   // the namespace that is asked from
 }
 
 // peer says what probes that match meet.
@@ -92,7 +96,7 @@ func documents(t *testing.T, file string) [][]byte {
 
 // kindField maps a kind to the Snapshot field that holds it.
 var kindField = map[string]string{"Service": "Services", "Pod": "Pods", "Node": "Nodes", "Event": "Events", "EndpointSlice": "EndpointSlices",
-	"Deployment": "Deployments", "ReplicaSet": "ReplicaSets", "StatefulSet": "StatefulSets", "DaemonSet": "DaemonSets", "NetworkPolicy": "NetworkPolicies"}
+	"Deployment": "Deployments", "ReplicaSet": "ReplicaSets", "StatefulSet": "StatefulSets", "DaemonSet": "DaemonSets", "NetworkPolicy": "NetworkPolicies", "Namespace": "Namespaces"}
 
 // merge applies a JSON merge patch (RFC 7396).
 func merge(dst, patch map[string]any) map[string]any {
@@ -146,6 +150,12 @@ func (jc *judgeCase) snapshot(t *testing.T) *Snapshot {
 			s.Gaps[len(s.Gaps)-1].Namespace = ""
 		}
 	}
+	s.Logs = jc.Logs
+	var tree []*unstructured.Unstructured
+	for _, o := range jc.Expected {
+		tree = append(tree, &unstructured.Unstructured{Object: normal(t, o)})
+	}
+	s.Expected = expectedOf(tree)
 	s.Targets = []string{"demo/" + s.Services[0].Name}
 	return s
 }
@@ -174,7 +184,17 @@ func normal(t *testing.T, o map[string]any) map[string]any {
 
 func loadCases(t *testing.T) []judgeCase {
 	t.Helper()
-	docs := documents(t, "cases.yaml")
+	var cases []judgeCase
+	files, _ := filepath.Glob("testdata/cases*.yaml")
+	for _, f := range files {
+		cases = append(cases, loadFile(t, filepath.Base(f))...)
+	}
+	return cases
+}
+
+func loadFile(t *testing.T, file string) []judgeCase {
+	t.Helper()
+	docs := documents(t, file)
 	// Anchors do not outlive a document; the cases are written as one list of
 	// documents, so they are read as one sequence.
 	var list strings.Builder
@@ -194,7 +214,7 @@ func loadCases(t *testing.T) []judgeCase {
 	}
 	var cases []judgeCase
 	if err := yaml.UnmarshalStrict([]byte(list.String()), &cases); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", file, err)
 	}
 	return cases
 }
@@ -206,7 +226,7 @@ func TestJudge(t *testing.T) {
 	for _, jc := range loadCases(t) {
 		t.Run(jc.Case, func(t *testing.T) {
 			s := jc.snapshot(t)
-			probes := PlanProbes(s, PlanOptions{})
+			probes := PlanProbes(s, PlanOptions{Client: jc.Client})
 			outcomes := answerAll(probes, jc.Network)
 			more := PlanExploration(s, probes, outcomes)
 			probes = append(probes, more...)

@@ -163,7 +163,13 @@ func observe(ctx context.Context, c *clients, t Target, now time.Time) (*Snapsho
 		return nil, err
 	}
 	s.Targets = targets
-	searchElsewhere(ctx, c, s)
+	var more sync.WaitGroup
+	more.Go(func() { readNamespaces(ctx, c, s) })
+	more.Go(func() {
+		searchElsewhere(ctx, c, s)
+		readLogs(ctx, c, s)
+	})
+	more.Wait()
 	return s, nil
 }
 

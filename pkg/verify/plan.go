@@ -37,6 +37,9 @@ type PlanOptions struct {
 	// Settle is for how long an answer may still be from before a change, and is
 	// asked again: caches of DNS for all of it, proxies for a few seconds.
 	Settle time.Duration
+	// Client is the namespace of the client that is asked for; empty: each
+	// Service's own.
+	Client string
 }
 
 // PlanProbes derives from a Snapshot the questions to ask of the network: of
@@ -63,6 +66,11 @@ func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 		}
 		if anyUsable(ports) || len(ports) == 0 {
 			p.name(svc)
+			if o.Client != "" && o.Client != svc.Namespace {
+				// What a client elsewhere gets that uses the short name.
+				p.add(probe.Probe{Path: probe.PathDNS, From: probe.FromCluster, Check: probe.CheckDNS,
+					Service: key, Address: svc.Name, Exploratory: true})
+			}
 		}
 	}
 	if len(p.probes) > 0 {

@@ -10,12 +10,12 @@ import (
 )
 
 // selectionRules find why a Service selects no Pods (1xx).
-var selectionRules = []rule{ruleNoSelector, ruleElsewhere, ruleWrongSelector}
+var selectionRules = []rule{ruleHandMadeSlice, ruleNoSelector, ruleTreeRelabels, ruleVolatileLabel, ruleElsewhere, ruleWrongSelector, ruleSeveralWorkloads}
 
 // ruleNoSelector: SVC107.
 func ruleNoSelector(c *serviceCase) []finding {
 	if c.svc.Spec.Type == corev1.ServiceTypeExternalName || len(c.svc.Spec.Selector) > 0 ||
-		len(c.v.slices[c.key()]) > 0 || c.v.gap("endpointslices", c.svc.Namespace) != nil {
+		c.has("SVC108") || len(c.v.slices[c.key()]) > 0 || c.v.gap("endpointslices", c.svc.Namespace) != nil {
 		return nil
 	}
 	f := Finding{ID: "SVC107", Severity: SeverityFailure, Object: c.ref(), Field: "spec.selector",
@@ -48,7 +48,7 @@ func (c *serviceCase) selectsNothing() bool {
 
 // ruleElsewhere: SVC102.
 func ruleElsewhere(c *serviceCase) []finding {
-	if !c.selectsNothing() {
+	if !c.selectsNothing() || c.has("SVC103", "SVC104") {
 		return nil
 	}
 	found := map[string][]string{}
@@ -85,7 +85,7 @@ func ruleElsewhere(c *serviceCase) []finding {
 
 // ruleWrongSelector: SVC101.
 func ruleWrongSelector(c *serviceCase) []finding {
-	if !c.selectsNothing() || c.has("SVC102") {
+	if !c.selectsNothing() || c.has("SVC102", "SVC103", "SVC104") {
 		return nil
 	}
 	w := c.nearest()

@@ -11,7 +11,7 @@ import (
 )
 
 // workloadRules find why selected Pods are missing or not ready (3xx).
-var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, rulePods}
+var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods}
 
 // maxEventText bounds text that comes from events and container states.
 const maxEventText = 300
@@ -34,29 +34,15 @@ func ruleScaledToZero(c *serviceCase) []finding {
 	f := Finding{ID: "SVC301", Severity: SeverityFailure, Object: w.ref, Field: "spec.replicas",
 		Message:  fmt.Sprintf("%s is scaled to zero, so %s has no Pods to send traffic to.", w.ref, c.ref()),
 		Evidence: []string{"spec.replicas is 0"},
-		Fix:      patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})}
-	f.Fix.Command = fmt.Sprintf("kubectl scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+		Fix:      scaleFix(w)}
 	return []finding{{Finding: f}}
 }
 
-// ruleCannotCreate reports that the Pods of the workload are refused. Which
-// policy or quota it is stands in the event's own words.
-func ruleCannotCreate(c *serviceCase) []finding {
-	w := c.matchingWorkload()
-	if w == nil || len(c.pods) > 0 || c.has("SVC301") {
-		return nil
-	}
-	for i := range c.v.s.Events {
-		ev := &c.v.s.Events[i]
-		if ev.Reason != "FailedCreate" || ev.Namespace != c.svc.Namespace || !strings.HasPrefix(ev.InvolvedObject.Name, w.ref.Name) {
-			continue
-		}
-		text := probe.Printable(ev.Message, maxEventText)
-		return []finding{{Finding: Finding{Severity: SeverityFailure, Object: w.ref,
-			Message:  fmt.Sprintf("%s cannot create its Pods, so %s has no backend: %s", w.ref, c.ref(), text),
-			Evidence: []string{"event FailedCreate on " + ev.InvolvedObject.Kind + "/" + ev.InvolvedObject.Name + ": " + text}}}}
-	}
-	return nil
+// scaleFix runs one replica of a workload.
+func scaleFix(w *workload) *Fix {
+	f := patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})
+	f.Command = fmt.Sprintf("kubectl scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+	return f
 }
 
 // rulePods looks at each selected Pod that is not ready and reports each cause
@@ -67,7 +53,7 @@ func rulePods(c *serviceCase) []finding {
 	found := map[cause]finding{}
 	pods := map[cause][]string{}
 	for _, p := range c.pods {
-		if podReady(p) || p.DeletionTimestamp != nil {
+		if podReady(p) || p.DeletionTimestamp != nil || c.accounted(p.Name) {
 			continue
 		}
 		f, ok := podCause(c, p)
@@ -81,9 +67,23 @@ func rulePods(c *serviceCase) []finding {
 		}
 		pods[key] = append(pods[key], p.Name)
 	}
+	// A Pod that shows less of the same trouble is not another fault.
+	for _, key := range order {
+		for _, better := range sharper[key.id] {
+			stronger := cause{better, key.object}
+			if _, have := found[stronger]; have {
+				pods[stronger] = append(pods[stronger], pods[key]...)
+				delete(found, key)
+				break
+			}
+		}
+	}
 	var out []finding
 	for _, key := range order {
-		f := found[key]
+		f, have := found[key]
+		if !have {
+			continue
+		}
 		f.Severity = c.workloadSeverity()
 		f.Evidence = append(f.Evidence, "Pods concerned: "+shortList(pods[key], 5))
 		out = append(out, f)
@@ -91,10 +91,16 @@ func rulePods(c *serviceCase) []finding {
 	return out
 }
 
+// sharper maps a cause to those that say more of the same trouble.
+var sharper = map[string][]string{
+	"SVC307": {"SVC308", "SVC319", "SVC323"},
+	"SVC303": {"SVC302", "SVC205", "SVC207", "SVC323"},
+}
+
 // podCause returns the reason for which one Pod is not ready.
 func podCause(c *serviceCase, p *corev1.Pod) (finding, bool) {
 	owner := c.v.ownerOf(p)
-	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, imageCause, crashCause, readinessCause} {
+	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, volumeCause, imageCause, configCause, nodeCause, crashCause, initCause, readinessCause, gateCause} {
 		if f, ok := look(c, p, owner); ok {
 			return f, true
 		}
@@ -107,6 +113,9 @@ func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	for _, cond := range p.Status.Conditions {
 		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse && cond.Reason == corev1.PodReasonUnschedulable {
 			text := probe.Printable(cond.Message, maxEventText)
+			if strings.Contains(strings.ToLower(text), "persistentvolumeclaim") {
+				return claimCause(p, owner, "PodScheduled False: "+text, text), true
+			}
 			return finding{Finding: Finding{ID: "SVC314", Object: owner, Field: "spec.template.spec",
 				Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
 				Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
@@ -126,6 +135,9 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 	for _, cs := range statuses(p) {
 		w := cs.State.Waiting
 		if w == nil || (w.Reason != "ErrImagePull" && w.Reason != "ImagePullBackOff") {
+			if f, ok := localImageCause(cs, p, owner); ok {
+				return f, true
+			}
 			continue
 		}
 		text := w.Message
@@ -160,46 +172,4 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 
 func containsAny(s string, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })
-}
-
-// crashCause: SVC307 and SVC308.
-func crashCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	for _, cs := range statuses(p) {
-		last := cs.LastTerminationState.Terminated
-		if last == nil {
-			last = cs.State.Terminated
-		}
-		waiting := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
-		if last == nil || (!waiting && cs.State.Terminated == nil && cs.RestartCount < 2) || last.Reason == "Completed" && !waiting {
-			continue
-		}
-		field := fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name)
-		how := fmt.Sprintf("exit code %d", last.ExitCode)
-		if last.Signal != 0 {
-			how = fmt.Sprintf("signal %d", last.Signal)
-		}
-		if last.Reason != "" && last.Reason != "Error" {
-			how += " (" + probe.Printable(last.Reason, 64) + ")"
-		}
-		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
-		if msg := lastLine(last.Message); msg != "" {
-			evidence = append(evidence, "its last words: "+msg)
-		}
-		logs := fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
-		if last.Reason == "OOMKilled" {
-			return finding{Finding: Finding{ID: "SVC308", Object: owner, Field: field + ".resources.limits.memory",
-				Message:  fmt.Sprintf("container %s of %s is killed for want of memory.", cs.Name, owner),
-				Evidence: evidence, Fix: &Fix{Summary: "raise the memory limit"}}}, true
-		}
-		return finding{Finding: Finding{ID: "SVC307", Object: owner, Field: field,
-			Message:  fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how),
-			Evidence: evidence, Fix: &Fix{Summary: "its log says why: " + logs}}}, true
-	}
-	return finding{}, false
-}
-
-// lastLine returns the last line of a text from a container, made printable.
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return probe.Printable(lines[len(lines)-1], maxEventText)
 }

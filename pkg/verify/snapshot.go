@@ -33,6 +33,13 @@ type Snapshot struct {
 	DaemonSets      []appsv1.DaemonSet           `json:"daemonSets,omitempty"`
 	NetworkPolicies []networkingv1.NetworkPolicy `json:"networkPolicies,omitempty"`
 	Events          []corev1.Event               `json:"events,omitempty"`
+	Namespaces      []corev1.Namespace           `json:"namespaces,omitempty"`
+
+	// Logs are the last words of containers of the targets that have ended.
+	Logs []ContainerLog `json:"logs,omitempty"`
+	// Expected is what the tree says that the cluster should hold; nil when
+	// there is no tree.
+	Expected *Expected `json:"expected,omitempty"`
 
 	// Gaps says what is missing above and why; a judgement that would need it is "not proven".
 	Gaps []Gap `json:"gaps,omitempty"`
@@ -46,4 +53,21 @@ type Gap struct {
 	Resource  string `json:"resource"`            // plural, as in RBAC: "pods"
 	Namespace string `json:"namespace,omitempty"` // empty: everywhere
 	Reason    string `json:"reason"`              // the API server's words, shortened
+}
+
+// ContainerLog is the end of what a container wrote, as it wrote it: it is to
+// be made printable before it is shown.
+type ContainerLog struct {
+	Pod       string `json:"pod"` // namespace/name
+	Container string `json:"container"`
+	Text      string `json:"text"`
+}
+
+// Expected holds the objects of a tree that decide where traffic goes. An
+// object without a namespace is meant for that of the target.
+type Expected struct {
+	Services     []corev1.Service     `json:"services,omitempty"`
+	Deployments  []appsv1.Deployment  `json:"deployments,omitempty"`
+	StatefulSets []appsv1.StatefulSet `json:"statefulSets,omitempty"`
+	DaemonSets   []appsv1.DaemonSet   `json:"daemonSets,omitempty"`
 }

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-func TestCompare(t *testing.T) {
+func TestDrift(t *testing.T) {
 	cases := []struct{ name, service, want string }{
 		{"same, with defaults left out", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}", ""},
 		{"another type", "{type: NodePort, selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}", "spec.type: ClusterIP in the cluster, NodePort in the tree"},
@@ -20,12 +20,12 @@ func TestCompare(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			jc := judgeCase{}
 			s := jc.snapshot(t)
-			v := Judge(s, nil, nil)
 			var obj map[string]any
 			if err := yaml.Unmarshal([]byte("{apiVersion: v1, kind: Service, metadata: {name: redis}, spec: "+tc.service+"}"), &obj); err != nil {
 				t.Fatal(err)
 			}
-			compare(v, s, []*unstructured.Unstructured{{Object: normal(t, obj)}})
+			s.Expected = expectedOf([]*unstructured.Unstructured{{Object: normal(t, obj)}})
+			v := Judge(s, nil, nil)
 			got := ""
 			for _, f := range v.Services[0].Findings {
 				if f.Severity != SeverityWarning {

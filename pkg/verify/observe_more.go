@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+const (
+	// maxLogs bounds how many containers' last words are read, one request each.
+	maxLogs = 8
+	// maxLog bounds what is kept of one, in bytes, and logLines in lines.
+	maxLog   = 4096
+	logLines = 20
+)
+
+// readNamespaces reads the labels of namespaces when a policy selects by them.
+// Without permission those policies are judged by what is known.
+func readNamespaces(ctx context.Context, c *clients, s *Snapshot) {
+	if !slices.ContainsFunc(s.NetworkPolicies, selectsNamespaces) {
+		return
+	}
+	list, err := listAll(ctx, c.core.Namespaces().List, func(l *corev1.NamespaceList) []corev1.Namespace { return l.Items })
+	if err != nil {
+		return
+	}
+	for i := range list {
+		list[i].ManagedFields = nil
+	}
+	s.Namespaces = list
+}
+
+// selectsNamespaces reports whether a policy has a rule whose answer depends on
+// labels of a namespace other than its name.
+func selectsNamespaces(np networkingv1.NetworkPolicy) bool {
+	depends := func(peers []networkingv1.NetworkPolicyPeer) bool {
+		return slices.ContainsFunc(peers, func(p networkingv1.NetworkPolicyPeer) bool {
+			sel := p.NamespaceSelector
+			if sel == nil {
+				return false
+			}
+			for k := range sel.MatchLabels {
+				if k != corev1.LabelMetadataName {
+					return true
+				}
+			}
+			return slices.ContainsFunc(sel.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool { return e.Key != corev1.LabelMetadataName })
+		})
+	}
+	return slices.ContainsFunc(np.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return depends(r.From) }) ||
+		slices.ContainsFunc(np.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return depends(r.To) })
+}
+
+// readLogs reads the last words of crashed containers of the targets, one Pod
+// for each workload and container.
+func readLogs(ctx context.Context, c *clients, s *Snapshot) {
+	v := newView(s)
+	type key struct {
+		owner     ObjectRef
+		container string
+	}
+	seen := map[key]bool{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var failed error
+	for _, target := range s.Targets {
+		svc := v.service(target)
+		if svc == nil {
+			continue
+		}
+		for _, p := range v.selected(svc) {
+			for _, cs := range statuses(p) {
+				k := key{v.ownerOf(p), cs.Name}
+				if crashed(cs) == nil || seen[k] || len(seen) >= maxLogs {
+					continue
+				}
+				seen[k] = true
+				// The end of the run before, unless the container lies ended.
+				previous := cs.State.Terminated == nil
+				wg.Go(func() {
+					text, err := lastLog(ctx, c, p, cs.Name, previous)
+					mu.Lock()
+					defer mu.Unlock()
+					if err != nil {
+						failed = err
+						return
+					}
+					s.Logs = append(s.Logs, ContainerLog{Pod: p.Namespace + "/" + p.Name, Container: cs.Name, Text: text})
+				})
+			}
+		}
+	}
+	wg.Wait()
+	if failed != nil && len(s.Logs) == 0 {
+		s.Gaps = append(s.Gaps, Gap{Resource: "pods/log", Reason: probe.Printable(failed.Error(), maxReason)})
+	}
+	slices.SortFunc(s.Logs, func(a, b ContainerLog) int { return compareStrings(a.Pod+a.Container, b.Pod+b.Container) })
+}
+
+func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
+	lines, limit := int64(logLines), int64(64<<10)
+	stream, err := c.core.Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: container, Previous: previous, TailLines: &lines, LimitBytes: &limit}).Stream(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer stream.Close()
+	data, err := io.ReadAll(io.LimitReader(stream, limit))
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxLog {
+		data = data[len(data)-maxLog:]
+	}
+	return string(data), nil
+}

@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// crashCause: SVC307, SVC308, SVC319 and SVC323. A container ends over and over.
+func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cs := range statuses(p) {
+		last := crashed(cs)
+		if last == nil {
+			continue
+		}
+		field := fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name)
+		how := fmt.Sprintf("exit code %d", last.ExitCode)
+		if last.Signal != 0 {
+			how = fmt.Sprintf("signal %d", last.Signal)
+		}
+		if last.Reason != "" && last.Reason != "Error" {
+			how += " (" + probe.Printable(last.Reason, 64) + ")"
+		}
+		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
+		words := c.lastWords(p, cs.Name, last)
+		if msg := lastLine(words); msg != "" {
+			evidence = append(evidence, "its last words: "+msg)
+		}
+		logs := fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
+		f := Finding{ID: "SVC307", Object: owner, Field: field, Evidence: evidence}
+		switch link := c.serviceLink(p, words); {
+		case last.Reason == "OOMKilled":
+			f.ID, f.Field = "SVC308", field+".resources.limits.memory"
+			f.Message = fmt.Sprintf("container %s of %s is killed for want of memory.", cs.Name, owner)
+			f.Fix = &Fix{Summary: "raise the memory limit"}
+		case link != "":
+			f.ID, f.Field = "SVC319", "spec.template.spec.enableServiceLinks"
+			f.Message = fmt.Sprintf("container %s of %s stumbles over %s, a variable that Kubernetes injects for a Service of this namespace.", cs.Name, owner, link)
+			f.Fix = &Fix{Summary: "set enableServiceLinks: false"}
+			if owner.Kind != "Pod" {
+				f.Fix = patchFix(f.Fix.Summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"enableServiceLinks": false}}}})
+			}
+		case c.killedByProbe(p, cs, last) != nil:
+			ev := c.killedByProbe(p, cs, last)
+			f.ID = "SVC323"
+			f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over, since its liveness or startup probe fails.", cs.Name, owner)
+			f.Evidence = append(f.Evidence, "event "+ev.Reason+": "+probe.Printable(ev.Message, maxEventText))
+			f.Fix = &Fix{Summary: "correct the probe's port, path or delays, or what the application answers to it"}
+		default:
+			f.Message = fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how)
+			f.Fix = &Fix{Summary: "its log says why: " + logs}
+		}
+		return finding{Finding: f}, true
+	}
+	return finding{}, false
+}
+
+// crashed returns how a container ended that does so again and again, or nil.
+func crashed(cs corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	last := cs.LastTerminationState.Terminated
+	if last == nil {
+		last = cs.State.Terminated
+	}
+	waiting := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
+	if last == nil || (!waiting && cs.State.Terminated == nil && cs.RestartCount < 2) || last.Reason == "Completed" && !waiting {
+		return nil
+	}
+	return last
+}
+
+// lastWords returns the end of what a container wrote before it ended.
+func (c *serviceCase) lastWords(p *corev1.Pod, container string, t *corev1.ContainerStateTerminated) string {
+	text := t.Message
+	for _, l := range c.v.s.Logs {
+		if l.Container != container || strings.TrimSpace(l.Text) == "" {
+			continue
+		}
+		if l.Pod == p.Namespace+"/"+p.Name {
+			return l.Text
+		}
+		// One Pod's log stands for those of its siblings.
+		if o := c.v.pods[l.Pod]; o != nil && text == "" && c.v.ownerOf(o) == c.v.ownerOf(p) {
+			text = l.Text
+		}
+	}
+	return text
+}
+
+// lastLine returns the last line of a text from a container, made printable.
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return probe.Printable(lines[len(lines)-1], maxEventText)
+}
+
+// linkVariable finds the name of a variable that service links could set.
+var linkVariable = regexp.MustCompile(`\b[A-Z][A-Z0-9_]*_(?:SERVICE_PORT|SERVICE_HOST|PORT)(?:_[A-Z0-9_]+)?\b`)
+
+// serviceLink returns the variable, or the value of one, that service links
+// inject and that the application's last words complain of.
+func (c *serviceCase) serviceLink(p *corev1.Pod, words string) string {
+	if words == "" || p.Spec.EnableServiceLinks != nil && !*p.Spec.EnableServiceLinks {
+		return ""
+	}
+	own := map[string]bool{}
+	for i := range p.Spec.Containers {
+		for _, e := range p.Spec.Containers[i].Env {
+			own[e.Name] = true
+		}
+	}
+	for i := range c.v.s.Services {
+		svc := &c.v.s.Services[i]
+		if svc.Namespace != p.Namespace || len(clusterIPs(svc)) == 0 {
+			continue
+		}
+		// As kubelet's envvars.FromServices does: upper case, "-" to "_".
+		prefix := strings.ToUpper(strings.ReplaceAll(svc.Name, "-", "_")) + "_"
+		if own[prefix+"PORT"] {
+			continue
+		}
+		for _, port := range svc.Spec.Ports {
+			value := strings.ToLower(string(protocolOf(port.Protocol))) + "://" + hostPort(clusterIPs(svc)[0], port.Port)
+			if strings.Contains(words, value) {
+				return prefix + "PORT=" + value
+			}
+		}
+		found := linkVariable.FindAllString(words, 8)
+		if slices.ContainsFunc(found, func(v string) bool { return v == prefix+"PORT" || strings.HasPrefix(v, prefix+"PORT_") }) {
+			return prefix + "PORT"
+		}
+	}
+	return ""
+}
+
+// killedByProbe returns the event of a liveness or startup probe that ended a
+// container which had not failed by itself.
+func (c *serviceCase) killedByProbe(p *corev1.Pod, cs corev1.ContainerStatus, last *corev1.ContainerStateTerminated) *corev1.Event {
+	if last.Reason == "OOMKilled" || last.Reason == "StartError" {
+		return nil
+	}
+	var found *corev1.Event
+	killed := false
+	for i := range c.v.s.Events {
+		ev := &c.v.s.Events[i]
+		if ev.InvolvedObject.Name != p.Name || ev.Namespace != p.Namespace || (ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) {
+			continue
+		}
+		if fp := ev.InvolvedObject.FieldPath; fp != "" && fp != "spec.containers{"+cs.Name+"}" {
+			continue
+		}
+		switch {
+		case ev.Reason == "Killing" && strings.Contains(ev.Message, "failed"):
+			killed = true
+		case ev.Reason == "Unhealthy" && (strings.HasPrefix(ev.Message, "Liveness probe") || strings.HasPrefix(ev.Message, "Startup probe")):
+			found = ev
+		}
+	}
+	if !killed {
+		return nil
+	}
+	return found
+}

@@ -1,0 +1,118 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// ruleCannotCreate: SVC315 to SVC318. The API server refuses the Pods of the
+// workload; who refuses them stands in its own words.
+func ruleCannotCreate(c *serviceCase) []finding {
+	w := c.matchingWorkload()
+	if w == nil || c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil || len(c.podsOf(w)) >= w.desired() {
+		return nil
+	}
+	text, evidence := c.refusal(w)
+	if text == "" {
+		return nil
+	}
+	f := Finding{Severity: c.workloadSeverity(), Object: w.ref, Field: "spec.template.spec", Evidence: []string{evidence}}
+	cause, fix := "the API server refuses them", "change what the message names"
+	for _, r := range refusals {
+		if containsAny(strings.ToLower(text), r.words...) {
+			f.ID, cause, fix = r.id, r.cause, r.fix
+			break
+		}
+	}
+	f.Message = fmt.Sprintf("%s cannot create its Pods: %s: %s", w.ref, cause, text)
+	f.Fix = &Fix{Summary: fix}
+	if n := len(c.podsOf(w)); n > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d of %d Pods exist", n, w.desired()))
+	}
+	return []finding{{Finding: f}}
+}
+
+// refusals sorts the API server's words. The order counts: a webhook's text may
+// hold the words of the others.
+var refusals = []struct {
+	id         string
+	words      []string
+	cause, fix string
+}{
+	{"SVC317", []string{"admission webhook", "failed calling webhook"}, "an admission webhook refuses them", "change what the webhook names, or restore the webhook"},
+	{"SVC317", []string{"validatingadmissionpolicy"}, "an admission policy refuses them", "change what the policy names"},
+	{"SVC317", []string{"violates podsecurity", "security context constraint"}, "Pod Security refuses them", "set the securityContext fields that the message names"},
+	{"SVC315", []string{"exceeded quota", "failed quota", "insufficient quota"}, "the namespace's quota refuses them", "raise the quota, or reduce or state what the Pods request"},
+	{"SVC318", []string{"serviceaccount", "service account"}, "their ServiceAccount does not exist", "create the ServiceAccount, or correct serviceAccountName"},
+	{"SVC318", []string{"priorityclass"}, "their PriorityClass does not exist", "create the PriorityClass, or correct priorityClassName"},
+	{"SVC316", []string{"usage per container", "usage per pod", "limit to request ratio", "usage per persistentvolumeclaim"}, "a LimitRange refuses them", "keep the requests and limits within the LimitRange"},
+}
+
+// desired returns how many Pods a workload should have, as far as that is known.
+func (w *workload) desired() int {
+	if w.replicas != nil {
+		return int(*w.replicas)
+	}
+	return 1
+}
+
+// podsOf returns the selected Pods that belong to a workload.
+func (c *serviceCase) podsOf(w *workload) []*corev1.Pod {
+	var out []*corev1.Pod
+	for _, p := range c.pods {
+		if c.v.ownerOf(p) == w.ref {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// refusal returns why the Pods of a workload cannot be created, and where that
+// was read: in a condition, which ends with its cause, or in an event.
+func (c *serviceCase) refusal(w *workload) (text, evidence string) {
+	names := []string{w.ref.Name}
+	for _, rs := range c.v.replicaSetsOf(w.ref) {
+		names = append(names, rs.Name)
+		for _, cond := range rs.Status.Conditions {
+			if cond.Type == appsv1.ReplicaSetReplicaFailure && cond.Status == corev1.ConditionTrue && cond.Reason == "FailedCreate" {
+				text = probe.Printable(cond.Message, maxEventText)
+				return text, fmt.Sprintf("ReplicaSet/%s ReplicaFailure: %s", rs.Name, text)
+			}
+		}
+	}
+	var last *corev1.Event
+	for i := range c.v.s.Events {
+		ev := &c.v.s.Events[i]
+		if ev.Reason == "FailedCreate" && ev.Namespace == c.svc.Namespace && slices.Contains(names, ev.InvolvedObject.Name) &&
+			(last == nil || eventTime(ev).After(eventTime(last))) {
+			last = ev
+		}
+	}
+	if last == nil {
+		return "", ""
+	}
+	text = probe.Printable(last.Message, maxEventText)
+	return text, fmt.Sprintf("event FailedCreate on %s/%s: %s", last.InvolvedObject.Kind, last.InvolvedObject.Name, text)
+}
+
+// replicaSetsOf returns the ReplicaSets of a Deployment, the newest revision
+// first, as the Deployment controller counts them.
+func (v *view) replicaSetsOf(owner ObjectRef) []*appsv1.ReplicaSet {
+	var out []*appsv1.ReplicaSet
+	for i := range v.s.ReplicaSets {
+		rs := &v.s.ReplicaSets[i]
+		up := metav1.GetControllerOf(rs)
+		if rs.Namespace == owner.Namespace && up != nil && up.Kind == owner.Kind && up.Name == owner.Name {
+			out = append(out, rs)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *appsv1.ReplicaSet) int { return revision(b) - revision(a) })
+	return out
+}

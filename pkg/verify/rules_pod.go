@@ -1,0 +1,241 @@
+package verify
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// localImageCause: SVC311. No registry was asked.
+func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	if cs.State.Waiting == nil {
+		return finding{}, false
+	}
+	image := probe.Printable(cs.Image, 200)
+	for i := range p.Spec.Containers {
+		if p.Spec.Containers[i].Name == cs.Name {
+			image = probe.Printable(p.Spec.Containers[i].Image, 200)
+		}
+	}
+	f := Finding{ID: "SVC311", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].image", cs.Name),
+		Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, cs.State.Waiting.Reason, probe.Printable(cs.State.Waiting.Message, maxEventText))}}
+	switch cs.State.Waiting.Reason {
+	case "InvalidImageName":
+		f.Message = fmt.Sprintf("%s uses the image %q, which is no valid image name.", owner, image)
+		f.Fix = &Fix{Summary: "correct the image's name: [REGISTRY/]NAME[:TAG], in lower case"}
+	case "ErrImageNeverPull":
+		f.Message = fmt.Sprintf("%s may not pull the image %s (imagePullPolicy Never), and its node does not have it.", owner, image)
+		f.Fix = &Fix{Summary: "load the image onto the nodes, or use imagePullPolicy IfNotPresent"}
+		if owner.Kind != "Pod" {
+			f.Fix = patchFix(f.Fix.Summary, owner, templatePatch(cs.Name, map[string]any{"imagePullPolicy": "IfNotPresent"}))
+		}
+	default:
+		return finding{}, false
+	}
+	return finding{Finding: f}, true
+}
+
+// templatePatch changes fields of one container of a workload.
+func templatePatch(container string, fields map[string]any) map[string]any {
+	ctr := map[string]any{"name": container}
+	for k, v := range fields {
+		ctr[k] = v
+	}
+	return map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{ctr}}}}}
+}
+
+// missingObject finds the ConfigMap or Secret that a message names as missing.
+var missingObject = regexp.MustCompile(`(?i)(configmap|secret) "([^"]+)" not found|couldn't find key (\S+) in (ConfigMap|Secret) (\S+)|references non-existent (?:config|secret) key: (\S+)`)
+
+// missing words what is missing; ok is false when the message names nothing.
+func missing(text string) (string, bool) {
+	m := missingObject.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return "", false
+	case m[2] != "":
+		return fmt.Sprintf("the %s %q", kindWord(m[1]), m[2]), true
+	case m[3] != "":
+		return fmt.Sprintf("the key %q of %s %s", m[3], kindWord(m[4]), m[5]), true
+	}
+	return fmt.Sprintf("the key %q", m[6]), true
+}
+
+func kindWord(s string) string {
+	if strings.EqualFold(s, "secret") {
+		return "Secret"
+	}
+	return "ConfigMap"
+}
+
+// configCause: SVC312 and SVC321. The container's configuration cannot be put together.
+func configCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cs := range statuses(p) {
+		w := cs.State.Waiting
+		if w == nil || (w.Reason != "CreateContainerConfigError" && w.Reason != "CreateContainerError") {
+			continue
+		}
+		text := probe.Printable(w.Message, maxEventText)
+		f := Finding{Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name),
+			Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, w.Reason, text)}}
+		if what, ok := missing(text); ok {
+			f.ID, f.Field = "SVC312", f.Field+".env"
+			f.Message = fmt.Sprintf("container %s of %s needs %s, which does not exist.", cs.Name, owner, what)
+			f.Fix = &Fix{Summary: "create it in namespace " + p.Namespace + ", or correct the reference"}
+			return finding{Finding: f}, true
+		}
+		f.ID = "SVC321"
+		f.Message = fmt.Sprintf("container %s of %s cannot be started as it is configured: %s", cs.Name, owner, text)
+		f.Fix = &Fix{Summary: "change the field that the message names"}
+		if strings.Contains(text, "runAsNonRoot") {
+			f.Field += ".securityContext"
+			f.Fix.Summary = "use an image that does not run as root, or give securityContext.runAsUser a number other than 0"
+		}
+		return finding{Finding: f}, true
+	}
+	return finding{}, false
+}
+
+// claimCause: SVC313.
+func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
+	var claims []string
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			claims = append(claims, v.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	which := "a PersistentVolumeClaim"
+	if len(claims) > 0 {
+		which = "PersistentVolumeClaim " + shortList(claims, 3)
+	}
+	state := "is not bound"
+	if strings.Contains(text, "not found") {
+		state = "does not exist"
+	}
+	return finding{Finding: Finding{ID: "SVC313", Object: owner, Field: "spec.template.spec.volumes",
+		Message:  fmt.Sprintf("the Pods of %s wait for their volume: %s %s.", owner, which, state),
+		Evidence: []string{"Pod/" + p.Name + " " + evidence},
+		Fix: &Fix{Summary: "create the claim, or give it a storage class that this cluster serves, or a volume",
+			Command: "kubectl describe pvc -n " + p.Namespace + " " + strings.Join(claims, " ")}}}
+}
+
+// volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
+func volumeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	waiting := false
+	for _, cs := range statuses(p) {
+		if w := cs.State.Waiting; w != nil && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
+			waiting = true
+		} else if cs.State.Running != nil || cs.State.Terminated != nil {
+			return finding{}, false
+		}
+	}
+	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
+	if !waiting || ev == nil {
+		return finding{}, false
+	}
+	text := probe.Printable(ev.Message, maxEventText)
+	evidence := fmt.Sprintf("event %s on Pod/%s: %s", ev.Reason, p.Name, text)
+	if what, ok := missing(text); ok {
+		return finding{Finding: Finding{ID: "SVC312", Object: owner, Field: "spec.template.spec.volumes",
+			Message:  fmt.Sprintf("the Pods of %s mount %s, which does not exist.", owner, what),
+			Evidence: []string{evidence},
+			Fix:      &Fix{Summary: "create it in namespace " + p.Namespace + ", or correct the volume"}}}, true
+	}
+	return finding{Finding: Finding{ID: "SVC313", Object: owner, Field: "spec.template.spec.volumes",
+		Message:  fmt.Sprintf("a volume of the Pods of %s does not mount: %s", owner, text),
+		Evidence: []string{evidence},
+		Fix:      &Fix{Summary: "correct the volume that the message names, or what serves it"}}}, true
+}
+
+// podEvent returns the newest event on a Pod with one of the reasons, or nil.
+func (c *serviceCase) podEvent(p *corev1.Pod, reasons ...string) *corev1.Event {
+	var last *corev1.Event
+	for i := range c.v.s.Events {
+		ev := &c.v.s.Events[i]
+		if ev.InvolvedObject.Kind != "Pod" || ev.InvolvedObject.Name != p.Name || ev.Namespace != p.Namespace ||
+			(ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) {
+			continue
+		}
+		for _, r := range reasons {
+			if ev.Reason == r && (last == nil || !eventTime(ev).Before(eventTime(last))) {
+				last = ev
+			}
+		}
+	}
+	return last
+}
+
+// nodeCause: SVC324. The Pod is not ready since its node is gone.
+func nodeCause(c *serviceCase, p *corev1.Pod, _ ObjectRef) (finding, bool) {
+	for i := range c.v.s.Nodes {
+		n := &c.v.s.Nodes[i]
+		if n.Name != p.Spec.NodeName {
+			continue
+		}
+		for _, cond := range n.Status.Conditions {
+			if cond.Type != corev1.NodeReady || cond.Status == corev1.ConditionTrue {
+				continue
+			}
+			return finding{Finding: Finding{ID: "SVC324", Object: ObjectRef{Kind: "Node", Name: n.Name}, Field: "status.conditions",
+				Message:  fmt.Sprintf("node %s is not ready, and the Pods on it with it.", n.Name),
+				Evidence: []string{fmt.Sprintf("Node/%s Ready %s: %s", n.Name, cond.Status, probe.Printable(cond.Reason+" "+cond.Message, maxEventText))},
+				Fix:      &Fix{Summary: "restore the node, or move the Pods: kubectl drain " + n.Name + " --ignore-daemonsets"}}}, true
+		}
+	}
+	return finding{}, false
+}
+
+// initGrace is how long an init container may run before it is a cause.
+const initGrace = 20 * time.Second
+
+// initCause: SVC322. An init container runs and does not end.
+func initCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for i, cs := range p.Status.InitContainerStatuses {
+		if cs.State.Running == nil || i >= len(p.Spec.InitContainers) {
+			continue
+		}
+		if r := p.Spec.InitContainers[i].RestartPolicy; r != nil && *r == corev1.ContainerRestartPolicyAlways {
+			continue // a sidecar runs on purpose
+		}
+		age := c.v.s.Taken.Sub(cs.State.Running.StartedAt.Time)
+		if age < initGrace {
+			continue
+		}
+		return finding{Finding: Finding{ID: "SVC322", Object: owner, Field: fmt.Sprintf("spec.template.spec.initContainers[name=%s]", cs.Name),
+			Message:  fmt.Sprintf("init container %s of %s has been running for %.0f s; until it ends the application does not start.", cs.Name, owner, age.Seconds()),
+			Evidence: []string{fmt.Sprintf("Pod/%s init container %s: running, not ended", p.Name, cs.Name)},
+			Fix:      &Fix{Summary: fmt.Sprintf("see what it waits for: kubectl logs %s -n %s -c %s", p.Name, p.Namespace, cs.Name)}}}, true
+	}
+	return finding{}, false
+}
+
+// gateCause: SVC304. The containers are ready, the Pod is not.
+func gateCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for _, cs := range p.Status.ContainerStatuses {
+		if !cs.Ready {
+			return finding{}, false
+		}
+	}
+	for _, g := range p.Spec.ReadinessGates {
+		state := "absent"
+		for _, cond := range p.Status.Conditions {
+			if cond.Type == g.ConditionType {
+				state = string(cond.Status)
+			}
+		}
+		if state == string(corev1.ConditionTrue) {
+			continue
+		}
+		gate := probe.Printable(string(g.ConditionType), 120)
+		return finding{Finding: Finding{ID: "SVC304", Object: owner, Field: "spec.template.spec.readinessGates",
+			Message:  fmt.Sprintf("the Pods of %s wait for the readiness gate %q, which nobody has set to True; their containers are ready.", owner, gate),
+			Evidence: []string{fmt.Sprintf("Pod/%s condition %s: %s", p.Name, gate, state)},
+			Fix:      &Fix{Summary: "restore the controller that sets this condition, or remove the gate"}}}, true
+	}
+	return finding{}, false
+}

@@ -1,0 +1,231 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// treeRules compare a live Service with the tree that it should come from.
+var treeRules = []rule{ruleLostPort, ruleRefusedByServer, ruleDrift}
+
+// expected returns the Service as the tree says, or nil.
+func (c *serviceCase) expected() *corev1.Service {
+	return c.v.s.Expected.service(c.svc.Namespace, c.svc.Name)
+}
+
+// ruleLostPort: SVC209. Client-side apply merges ports by their number alone,
+// so that of two that share one, TCP and UDP, one is lost.
+func ruleLostPort(c *serviceCase) []finding {
+	want, from := c.expected(), "the tree"
+	if want == nil {
+		want, from = lastApplied(c.svc), "what was last applied"
+	}
+	if want == nil || want.Spec.Type == corev1.ServiceTypeExternalName {
+		return nil
+	}
+	live := map[string]bool{}
+	for _, p := range c.svc.Spec.Ports {
+		live[numberKey(p)] = true
+	}
+	byNumber := map[int32]int{}
+	for _, p := range want.Spec.Ports {
+		byNumber[p.Port]++
+	}
+	for i, p := range want.Spec.Ports {
+		if byNumber[p.Port] < 2 || live[numberKey(p)] {
+			continue
+		}
+		var ports []any
+		for _, q := range want.Spec.Ports {
+			ports = append(ports, portMap(q))
+		}
+		return []finding{{Finding: Finding{ID: "SVC209", Severity: SeverityFailure, Object: c.ref(), Field: fmt.Sprintf("spec.ports[%d]", i),
+			Message: fmt.Sprintf("%s has lost its port %s: another port of the same number took its place when it was applied.", c.ref(), numberKey(p)),
+			Evidence: []string{
+				fmt.Sprintf("%s has %s of number %d", from, plural(byNumber[p.Port], "port"), p.Port),
+				"the live Service has: " + livePorts(c.svc),
+			},
+			Fix: &Fix{Summary: "apply the Service server-side, which tells ports apart by number and protocol",
+				Command: fmt.Sprintf("kubectl apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
+				Patch:   portsPatch(ports)}}, checks: []string{}}}
+	}
+	return nil
+}
+
+// lastApplied returns the Service that kubectl apply has noted on the live one, or nil.
+func lastApplied(svc *corev1.Service) *corev1.Service {
+	text := svc.Annotations[corev1.LastAppliedConfigAnnotation]
+	if text == "" {
+		return nil
+	}
+	var out corev1.Service
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		return nil
+	}
+	return &out
+}
+
+func numberKey(p corev1.ServicePort) string {
+	return fmt.Sprintf("%d/%s", p.Port, protocolOf(p.Protocol))
+}
+
+func livePorts(svc *corev1.Service) string {
+	var out []string
+	for _, p := range svc.Spec.Ports {
+		out = append(out, numberKey(p))
+	}
+	return shortList(out, 8)
+}
+
+// portMap writes a port with all that it says, for a patch that replaces the list.
+func portMap(p corev1.ServicePort) map[string]any {
+	m := map[string]any{"port": p.Port, "protocol": string(protocolOf(p.Protocol))}
+	if p.Name != "" {
+		m["name"] = p.Name
+	}
+	if p.AppProtocol != nil {
+		m["appProtocol"] = *p.AppProtocol
+	}
+	if p.NodePort != 0 {
+		m["nodePort"] = p.NodePort
+	}
+	switch {
+	case p.TargetPort.StrVal != "":
+		m["targetPort"] = p.TargetPort.StrVal
+	case p.TargetPort.IntVal != 0:
+		m["targetPort"] = p.TargetPort.IntVal
+	}
+	return m
+}
+
+// portsPatch replaces the whole list of ports.
+func portsPatch(ports []any) string {
+	y, err := yaml.Marshal(map[string]any{"spec": map[string]any{"ports": append([]any{map[string]any{"$patch": "replace"}}, ports...)}})
+	if err != nil {
+		return ""
+	}
+	return string(y)
+}
+
+// The default range of node ports; what an API server was started with cannot be read.
+const firstNodePort, lastNodePort = 30000, 32767
+
+// ruleRefusedByServer: SVC501, SVC502 and SVC604. What the tree wants is not in
+// the cluster, and the API server would not take it.
+func ruleRefusedByServer(c *serviceCase) []finding {
+	want := c.expected()
+	if want == nil {
+		return nil
+	}
+	var out []finding
+	live := map[string]corev1.ServicePort{}
+	for _, p := range c.svc.Spec.Ports {
+		live[numberKey(p)] = p
+	}
+	for i, p := range want.Spec.Ports {
+		if p.NodePort == 0 || live[numberKey(p)].NodePort == p.NodePort {
+			continue
+		}
+		f := Finding{Severity: SeverityFailure, Object: c.ref(), Field: fmt.Sprintf("spec.ports[%d].nodePort", i),
+			Evidence: []string{fmt.Sprintf("the tree asks for node port %d; the live Service does not have it", p.NodePort)}}
+		if holder := c.v.nodePortHolder(c.svc, p); holder != "" {
+			f.ID = "SVC502"
+			f.Message = fmt.Sprintf("%s cannot have node port %d: Service/%s has it.", c.ref(), p.NodePort, holder)
+			f.Evidence = append(f.Evidence, fmt.Sprintf("Service/%s spec.ports: nodePort %d", holder, p.NodePort))
+			f.Fix = portFix("leave the node port out, so that a free one is given, or choose another", c.ref(), want, p, map[string]any{"nodePort": nil})
+		} else if p.NodePort < firstNodePort || p.NodePort > lastNodePort {
+			f.ID = "SVC501"
+			f.Message = fmt.Sprintf("node port %d is outside the range of node ports (%d-%d, unless the API server was told otherwise).", p.NodePort, firstNodePort, lastNodePort)
+			f.Fix = portFix("leave the node port out, or choose one inside the range", c.ref(), want, p, map[string]any{"nodePort": nil})
+		} else {
+			continue
+		}
+		out = append(out, finding{Finding: f, checks: []string{}})
+	}
+	if p := want.Spec.IPFamilyPolicy; p != nil && *p == corev1.IPFamilyPolicyRequireDualStack && len(clusterIPs(c.svc)) == 1 && !headless(c.svc) {
+		out = append(out, finding{checks: []string{}, Finding: Finding{ID: "SVC604", Severity: SeverityFailure, Object: c.ref(), Field: "spec.ipFamilyPolicy",
+			Message:  c.ref().String() + " should have two address families (RequireDualStack), and has one: a cluster of a single family refuses such a Service.",
+			Evidence: []string{"spec.ipFamilyPolicy in the tree: RequireDualStack", "spec.clusterIPs: " + shortList(clusterIPs(c.svc), 2)},
+			Fix:      patchFix("use PreferDualStack", c.ref(), map[string]any{"spec": map[string]any{"ipFamilyPolicy": "PreferDualStack"}})}})
+	}
+	return out
+}
+
+// nodePortHolder names the other Service that has a node port, as namespace/name.
+func (v *view) nodePortHolder(svc *corev1.Service, p corev1.ServicePort) string {
+	for i := range v.s.Services {
+		other := &v.s.Services[i]
+		if other.Namespace == svc.Namespace && other.Name == svc.Name {
+			continue
+		}
+		for _, q := range other.Spec.Ports {
+			if q.NodePort == p.NodePort && protocolOf(q.Protocol) == protocolOf(p.Protocol) {
+				return other.Namespace + "/" + other.Name
+			}
+		}
+	}
+	return ""
+}
+
+// ruleDrift: SVC801. A verdict on the live Service says nothing of the tree.
+func ruleDrift(c *serviceCase) []finding {
+	want := c.expected()
+	if want == nil || c.has("SVC209", "SVC501", "SVC502", "SVC604") {
+		return nil
+	}
+	diff := serviceDiff(c.svc, want)
+	if len(diff) == 0 {
+		return nil
+	}
+	return []finding{{Finding: Finding{ID: "SVC801", Severity: SeverityWarning, Object: c.ref(),
+		Message:  fmt.Sprintf("%s in the cluster differs from the tree; what was verified is the one in the cluster.", c.ref()),
+		Evidence: diff, Fix: &Fix{Summary: "apply the tree, or change it to what is wanted"}}}}
+}
+
+// serviceDiff lists the fields that decide where traffic goes and that differ.
+func serviceDiff(live, want *corev1.Service) []string {
+	var diff []string
+	add := func(field, l, w string) {
+		if l != w {
+			diff = append(diff, fmt.Sprintf("%s: %s in the cluster, %s in the tree", field, orNone(l), orNone(w)))
+		}
+	}
+	wantType := want.Spec.Type
+	if wantType == "" {
+		wantType = corev1.ServiceTypeClusterIP
+	}
+	add("spec.type", string(live.Spec.Type), string(wantType))
+	if wantType == corev1.ServiceTypeExternalName {
+		add("spec.externalName", live.Spec.ExternalName, want.Spec.ExternalName)
+		return diff
+	}
+	add("spec.selector", selectorText(live.Spec.Selector), selectorText(want.Spec.Selector))
+	have := map[string]corev1.ServicePort{}
+	for _, p := range live.Spec.Ports {
+		have[PortKey(p)] = p
+	}
+	for i, p := range want.Spec.Ports {
+		l, ok := have[PortKey(p)]
+		if !ok {
+			diff = append(diff, fmt.Sprintf("spec.ports[%d]: %q is not in the cluster", i, PortKey(p)))
+			continue
+		}
+		add(fmt.Sprintf("spec.ports[%d].port", i), fmt.Sprint(l.Port), fmt.Sprint(p.Port))
+		target := targetText(p)
+		if target == "" {
+			target = fmt.Sprint(p.Port) // what the API server fills in
+		}
+		add(fmt.Sprintf("spec.ports[%d].targetPort", i), targetText(l), target)
+	}
+	return diff
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
