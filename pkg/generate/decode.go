@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // decoder fills a struct from YAML by the rules of its json tags, and notes
@@ -187,7 +189,7 @@ func (d *decoder) fields(n *yaml.Node, into reflect.Value, field string) {
 		target, ok := known[key.Value]
 		if !ok {
 			next := "one of " + strings.Join(names, ", ")
-			if near := nearest(key.Value, names); near != "" {
+			if near := nearest.Name(key.Value, names); near != "" {
 				next = "did you mean " + near + "?"
 			}
 			d.add(key.Line, Problem{Field: shorten(path), Reason: "unknown field", Next: next})

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 )
@@ -27,8 +28,9 @@ type appFlags struct {
 	serviceType  string
 	serviceName  string
 	externalName string
-	dir          string
-	overwrite    bool
+	specFlags
+	dir       string
+	overwrite bool
 
 	// Set by complete.
 	name      string // the argument; empty when only --dir was given
@@ -51,6 +53,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 		fs.StringVar(&f.serviceName, "service-name", "", "The Service's `NAME`; the app's when not given")
 		fs.StringVar(&f.externalName, "external-name", "", "The `HOST` that an ExternalName Service stands for")
 	})
+	f.specFlags.add(cmd)
 	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.dir, "dir", "", "The folder (`DIR`) of the tree; ./NAME when not given")
 		fs.BoolVar(&f.overwrite, "overwrite", false, "Write over files that were edited by hand")
@@ -112,13 +115,16 @@ func (f *appFlags) validate(cmd *cobra.Command) error {
 		}
 		f.parsed = append(f.parsed, port)
 	}
+	if err := f.parse(); err != nil {
+		return err
+	}
 	if changed(cmd, "target-port") {
 		switch {
 		case len(f.parsed) > 1:
 			return withHints(errors.New("--target-port: says nothing about which of several ports is meant"),
 				"write it with each port: --port=80:8080")
 		case len(f.parsed) == 1:
-			setNumber(&f.parsed[0].TargetPort, f.targetPort)
+			f.parsed[0].TargetPort = intstr.FromInt32(f.targetPort)
 		}
 		if f.targetPort < 1 || f.targetPort > 65535 {
 			return portRange("--target-port", strconv.Itoa(int(f.targetPort)))
@@ -150,11 +156,9 @@ func parsePort(s string) (generate.ServicePort, error) {
 		return out, err
 	}
 	if m[2] != "" {
-		target, err := portNumber("--port", m[2])
-		if err != nil {
+		if out.TargetPort, err = targetPort(m[2]); err != nil {
 			return out, err
 		}
-		setNumber(&out.TargetPort, target)
 	}
 	if m[3] != "" {
 		p, err := oneOf("port", m[3], "TCP", "UDP", "SCTP")
@@ -166,14 +170,14 @@ func parsePort(s string) (generate.ServicePort, error) {
 	return out, nil
 }
 
-// setNumber sets a port that may be a name in the tree, and is a number in a flag.
-func setNumber[T int32 | intstr.IntOrString](port *T, n int32) {
-	switch port := any(port).(type) {
-	case *int32:
-		*port = n
-	case *intstr.IntOrString:
-		*port = intstr.FromInt32(n)
+// targetPort reads the container's port: its number, or the name of one of the
+// workload's ports.
+func targetPort(s string) (intstr.IntOrString, error) {
+	if len(validation.IsValidPortName(s)) == 0 {
+		return intstr.FromString(s), nil
 	}
+	n, err := portNumber("--port", s)
+	return intstr.FromInt32(n), err
 }
 
 func portNumber(flag, s string) (int32, error) {
@@ -211,6 +215,9 @@ func (f *appFlags) app(cmd *cobra.Command) (*generate.App, error) {
 			"choose another folder with --dir, or leave the name out")
 	}
 	f.change(cmd, app)
+	if err := f.specFlags.change(app); err != nil {
+		return nil, err
+	}
 	app.Complete()
 	if err := app.Validate(); err != nil {
 		return nil, f.named(cmd, fresh, err)
@@ -252,7 +259,7 @@ func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
 	if len(f.parsed) > 0 {
 		app.Spec.Service.Ports = f.parsed
 	} else if changed(cmd, "target-port") && len(app.Spec.Service.Ports) == 1 {
-		setNumber(&app.Spec.Service.Ports[0].TargetPort, f.targetPort)
+		app.Spec.Service.Ports[0].TargetPort = intstr.FromInt32(f.targetPort)
 	}
 	if f.typ != "" {
 		app.Spec.Service.Type = f.typ

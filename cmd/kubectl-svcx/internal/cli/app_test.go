@@ -121,7 +121,7 @@ func TestAppErrors(t *testing.T) {
 		{"port 65536", "redis --image=redis --port=65536", []string{"--port: 65536 is out of range"}},
 		{"port huge", "redis --image=redis --port=99999999999999999999", []string{"--port: 99999999999999999999 is out of range"}},
 		{"port negative", "redis --image=redis --port=-1", []string{"--port: -1 is out of range"}},
-		{"port target", "redis --image=redis --port=80:x", []string{`--port: "x" is not a number`}},
+		{"port target", "redis --image=redis --port=80:x", []string{`--port: "x" is the name of no TCP port of the workload`, "or give its number"}},
 		{"port protocol", "redis --image=redis --port=80/TPC", []string{"unknown value", "did you mean TCP?"}},
 		{"port junk", "redis --image=redis --port=80:1:2", []string{`--port: "80:1:2" is not a port`, "PORT[:TARGETPORT][/PROTOCOL]"}},
 		{"target port", "redis --image=redis --target-port=70000", []string{"--target-port: 70000 is out of range"}},

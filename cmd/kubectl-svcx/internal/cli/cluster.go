@@ -18,6 +18,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -156,7 +157,7 @@ func (p *program) checkContext(raw *clientcmdapi.Config, name string) error {
 			"choose one with --context, or for good: kubectl config use-context NAME", "there are "+listed(names))
 	case name != "" && raw.Contexts[name] == nil:
 		msg := fmt.Sprintf("context %q is not in the kubeconfig", name)
-		if n := nearest(name, names); n != "" {
+		if n := nearest.Name(name, names); n != "" {
 			msg += "; did you mean " + n + "?"
 		}
 		return withHints(errors.New(msg), "there are "+listed(names))

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // shimName is what kubectl looks for on PATH to complete "kubectl svcx …".
@@ -76,7 +78,7 @@ func (p *program) runCompletion(root *cobra.Command, shell string, shells []stri
 		return root.GenPowerShellCompletionWithDesc(p.Out)
 	}
 	msg := fmt.Sprintf("unknown shell %q", shell)
-	if n := nearest(shell, shells); n != "" {
+	if n := nearest.Name(shell, shells); n != "" {
 		msg += "; did you mean " + n + "?"
 	}
 	return withHints(errors.New(msg), "one of "+strings.Join(shells, ", "))

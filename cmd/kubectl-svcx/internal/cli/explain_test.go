@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -113,7 +114,7 @@ func TestNearest(t *testing.T) {
 		"aply": "apply", "verfiy": "verify", "vers": "version", "gen": "generate", "UP": "up",
 		"delete": "", "x": "", "": "", strings.Repeat("v", 1000): "",
 	} {
-		if got := nearest(s, names); got != want {
+		if got := nearest.Name(s, names); got != want {
 			t.Errorf("%q: %q, want %q", s, got, want)
 		}
 	}

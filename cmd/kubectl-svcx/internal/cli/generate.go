@@ -52,6 +52,10 @@ edited by hand are not written over.`,
   # An alias for a host outside the cluster
   kubectl svcx generate db --external-name=db.example.com --port=5432
 
+  # Environments beside the types: in one the Service is an alias of a host outside
+  kubectl svcx generate redis --image=redis:alpine --overlay=dev=ClusterIP,namespace=dev \
+    --overlay=prod=ExternalName,namespace=shop,external-name=redis.example.com
+
   # Generate again, from svcx.yaml, with another image
   kubectl svcx generate --dir redis --image=redis:8-alpine`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,8 +104,9 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 	if err != nil {
 		return err
 	}
+	warn(p.ErrOut, app)
 	if o.output != "" {
-		return p.printOverlay(app, o.output)
+		return p.printOverlay(app, o.overlay(), o.output)
 	}
 	res, err := writeTree(ctx, &o.appFlags, app, o.dryRun != dryRunNone)
 	if err != nil {
@@ -189,9 +194,9 @@ func parts(files []string) string {
 	return fmt.Sprintf("base + %d overlays", len(overlays))
 }
 
-// memoryTree generates app's files into memory and returns the path of the
-// overlay of its type there.
-func memoryTree(app *generate.App) (filesys.FileSystem, string, error) {
+// memoryTree generates app's files into memory and returns the path there of the
+// overlay of a name or, with none, of its type.
+func memoryTree(app *generate.App, overlay string) (filesys.FileSystem, string, error) {
 	files, err := generate.Files(app)
 	if err != nil {
 		return nil, "", err
@@ -203,12 +208,12 @@ func memoryTree(app *generate.App) (filesys.FileSystem, string, error) {
 			return nil, "", fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
-	return fsys, path.Join(root, generate.Overlay(app.Spec.Service.Type)), nil
+	return fsys, path.Join(root, app.OverlayDir(overlay)), nil
 }
 
-// printOverlay prints the objects that the overlay of the type holds.
-func (p *program) printOverlay(app *generate.App, format string) error {
-	fsys, dir, err := memoryTree(app)
+// printOverlay prints the objects that an overlay holds.
+func (p *program) printOverlay(app *generate.App, overlay, format string) error {
+	fsys, dir, err := memoryTree(app, overlay)
 	if err != nil {
 		return err
 	}

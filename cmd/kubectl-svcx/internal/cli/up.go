@@ -38,6 +38,9 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
   # Switch the live Service to a load balancer
   kubectl svcx up --dir redis --type=LoadBalancer
 
+  # An environment of the tree instead of the type asked for
+  kubectl svcx up --dir redis --overlay=prod
+
   # Say what would be done
   kubectl svcx up redis --image=redis:alpine --dry-run=server
 
@@ -66,6 +69,7 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 	if err != nil {
 		return err
 	}
+	warn(p.ErrOut, app)
 	if o.dryRun == dryRunClient {
 		return p.upDryRun(ctx, o, app)
 	}
@@ -76,16 +80,25 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 	}
 	g := p.newProgress()
 	defer g.clear()
-	overlay := filepath.Join(o.dir, filepath.FromSlash(generate.Overlay(app.Spec.Service.Type)))
+	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.overlay())))
 	objs, err := p.tree(ctx, g, o, app, overlay)
 	if err != nil {
 		return err
 	}
 	w := &walk{
 		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: overlay,
-		again: "kubectl svcx up --dir " + quoted(o.dir), wait: true, verify: true,
+		again: o.again(), wait: true, verify: true,
 	}
 	return w.run(ctx, objs)
+}
+
+// again is the command that does the same on the tree that is there now.
+func (o *upOptions) again() string {
+	again := "kubectl svcx up --dir " + quoted(o.dir)
+	if name := o.overlay(); name != "" {
+		again += " --overlay=" + name
+	}
+	return again
 }
 
 // tree writes the tree and builds the overlay; on a dry run both in memory.
@@ -100,10 +113,10 @@ func (p *program) tree(ctx context.Context, g *progress, o *upOptions, app *gene
 	}
 	if ctx.Err() != nil {
 		return nil, &interruptError{stage: "before anything was applied", err: ctx.Err(),
-			stays: []string{"stays      " + o.dir, "go on      kubectl svcx up --dir " + quoted(o.dir)}}
+			stays: []string{"stays      " + o.dir, "go on      " + o.again()}}
 	}
 	if dry {
-		fsys, dir, err := memoryTree(app)
+		fsys, dir, err := memoryTree(app, o.overlay())
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +131,7 @@ func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App)
 	if err != nil {
 		return err
 	}
-	fsys, dir, err := memoryTree(app)
+	fsys, dir, err := memoryTree(app, o.overlay())
 	if err != nil {
 		return err
 	}
@@ -129,7 +142,7 @@ func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App)
 	for _, l := range written(o.dir, res, true) {
 		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
 	}
-	fmt.Fprintf(p.Out, "%-*s%s  %s (dry run)\n", labelWidth, "applied", generate.Overlay(app.Spec.Service.Type), objectNames(objs))
+	fmt.Fprintf(p.Out, "%-*s%s  %s (dry run)\n", labelWidth, "applied", app.OverlayDir(o.overlay()), objectNames(objs))
 	return nil
 }
 

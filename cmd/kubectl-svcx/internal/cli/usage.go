@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // flagError words what pflag found wrong with a flag.
@@ -55,7 +57,7 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, help string) error 
 	cmd.Flags().VisitAll(collect)
 	cmd.InheritedFlags().VisitAll(collect)
 	msg := "unknown flag --" + e.GetSpecifiedName()
-	if n := nearest(e.GetSpecifiedName(), names); n != "" {
+	if n := nearest.Name(e.GetSpecifiedName(), names); n != "" {
 		msg += "; did you mean --" + n + "?"
 	}
 	return withHints(errors.New(msg), help)
@@ -70,7 +72,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		}
 	}
 	msg := fmt.Sprintf("unknown command %q", name)
-	if n := nearest(name, names); n != "" {
+	if n := nearest.Name(name, names); n != "" {
 		msg += fmt.Sprintf("; did you mean %q?", cmd.CommandPath()+" "+n)
 	}
 	return withHints(errors.New(msg), "one of "+strings.Join(names, ", "))
@@ -104,55 +106,8 @@ func oneOf(flag, value string, names ...string) (string, error) {
 		return names[i], nil
 	}
 	msg := fmt.Sprintf("--%s: unknown value %q", flag, value)
-	if n := nearest(value, names); n != "" {
+	if n := nearest.Name(value, names); n != "" {
 		msg += "; did you mean " + n + "?"
 	}
 	return "", withHints(errors.New(msg), "one of "+strings.Join(names, ", "))
-}
-
-// nearest is the name that s was probably meant to be; empty when none is near.
-func nearest(s string, names []string) string {
-	s = strings.ToLower(s)
-	best, bestD := "", len(s)
-	for _, n := range names {
-		l := strings.ToLower(n)
-		d := distance(s, l)
-		if d > max(len(l)/3, 1) {
-			d = len(s) // not near
-		}
-		if len(s) >= 3 && strings.HasPrefix(l, s) {
-			d = 1
-		}
-		if d < bestD {
-			best, bestD = n, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to change, add or take away to turn a into b;
-// two neighbours swapped count once.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	before, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		before, prev, cur = prev, cur, before
-	}
-	return prev[len(b)]
 }

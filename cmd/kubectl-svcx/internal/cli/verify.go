@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
@@ -127,7 +128,7 @@ func (o *verifyOptions) complete(args []string) error {
 			var ok bool
 			if k, ok = kinds[kindWord(prefix)]; !ok {
 				msg := fmt.Sprintf("unknown kind %q in %q", prefix, a)
-				if n := nearest(prefix, []string{"service", "deployment", "statefulset", "daemonset", "replicaset", "pod"}); n != "" {
+				if n := nearest.Name(prefix, []string{"service", "deployment", "statefulset", "daemonset", "replicaset", "pod"}); n != "" {
 					msg += "; did you mean " + n + "?"
 				}
 				return withHints(errors.New(msg), "one of svc, deploy, sts, ds, rs, pod")
