@@ -1,0 +1,307 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+type retypeOptions struct {
+	appFlags // dir, overwrite and the externalName; the other flags are not declared
+	target   string
+	dryRun   string
+}
+
+func newRetypeCmd(p *program) *cobra.Command {
+	o := &retypeOptions{}
+	cmd := &cobra.Command{
+		Use:     "retype [DIR] --type=TYPE [--overlay=NAME] [flags]",
+		Short:   "Give an overlay's Service another type, in the tree",
+		GroupID: groupSteps,
+		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
+changed, and fields that only the old type had a use for are taken out of files
+that people wrote there. Then it says what the API server will do with the live
+Service. Nothing is applied.
+
+Without --overlay it is the app's own type that changes, which says which overlay
+"kubectl svcx up" applies; the overlays of the types stay as they are.`,
+		Example: `  # Production gets a load balancer
+  kubectl svcx retype redis --overlay=prod --type=LoadBalancer
+
+  # In staging the Service becomes an alias of a host outside
+  kubectl svcx retype redis --overlay=staging --type=ExternalName --external-name=redis.example.com`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			if err := o.validate(cmd); err != nil {
+				return err
+			}
+			return p.runRetype(cmd.Context(), o)
+		},
+	}
+	flagGroup(cmd, "What to change", func(fs *pflag.FlagSet) {
+		fs.StringVar(&o.serviceType, "type", "", "The Service's new `TYPE`: ClusterIP, NodePort, LoadBalancer, ExternalName or Headless, in any case")
+		fs.StringVar(&o.target, "overlay", "", "The environment (`NAME`) whose Service it is; the app's own type when not given")
+		fs.StringVar(&o.externalName, "external-name", "", "The `HOST` that an ExternalName Service stands for")
+		fs.BoolVar(&o.overwrite, "overwrite", false, "Write over files that were edited by hand")
+	})
+	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
+	})
+	_ = cmd.RegisterFlagCompletionFunc("type", fixed(typeNames()...))
+	return cmd
+}
+
+func (o *retypeOptions) complete(args []string) error {
+	switch len(args) {
+	case 0:
+		o.dir = "."
+	case 1:
+		o.dir = args[0]
+	default:
+		return fmt.Errorf("unexpected argument %q: one DIR is enough", args[1])
+	}
+	return nil
+}
+
+func (o *retypeOptions) validate(cmd *cobra.Command) error {
+	if o.serviceType == "" {
+		return withHints(errors.New("--type is missing: what is the Service to become?"), "one of "+strings.Join(typeNames(), ", "))
+	}
+	t, err := generate.ParseServiceType(o.serviceType)
+	if err != nil {
+		return typeError(err)
+	}
+	o.typ = t
+	if o.externalName != "" && t != generate.ExternalName {
+		return withHints(fmt.Errorf("--external-name: a Service of type %s stands for no host", t), "leave it out, or use --type=ExternalName")
+	}
+	if o.dryRun, err = oneOf("dry-run", o.dryRun, dryRunNone, dryRunClient); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
+	app, err := generate.LoadApp(o.dir)
+	if err != nil {
+		return err
+	}
+	// What the overlay holds now, to tell what changes when no cluster can be asked.
+	before, _ := p.service(filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.target))), app.Spec.Service.Name)
+	from, err := app.Retype(o.target, o.typ, o.externalName)
+	if err != nil {
+		return retypeError(err, o)
+	}
+	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.target)))
+	dry := o.dryRun != dryRunNone
+	res, err := writeTree(ctx, &o.appFlags, app, dry)
+	if err != nil {
+		return err
+	}
+	p.line("retyped", "%s  %s → %s", filepath.ToSlash(overlay), from, o.typ)
+	for _, l := range written(o.dir, res, dry) {
+		p.line(l.label, "%s", l.text)
+	}
+	if dry {
+		return nil
+	}
+	if err := p.removeStale(overlay, app.Spec.Service.Name, o.typ); err != nil {
+		return err
+	}
+	after, err := p.service(overlay, app.Spec.Service.Name)
+	if err != nil {
+		return err
+	}
+	if err := p.stillStale(overlay, after, o.typ); err != nil {
+		return err
+	}
+	p.sayTransition(ctx, before, after, overlay)
+	p.line("next", "kubectl svcx apply -k %s", quoted(filepath.ToSlash(overlay)))
+	return nil
+}
+
+func (p *program) line(label, format string, args ...any) {
+	fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, label, fmt.Sprintf(format, args...))
+}
+
+// retypeError says which flag helps where the tree lacks something.
+func retypeError(err error, o *retypeOptions) error {
+	if o.typ == generate.ExternalName && o.externalName == "" && strings.Contains(err.Error(), "externalName: is missing") {
+		return withHints(errors.New("--external-name is missing: an ExternalName Service stands for a host"), "such as --external-name=db.example.com")
+	}
+	return err
+}
+
+// service builds an overlay and returns the Service of a name in it.
+func (p *program) service(overlay, name string) (*unstructured.Unstructured, error) {
+	objs, err := apply.Build(p.fs, overlay)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objs {
+		if o.GetKind() == "Service" && o.GetName() == name {
+			return o, nil
+		}
+	}
+	return nil, fmt.Errorf("%s builds to no Service/%s; look at its kustomization.yaml", overlay, name)
+}
+
+// removeStale takes what only the old type had a use for out of the files that
+// people wrote in an overlay.
+func (p *program) removeStale(overlay, service string, t generate.ServiceType) error {
+	entries, err := os.ReadDir(overlay)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		file := filepath.Join(overlay, e.Name())
+		if ext := filepath.Ext(file); !e.Type().IsRegular() || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		cleaned, removed := generate.RemoveStale(data, service, t)
+		if len(removed) == 0 {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil {
+			err = replaceFile(file, cleaned, info.Mode())
+		}
+		if err != nil {
+			return fmt.Errorf("removing the fields of the old type: %w", err)
+		}
+		for _, f := range removed {
+			p.line("removed", "%s:%d  %s, which a %s Service has no use for", filepath.ToSlash(file), f.Line, f.Path, t)
+		}
+	}
+	return nil
+}
+
+// replaceFile puts new content in the place of a file, or leaves it as it is.
+func replaceFile(file string, data []byte, mode os.FileMode) error {
+	next := file + ".svcx-new"
+	if err := os.WriteFile(next, data, mode.Perm()); err != nil {
+		_ = os.Remove(next)
+		return err
+	}
+	return os.Rename(next, file)
+}
+
+// stillStale is the error for fields of the old type that the build has all the
+// same, from wherever.
+func (p *program) stillStale(overlay string, service *unstructured.Unstructured, t generate.ServiceType) error {
+	data, err := service.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range generate.Stale(data, service.GetName(), t) {
+		names = append(names, f.Path)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return withHints(fmt.Errorf("%s still builds to a Service with %s, which a %s Service has no use for", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
+		"a patch by hand sets it; look for it with: grep -rn "+quoted(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+quoted(overlay))
+}
+
+// askTimeout bounds how long a cluster may take to tell what it would do; the
+// tree is changed already, and the change does not depend on it.
+const askTimeout = 10 * time.Second
+
+// sayTransition says what the API server will do with the live Service; when none
+// answers, what it would do with one as the overlay made it until now.
+func (p *program) sayTransition(ctx context.Context, before, after *unstructured.Unstructured, overlay string) {
+	t, found, err := p.liveTransition(ctx, after)
+	switch {
+	case err == nil && !found:
+		p.line("live", "Service/%s does not exist yet: it is created", after.GetName())
+		return
+	case err == nil && t == nil:
+		p.line("live", "Service/%s stays of the type it has", after.GetName())
+		return
+	case err == nil:
+		p.line("live", "Service/%s  %s", after.GetName(), arrow(t))
+	default:
+		if t = renderedTransition(before, after); t == nil {
+			return
+		}
+		p.line("live", "not asked: no cluster answers; a Service as the tree had it:  %s", arrow(t))
+	}
+	for _, e := range t.Effects {
+		p.line("", "%s", e)
+	}
+	if t.Interrupts {
+		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s", quoted(filepath.ToSlash(overlay)))
+	}
+}
+
+func arrow(t *apply.Transition) string {
+	if t.Via != "" {
+		return fmt.Sprintf("%s → %s, by way of %s", t.From, t.To, t.Via)
+	}
+	return fmt.Sprintf("%s → %s", t.From, t.To)
+}
+
+// liveTransition asks the cluster, by a dry run.
+func (p *program) liveTransition(ctx context.Context, service *unstructured.Unstructured) (t *apply.Transition, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	c, err := p.connect()
+	if err != nil {
+		return nil, false, err
+	}
+	namespace, given := c.Namespace()
+	plan, err := c.Plan(ctx, []*unstructured.Unstructured{service}, apply.PlanOptions{Namespace: namespace, EnforceNamespace: given, CreateNamespace: true})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, change := range plan.Changes {
+		if change.Object.Kind == "Service" {
+			return change.Transition, change.Action != apply.ActionCreate, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// renderedTransition compares what the overlay built to with what it builds to.
+func renderedTransition(before, after *unstructured.Unstructured) *apply.Transition {
+	if before == nil {
+		return nil
+	}
+	var from, to corev1.Service
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(before.Object, &from) != nil ||
+		runtime.DefaultUnstructuredConverter.FromUnstructured(after.Object, &to) != nil {
+		return nil
+	}
+	// What a cluster would have allocated is not in the tree.
+	fromType := apply.TypeOf(&from)
+	allocated := fromType != apply.ExternalName && fromType != apply.Headless
+	if allocated && from.Spec.ClusterIP == "" {
+		from.Spec.ClusterIP = "(as allocated)"
+	}
+	t := apply.TransitionOf(&from, &to)
+	if t != nil && (fromType == apply.NodePort || fromType == apply.LoadBalancer) {
+		t.Effects = slices.DeleteFunc(t.Effects, func(e string) bool { return strings.Contains(e, "allocated when it is applied") })
+	}
+	return t
+}
