@@ -185,6 +185,9 @@ func (b *bench) all(ctx context.Context, cases []*Case, parallel int) []Result {
 		mu.Lock()
 		defer mu.Unlock()
 		results = append(results, r)
+		if err := b.save(results); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 		fmt.Fprintf(os.Stderr, "%3d/%d  %-11s  %5.1f s  %s  %s\n", len(results), len(cases), r.Mark, r.Seconds, c.name, shorten(r.Why, 160))
 	}
 	var wg sync.WaitGroup

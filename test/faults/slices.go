@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,8 +12,21 @@ import (
 )
 
 // slicesCurrent waits until the EndpointSlices of a namespace say of every
-// selected Pod what the Pod says of itself.
+// selected Pod what the Pod says of itself. A Pod that crashes changes its mind:
+// it is asked again after a while.
 func (b *bench) slicesCurrent(ctx context.Context, ns string) error {
+	for {
+		look, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := b.slicesAgree(look, ns)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// slicesAgree waits until EndpointSlices agree with the Pods of now.
+func (b *bench) slicesAgree(ctx context.Context, ns string) error {
 	services, err := b.kube.CoreV1().Services(ns).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
