@@ -102,6 +102,9 @@ func (a *attempt) dial(ctx context.Context) (net.Conn, error) {
 	a.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)); _ = c.Close() })
 	if a.facts == nil && c.RemoteAddr() != nil {
 		a.fact("remote", c.RemoteAddr().String())
+		if l := c.LocalAddr(); l != nil {
+			a.fact("local", l.String())
+		}
 	}
 	return a.conn, nil
 }

@@ -169,6 +169,11 @@ func onePerAddress(list []endpoint) []endpoint {
 func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string) CheckResult {
 	t := e.tally()
 	r := CheckResult{Name: string(name), Port: c.linePort(pv), State: t.state()}
+	if r.State == StateFailed && udpSilence(pv, e, c.ev.on(probe.PathPod, "", pv.key)) {
+		r.State, r.Needs = StateNotProven, "a datagram that its server answers"
+		r.Summary = "not proven: " + t.bad() + "; a UDP server need not answer"
+		return r
+	}
 	switch r.State {
 	case StateProven:
 		r.Summary = good

@@ -138,6 +138,8 @@ func (c *serviceCase) checkOutside(pv portView, path probe.Path) {
 func (c *serviceCase) silentFromHere(r *CheckResult, pv portView, here, inside evidence) {
 	t := inside.tally()
 	switch {
+	case r.Name == string(probe.PathLoadBalancer) && len(c.svc.Spec.LoadBalancerSourceRanges) > 0 && c.answersBefore(pv):
+		return // the Service itself may keep this machine out
 	case inside.all(probe.ClassOK):
 		r.State = StateNotProven
 		r.Summary = fmt.Sprintf("not proven: %s from inside the cluster; %s from here", pv.check.Good(), here.tally().bad())

@@ -33,7 +33,7 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 	for _, pr := range probes {
 		p.seen[pr.ID] = true
 		_, port, err := net.SplitHostPort(pr.Address)
-		if err != nil || pr.From != probe.FromTunnel || !telling(class[pr.ID]) {
+		if err != nil || pr.From != probe.FromTunnel || !telling(class[pr.ID]) && !mute(class[pr.ID]) {
 			continue
 		}
 		pod := v.pods[pr.Pod]
@@ -44,6 +44,15 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 			continue
 		}
 		number, _ := strconv.Atoi(port)
+		if mute(class[pr.ID]) {
+			// A server that waits for a TLS handshake may close, or stay silent.
+			ask := pr
+			ask.Check, ask.Exploratory, ask.HTTPPath = probe.CheckTLS, true, ""
+			if pr.Check != probe.CheckTCP && pr.Check != probe.CheckTLS && pr.Check != probe.CheckHTTPS && !pr.TLS {
+				p.add(ask)
+			}
+			continue
+		}
 		for _, n := range append(declaredPorts(pod, int32(number)), usualPorts[pr.Check]...) {
 			if int(n) == number {
 				continue
@@ -60,6 +69,9 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 func telling(c probe.Class) bool {
 	return c == probe.ClassRefused || c == probe.ClassProtocol || c == probe.ClassTLS
 }
+
+// mute reports whether the peer was connected to and said nothing.
+func mute(c probe.Class) bool { return c == probe.ClassClosed || c == probe.ClassNoAnswer }
 
 // probePort resolves the port of a container's health probe.
 func probePort(c *corev1.Container, port intstr.IntOrString) int32 {

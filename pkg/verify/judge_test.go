@@ -47,6 +47,7 @@ type peer struct {
 	Check    probe.Check       `json:"check"`
 	Port     string            `json:"port"`
 	Address  string            `json:"address"` // part of it
+	As       string            `json:"as"`      // the server name
 	Class    probe.Class       `json:"class"`
 	Detail   string            `json:"detail"`
 	Answers  int               `json:"answers"`
@@ -57,7 +58,7 @@ type peer struct {
 
 func (r peer) matches(p probe.Probe) bool {
 	return (r.Path == "" || r.Path == p.Path) && (r.From == "" || r.From == p.From) && (r.Check == "" || r.Check == p.Check) &&
-		(r.Port == "" || r.Port == p.Port) && strings.Contains(p.Address, r.Address)
+		(r.Port == "" || r.Port == p.Port) && (r.As == "" || r.As == p.ServerName) && strings.Contains(p.Address, r.Address)
 }
 
 // answerAll plays the network: it answers probes as the first peer that matches would.

@@ -104,6 +104,9 @@ func (p *planner) add(pr probe.Probe) {
 		kind = "?"
 	}
 	pr.ID = fmt.Sprintf("%s:%s %s%s/%s %s %s", pr.Service, pr.Port, pr.Path, kind, pr.From, pr.Check, pr.Address)
+	if pr.Exploratory && pr.ServerName != "" {
+		pr.ID += " as " + pr.ServerName
+	}
 	if p.seen[pr.ID] {
 		return
 	}
@@ -180,6 +183,7 @@ func (p *planner) backends(svc *corev1.Service, pv portView) {
 	}
 	for _, e := range sample(onePerPod(withPod), maxExplored) {
 		p.otherPorts(svc, pv, e.pod, e.address, e.port)
+		p.otherProtocol(svc, pv, e)
 	}
 	if len(pv.usable) > 0 || pv.unknown {
 		return
@@ -227,6 +231,49 @@ func (p *planner) otherPorts(svc *corev1.Service, pv portView, pod *corev1.Pod, 
 		pr.Address = hostPort(address, n)
 		p.add(pr)
 	}
+}
+
+// otherProtocol asks the target port itself by the other transport: TCP where
+// the Service says UDP, and UDP where it says TCP and the Pod may mean UDP.
+func (p *planner) otherProtocol(svc *corev1.Service, pv portView, e endpoint) {
+	if e.pod == nil {
+		return
+	}
+	pr := base(svc, pv)
+	pr.Path, pr.From, pr.Pod, pr.Exploratory, pr.Address = probe.PathPod, probe.FromCluster, e.podName, true, hostPort(e.address, e.port)
+	switch protocolOf(pv.port.Protocol) {
+	case corev1.ProtocolUDP:
+		pr.Network, pr.Check, pr.Send = "tcp", probe.CheckTCP, ""
+		p.add(pr)
+		pr.Path, pr.From, pr.Address, pr.Timeout = probe.PathTunnel, probe.FromTunnel, hostPort(e.podName, e.port), tunnelTimeout
+		p.add(pr)
+	case corev1.ProtocolTCP:
+		if declares(e.pod, e.port, corev1.ProtocolUDP) && !declares(e.pod, e.port, corev1.ProtocolTCP) || len(declaredPorts(e.pod, 0)) == 0 && !declaresAny(e.pod) {
+			pr.Network, pr.Check = "udp", probe.CheckUDP
+			p.add(pr)
+		}
+	}
+}
+
+// declares reports whether a Pod declares a port number for a protocol.
+func declares(pod *corev1.Pod, number int32, proto corev1.Protocol) bool {
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			if cp.ContainerPort == number && protocolOf(cp.Protocol) == proto {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func declaresAny(pod *corev1.Pod) bool {
+	for i := range pod.Spec.Containers {
+		if len(pod.Spec.Containers[i].Ports) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // declaredPorts lists the TCP ports that a Pod's containers declare.

@@ -42,11 +42,21 @@ func (p *planner) nodePorts(svc *corev1.Service, pv portView) {
 	for _, e := range pv.usable {
 		on[e.node] = true
 	}
-	var nodes []*corev1.Node
+	var nodes, without []*corev1.Node
 	for i := range p.v.s.Nodes {
-		// With the policy Local only nodes that have a backend answer, by design.
+		// With the policy Local only nodes that have a backend answer, by design;
+		// a client that asks another one may still not know.
 		if n := &p.v.s.Nodes[i]; !local || on[n.Name] {
 			nodes = append(nodes, n)
+		} else if takesPods(n) {
+			without = append(without, n)
+		}
+	}
+	for _, n := range sample(without, maxExplored) {
+		for _, addr := range nodeAddresses(n, svc.Spec.IPFamilies) {
+			pr := base(svc, pv)
+			pr.Path, pr.From, pr.Node, pr.Exploratory, pr.Address = probe.PathNodePort, probe.FromHere, n.Name, true, hostPort(addr, pv.port.NodePort)
+			p.add(pr)
 		}
 	}
 	for _, n := range sample(nodes, maxNodes) {
@@ -147,5 +157,11 @@ func (p *planner) externalName(svc *corev1.Service, o PlanOptions) {
 			pr.ServerName = target
 		}
 		p.add(pr)
+		if pv.check == probe.CheckHTTP || pv.check == probe.CheckHTTPS || pv.check == probe.CheckTLS {
+			// What a client meets that connects by the Service's name: DNS leads it
+			// there, but the server sees and shows other names.
+			pr.ServerName, pr.Exploratory = serviceName(svc), true
+			p.add(pr)
+		}
 	}
 }

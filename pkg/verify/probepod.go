@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -151,7 +152,16 @@ func runInCluster(ctx context.Context, c *clients, namespace, run, image string,
 	if err := waitStarted(ctx, c, made, image); err != nil {
 		return err
 	}
-	return followLog(ctx, c, made, len(probes), emit)
+	return followLog(ctx, c, made, len(probes), func(o probe.Outcome) {
+		// Where it was asked from is part of what was seen.
+		facts := map[string]string{factNamespace: namespace}
+		if made.Spec.NodeName != "" {
+			facts[factNode] = made.Spec.NodeName
+		}
+		maps.Copy(facts, o.Facts)
+		o.Facts = facts
+		emit(o)
+	})
 }
 
 // removePod deletes a probe Pod at once: it holds nothing.
@@ -183,7 +193,7 @@ func createFailure(namespace string, err error) error {
 }
 
 // waitStarted returns when the probe Pod's container has started, or early when
-// it cannot.
+// it cannot. It notes in pod on which node that is.
 func waitStarted(ctx context.Context, c *clients, pod *corev1.Pod, image string) error {
 	opts := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String(), ResourceVersion: pod.ResourceVersion}
 	w, err := c.core.Pods(pod.Namespace).Watch(ctx, opts)
@@ -213,6 +223,7 @@ func waitStarted(ctx context.Context, c *clients, pod *corev1.Pod, image string)
 			if ev.Type == watch.Deleted {
 				return fail("another try", "somebody removed the probe Pod")
 			}
+			pod.Spec.NodeName = p.Spec.NodeName
 			started, err := podProgress(p, image)
 			if started || err != nil {
 				return err

@@ -13,7 +13,7 @@ import (
 
 // externalRules find what is wrong outside the cluster: load balancers and
 // external names (5xx, 6xx).
-var externalRules = []rule{rulePendingLoadBalancer, ruleExternalAddress, ruleExternalUnknown}
+var externalRules = []rule{rulePendingLoadBalancer, ruleExternalLocal, ruleSourceRanges, ruleExternalAddress, ruleExternalUnknown, ruleExternalHost, ruleExternalIgnored}
 
 // rulePendingLoadBalancer: SVC504, SVC505 and SVC506.
 func rulePendingLoadBalancer(c *serviceCase) []finding {

@@ -3,54 +3,110 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
 // networkRules find what stands between a client and Pods that answer (4xx).
-var networkRules = []rule{ruleBlocked, ruleClusterDNS}
+var networkRules = []rule{ruleBlocked, ruleDNSBlocked, ruleClusterDNS, ruleShortName, ruleProxyLabel, ruleInternalLocal, ruleServiceProxy}
 
-// ruleBlocked: SVC401 and SVC402. The application answers inside its Pod, and
-// nothing comes back from the Pod's address.
+// client is the end that asks from inside the cluster.
+func (c *serviceCase) client() party {
+	for _, a := range c.ev {
+		if a.outcome != nil && a.outcome.Facts[factNamespace] != "" {
+			return probeParty(a.outcome.Facts[factNamespace])
+		}
+	}
+	return probeParty(c.svc.Namespace)
+}
+
+// lost returns the answers of Pods that answer inside and whose address does
+// not. A firewall may also refuse in words: that counts where a policy denies.
+func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
+	var out evidence
+	var pods []*corev1.Pod
+	tunnel := c.ev.on(probe.PathTunnel, "", pv.key)
+	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused) {
+		pod := c.v.pods[b.probe.Pod]
+		if pod == nil || len(tunnel.asked()) > 0 && len(tunnel.where(probe.ClassOK)) == 0 {
+			continue
+		}
+		if a := tunnel.ofPod(b.probe.Pod).asked(); len(a) > 0 && !a[0].good() {
+			continue // it does not answer inside either
+		}
+		if b.outcome.Class == probe.ClassRefused || len(tunnel.asked()) == 0 {
+			if _, _, r := c.v.ingress(c.client(), partyOf(pod), portNumber(b), pv.port.Protocol); r != denied {
+				continue
+			}
+		}
+		out = append(out, b)
+		pods = append(pods, pod)
+	}
+	return out, pods
+}
+
+func portNumber(a answer) int32 {
+	n, _ := strconv.ParseInt(a.port(), 10, 32)
+	return int32(n)
+}
+
+// ruleBlocked: SVC401, SVC402, SVC409 and SVC411. The application answers
+// inside its Pod, and nothing comes back from the Pod's address.
 func ruleBlocked(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
+		if c.failure(pv.key) {
+			continue
+		}
+		lost, pods := c.lost(pv)
+		if len(lost) == 0 {
+			if f, ok := c.closedUnasked(pv); ok {
+				out = append(out, f)
+			}
+			continue
+		}
+		all := c.ev.on(probe.PathPod, "", pv.key).asked()
 		a := c.ev.on(probe.PathTunnel, "", pv.key)
-		b := c.ev.on(probe.PathPod, "", pv.key)
-		if len(a.where(probe.ClassOK)) == 0 || !b.all(probe.ClassTimeout, probe.ClassUnreachable) {
-			continue
-		}
-		owner, pod := c.backendOwner(pv)
-		if pod == nil {
-			continue
-		}
-		evidence := []string{
+		owner := c.v.ownerOf(pods[0])
+		from := c.client()
+		names, closed, in := c.v.ingress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
+		outNames, eg := c.v.egress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
+		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Field: "spec.ingress", Evidence: []string{
 			fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", pv.check.Good(), len(a.where(probe.ClassOK)), len(a)),
-			fmt.Sprintf("no connection from a Pod in namespace %s: %s", c.svc.Namespace, b.addresses(3)),
-		}
-		names, closed := ingressPolicies(c.v.s, pod)
-		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Evidence: evidence}}
+			fmt.Sprintf("no connection from a Pod in namespace %s: %s", from.namespace, lost.addresses(3)),
+		}}}
 		switch {
 		case closed:
-			f.ID, f.Object = "SVC401", ObjectRef{Kind: "NetworkPolicy", Namespace: pod.Namespace, Name: names[0]}
-			f.Field = "spec.ingress"
+			f.ID, f.Object = "SVC401", policyRef(pods[0].Namespace, names)
 			f.Message = fmt.Sprintf("NetworkPolicy %s admits nobody to the Pods of %s.", listWords(names), owner)
-			f.Fix = &Fix{Summary: fmt.Sprintf("add an ingress rule that admits the clients on port %s", b[0].port())}
-		case len(names) > 0:
-			f.ID, f.Object = "SVC402", ObjectRef{Kind: "NetworkPolicy", Namespace: pod.Namespace, Name: names[0]}
-			f.Field = "spec.ingress"
-			f.Message = fmt.Sprintf("a Pod in namespace %s gets no connection to the Pods of %s, which NetworkPolicy %s guards: its rules do not seem to admit this client.",
-				c.svc.Namespace, owner, listWords(names))
-			f.Fix = &Fix{Summary: fmt.Sprintf("admit the client in an ingress rule on port %s, if it is meant to get in", b[0].port())}
+			f.Fix = &Fix{Summary: fmt.Sprintf("add an ingress rule that admits the clients on port %s", lost[0].port())}
+		case in != admitted:
+			f.ID, f.Object = "SVC402", policyRef(pods[0].Namespace, names)
+			sure := "admits others, not this client"
+			if in == unclear {
+				sure = "does not seem to admit this client"
+			}
+			f.Message = fmt.Sprintf("NetworkPolicy %s guards the Pods of %s and %s (a Pod in namespace %s labelled %s).",
+				listWords(names), owner, sure, from.namespace, "app.kubernetes.io/name=svcx-probe")
+			f.Fix = &Fix{Summary: fmt.Sprintf("admit the client in an ingress rule on port %s, if it is meant to get in", lost[0].port())}
+		case eg != admitted:
+			f.ID, f.Object, f.Field = "SVC409", policyRef(from.namespace, outNames), "spec.egress"
+			f.Message = fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client out to the Pods of %s on port %s.",
+				listWords(outNames), from.namespace, owner, lost[0].port())
+			f.Fix = &Fix{Summary: fmt.Sprintf("add an egress rule to these Pods on port %s", lost[0].port())}
 		default:
-			f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way: the cluster's network, or a firewall between nodes.", owner)
-			if g := c.v.gap("networkpolicies", c.svc.Namespace); g != nil {
-				f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way; NetworkPolicies could not be read.", owner)
+			if !c.betweenNodes(&f, lost, all) {
+				if len(lost) < len(all) {
+					continue // some backends answer: it is those that do not
+				}
+				f.Field = ""
+				f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way: the cluster's network, or a firewall between nodes.", owner)
+				if g := c.v.gap("networkpolicies", c.svc.Namespace); g != nil {
+					f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way; NetworkPolicies could not be read.", owner)
+				}
 			}
 		}
 		out = append(out, f)
@@ -58,34 +114,83 @@ func ruleBlocked(c *serviceCase) []finding {
 	return out
 }
 
-// ingressPolicies names the policies that guard a Pod's ingress, and says
-// whether none of them admits anybody.
-func ingressPolicies(s *Snapshot, pod *corev1.Pod) (names []string, closed bool) {
-	closed = true
-	for i := range s.NetworkPolicies {
-		np := &s.NetworkPolicies[i]
-		if np.Namespace != pod.Namespace || !guardsIngress(np) {
-			continue
-		}
-		sel, err := metav1.LabelSelectorAsSelector(&np.Spec.PodSelector)
-		if err != nil || !sel.Matches(labels.Set(pod.Labels)) {
-			continue
-		}
-		names = append(names, np.Name)
-		closed = closed && len(np.Spec.Ingress) == 0
-	}
-	return names, closed && len(names) > 0
+func policyRef(namespace string, names []string) ObjectRef {
+	return ObjectRef{Kind: "NetworkPolicy", Namespace: namespace, Name: names[0]}
 }
 
-// guardsIngress reads policyTypes: Ingress is meant when none is given.
-func guardsIngress(np *networkingv1.NetworkPolicy) bool {
-	return len(np.Spec.PolicyTypes) == 0 || slices.Contains(np.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
+// closedUnasked warns of policies that admit nobody where the wire was not
+// asked: a cluster without a network policy controller ignores them.
+func (c *serviceCase) closedUnasked(pv portView) (finding, bool) {
+	if len(c.ev.on(probe.PathPod, "", pv.key).asked()) > 0 || len(pv.usable) == 0 {
+		return finding{}, false
+	}
+	owner, pod := c.backendOwner(pv)
+	if pod == nil {
+		return finding{}, false
+	}
+	names, closed, _ := c.v.ingress(c.client(), partyOf(pod), pv.usable[0].port, pv.port.Protocol)
+	if !closed || c.has("SVC401") {
+		return finding{}, false
+	}
+	return finding{port: pv.key, Finding: Finding{ID: "SVC401", Severity: SeverityWarning, Object: policyRef(pod.Namespace, names), Field: "spec.ingress",
+		Message:  fmt.Sprintf("NetworkPolicy %s admits nobody to the Pods of %s; whether this cluster enforces it was not seen.", listWords(names), owner),
+		Evidence: []string{"the union of the policies that select these Pods has no ingress rule"},
+		Fix:      &Fix{Summary: fmt.Sprintf("add an ingress rule that admits the clients on port %d", pv.usable[0].port)}}}, true
+}
+
+// betweenNodes turns f into SVC411 when all that is lost is on some nodes and
+// what is on others answers.
+func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
+	bad, good := map[string]bool{}, map[string]bool{}
+	for _, a := range lost {
+		bad[a.probe.Node] = true
+	}
+	for _, a := range all.where(probe.ClassOK) {
+		good[a.probe.Node] = true
+	}
+	var nodes []string
+	for n := range bad {
+		if n == "" || good[n] {
+			return false
+		}
+		nodes = append(nodes, n)
+	}
+	slices.Sort(nodes)
+	here := lost[0].outcome.Facts[factNode]
+	if here == "" || bad[here] || len(good) == 0 && len(lost) < len(all) {
+		return false
+	}
+	f.ID, f.Object, f.Field = "SVC411", ObjectRef{Kind: "Node", Name: nodes[0]}, ""
+	f.Message = fmt.Sprintf("Pods on node %s cannot be reached from node %s: the network between the nodes loses their packets.", listWords(nodes), here)
+	f.Fix = &Fix{Summary: "see to the network plugin, and to firewalls between the nodes"}
+	return true
+}
+
+// ruleDNSBlocked: SVC403. No name resolves, and the client may not ask.
+func ruleDNSBlocked(c *serviceCase) []finding {
+	l := nameLookup(c.cluster)
+	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || l.outcome.Class == probe.ClassNameUnknown {
+		return nil
+	}
+	from := c.client()
+	names, udp := c.v.egress(from, dnsParty, 53, corev1.ProtocolUDP)
+	if len(names) == 0 || udp == admitted {
+		return nil
+	}
+	f := Finding{ID: "SVC403", Severity: SeverityFailure, Object: policyRef(from.namespace, names), Field: "spec.egress",
+		Message:  fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client ask the cluster's DNS (port 53).", listWords(names), from.namespace),
+		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
+		Fix:      &Fix{Summary: "add an egress rule to port 53, UDP and TCP, of the Pods labelled k8s-app=kube-dns in kube-system"}}
+	if e := c.ev.on(probe.PathClusterIP, "", "").where(probe.ClassOK); len(e) > 0 {
+		f.Evidence = append(f.Evidence, "the address itself answers: "+e.addresses(1))
+	}
+	return []finding{{Finding: f, checks: []string{string(probe.PathDNS), string(probe.PathExternalName)}}}
 }
 
 // ruleClusterDNS: SVC404. The name of the API server's own Service fails as well.
 func ruleClusterDNS(c *serviceCase) []finding {
 	l := nameLookup(c.cluster)
-	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() {
+	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || c.has("SVC403", "SVC409") {
 		return nil
 	}
 	f := Finding{ID: "SVC404", Severity: SeverityFailure, Object: ObjectRef{Kind: "Service", Namespace: "kube-system", Name: "kube-dns"},

@@ -12,7 +12,7 @@ import (
 )
 
 // portRules find why ready Pods do not answer on a Service's target port (2xx).
-var portRules = []rule{ruleNamedPort, ruleListening, ruleHeadlessPort}
+var portRules = []rule{ruleNamedPort, ruleTransport, ruleListening, ruleHeadlessPort}
 
 func portField(pv portView, name string) string {
 	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
@@ -141,8 +141,11 @@ func declaredText(pod *corev1.Pod) string {
 func ruleListening(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
-		if len(pv.usable) == 0 {
+		if len(pv.usable) == 0 || c.failure(pv.key) {
 			continue
+		}
+		if lost, _ := c.lost(pv); len(lost) > 0 && lost.all(probe.ClassRefused) {
+			continue // a policy refuses, see ruleBlocked
 		}
 		a, b := c.ev.on(probe.PathTunnel, "", pv.key), c.ev.on(probe.PathPod, "", pv.key)
 		aAsked, bAsked := a.asked(), b.asked()
@@ -296,27 +299,4 @@ func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
 	}
 	f.Fix.Summary += ", and add a readiness probe, so that such Pods get no traffic"
 	return f
-}
-
-// ruleHeadlessPort: SVC210. No proxy stands before a headless Service, so its
-// clients connect to the port number on the Pods themselves.
-func ruleHeadlessPort(c *serviceCase) []finding {
-	if !headless(c.svc) {
-		return nil
-	}
-	var out []finding
-	for _, pv := range c.ports {
-		direct := c.ev.on(probe.PathPod, "", pv.key)
-		byName := c.ev.on(probe.PathDNS, "", pv.key).connecting()
-		if len(pv.usable) == 0 || pv.usable[0].port == pv.port.Port || !direct.all(probe.ClassOK) || !byName.all(probe.ClassRefused) {
-			continue
-		}
-		target := pv.usable[0].port
-		out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC210", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "port"),
-			Message: fmt.Sprintf("%s is headless, so its targetPort is not applied: clients connect to port %d on the Pods, which listen on %d.",
-				c.ref(), pv.port.Port, target),
-			Evidence: []string{"connect refused: " + byName.addresses(2), fmt.Sprintf("%s: %s", pv.check.Good(), direct.addresses(3))},
-			Fix:      &Fix{Summary: fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target)}}})
-	}
-	return out
 }

@@ -2,13 +2,16 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
 // protocolRules find why a server that is reached does not answer well (7xx).
-var protocolRules = []rule{ruleErrorReply, ruleOtherProtocol}
+var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleOtherProtocol}
 
 // redisReplies maps the first words of a Redis error to what they mean.
 var redisReplies = []struct{ words, id, cause, fix string }{
@@ -38,7 +41,7 @@ func ruleErrorReply(c *serviceCase) []finding {
 	for _, pv := range c.ports {
 		e, path := c.direct(pv.key)
 		bad := e.where(probe.ClassErrorReply)
-		if len(bad) == 0 {
+		if len(bad) == 0 || c.failure(pv.key) {
 			continue
 		}
 		owner, _ := c.backendOwner(pv)
@@ -66,14 +69,77 @@ func ruleErrorReply(c *serviceCase) []finding {
 	return out
 }
 
+// ruleOneBadBackend: SVC710. Every backend was asked: some answer well, and
+// others of the same kind do not.
+func ruleOneBadBackend(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		e, path := c.direct(pv.key)
+		bad := slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return a.good() || a.probe.Pod == "" })
+		if len(bad) == 0 || len(e.where(probe.ClassOK)) == 0 || c.failure(pv.key) {
+			continue
+		}
+		// Inside its Pod a refusal may mean no more than another address bound.
+		if path == probe.PathTunnel && bad.all(probe.ClassRefused) {
+			continue
+		}
+		if path == probe.PathPod && bad.all(probe.ClassTimeout, probe.ClassUnreachable) {
+			if lost, _ := c.lost(pv); len(lost) > 0 && (c.guarded(lost) || c.betweenNodes(&finding{}, lost, e)) {
+				continue // the way to them, see ruleBlocked
+			}
+		}
+		var names []string
+		for _, a := range bad {
+			_, name, _ := strings.Cut(a.probe.Pod, "/")
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		_, name, _ := strings.Cut(bad[0].probe.Pod, "/")
+		f := finding{port: pv.key, Finding: Finding{ID: "SVC710", Severity: SeverityFailure, Object: ObjectRef{Kind: "Pod", Namespace: c.svc.Namespace, Name: name},
+			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", len(e), c.ref(), len(e.where(probe.ClassOK)), answerWord(len(e.where(probe.ClassOK))),
+				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
+			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: fmt.Sprintf("kubectl delete pod %s -n %s", name, c.svc.Namespace)}}}
+		for _, a := range sample(bad, 3) {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s: %s: %s", path, a.probe.Address, a.outcome.Class, a.outcome.Detail))
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", pv.check.Good(), e.where(probe.ClassOK).addresses(3)))
+		out = append(out, f)
+	}
+	return out
+}
+
+func answerWord(n int) string {
+	if n == 1 {
+		return "answers"
+	}
+	return "answer"
+}
+
+// guarded reports whether policies keep this client from a Pod that is lost.
+func (c *serviceCase) guarded(lost evidence) bool {
+	for _, a := range lost {
+		if pod := c.v.pods[a.probe.Pod]; pod != nil {
+			if _, _, r := c.v.ingress(c.client(), partyOf(pod), portNumber(a), corev1.ProtocolTCP); r != admitted {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // ruleOtherProtocol: SVC706 and SVC707.
 func ruleOtherProtocol(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
-		if c.has("SVC204") {
+		if c.failure(pv.key) {
 			continue
 		}
 		e, path := c.direct(pv.key)
+		if f, ok := c.silentTLS(pv, e, path); ok {
+			out = append(out, f)
+			continue
+		}
 		bad := e.where(probe.ClassProtocol, probe.ClassTLS)
 		if len(bad) == 0 || len(bad) < len(e) {
 			continue
@@ -102,4 +168,25 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// silentTLS: SVC706 of a peer that says nothing to who does not speak TLS.
+func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (finding, bool) {
+	if !e.all(probe.ClassClosed, probe.ClassNoAnswer) {
+		return finding{}, false
+	}
+	for _, a := range c.ev.explored(probe.PathTunnel, pv.key) {
+		if a.probe.Check != probe.CheckTLS || !a.asked() || !a.good() && a.outcome.Facts["tls"] == "" {
+			continue
+		}
+		owner, _ := c.backendOwner(pv)
+		return finding{port: pv.key, Finding: Finding{ID: "SVC706", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
+			Message: fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", a.port(), owner, pv.check),
+			Evidence: []string{
+				fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
+				"tunnel: TLS handshake on port " + a.port() + " (" + a.outcome.Facts["tls"] + ")",
+			},
+			Fix: &Fix{Summary: "say so in the port's appProtocol or name (https, tls), or choose the check"}}}, true
+	}
+	return finding{}, false
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // selectionRules find why a Service selects no Pods (1xx).
@@ -197,7 +199,7 @@ func alikeValues(a, b string) bool {
 		return a == b
 	}
 	la, lb := strings.ToLower(a), strings.ToLower(b)
-	return strings.Contains(la, lb) || strings.Contains(lb, la) || distance(la, lb) <= max(1, min(len(a), len(b))/3)
+	return strings.Contains(la, lb) || strings.Contains(lb, la) || nearest.Distance(la, lb) <= max(1, min(len(a), len(b))/3)
 }
 
 // hasAlikeKey reports whether the labels hold the value under another key, or

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // Target says which Services to verify.
@@ -144,7 +146,7 @@ func near(name string, names []string) []string {
 	}
 	var out []scored
 	for _, n := range names {
-		d := distance(name, n)
+		d := nearest.Distance(name, n)
 		if strings.HasPrefix(n, name+"-") || strings.HasPrefix(name, n+"-") {
 			d = min(d, 2)
 		}
@@ -163,27 +165,6 @@ func near(name string, names []string) []string {
 		res = append(res, o.name)
 	}
 	return res
-}
-
-// distance is the edit distance of two short strings.
-func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := prev[0]
-		prev[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next := min(prev[j]+1, prev[j-1]+1, diag+cost)
-			diag, prev[j] = prev[j], next
-		}
-	}
-	return prev[len(b)]
 }
 
 // workloadTargets finds the Services whose selector takes in a workload's Pods.

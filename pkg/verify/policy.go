@@ -1,0 +1,224 @@
+package verify
+
+import (
+	"net"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// party is one end of a connection, as NetworkPolicies see it.
+type party struct {
+	namespace string
+	labels    map[string]string
+	addresses []string // none where they are not known
+	pod       *corev1.Pod
+}
+
+func partyOf(p *corev1.Pod) party {
+	out := party{namespace: p.Namespace, labels: p.Labels, pod: p}
+	for _, ip := range p.Status.PodIPs {
+		out.addresses = append(out.addresses, ip.IP)
+	}
+	if len(out.addresses) == 0 && p.Status.PodIP != "" {
+		out.addresses = []string{p.Status.PodIP}
+	}
+	return out
+}
+
+// probeParty is the probe Pod in a namespace.
+func probeParty(namespace string) party {
+	return party{namespace: namespace, labels: map[string]string{
+		"app.kubernetes.io/name": "svcx-probe", "app.kubernetes.io/managed-by": "kubectl-svcx", LabelProbe: ""}}
+}
+
+// dnsParty is the cluster's DNS, as nearly every cluster labels it.
+var dnsParty = party{namespace: metav1.NamespaceSystem, labels: map[string]string{"k8s-app": "kube-dns"}}
+
+// ruling is what the union of the policies says of one connection.
+type ruling string
+
+const (
+	admitted ruling = "admitted"
+	denied   ruling = "denied"
+	unclear  ruling = "unclear" // it depends on what is not known, such as an address
+)
+
+// ingress rules on a connection into a Pod. names are the policies that guard
+// it, and closed says that none of them admits anybody.
+func (v *view) ingress(from, to party, port int32, proto corev1.Protocol) (names []string, closed bool, r ruling) {
+	closed, r = true, denied
+	for i := range v.s.NetworkPolicies {
+		np := &v.s.NetworkPolicies[i]
+		if !guards(np, to, networkingv1.PolicyTypeIngress) {
+			continue
+		}
+		names = append(names, np.Name)
+		closed = closed && len(np.Spec.Ingress) == 0
+		for _, rule := range np.Spec.Ingress {
+			r = either(r, both(v.admitsPeer(np.Namespace, rule.From, from), admitsPort(rule.Ports, to.pod, port, proto)))
+		}
+	}
+	if len(names) == 0 {
+		return nil, false, admitted
+	}
+	return names, closed, r
+}
+
+// egress rules on a connection out of a Pod.
+func (v *view) egress(from, to party, port int32, proto corev1.Protocol) (names []string, r ruling) {
+	r = denied
+	for i := range v.s.NetworkPolicies {
+		np := &v.s.NetworkPolicies[i]
+		if !guards(np, from, networkingv1.PolicyTypeEgress) {
+			continue
+		}
+		names = append(names, np.Name)
+		for _, rule := range np.Spec.Egress {
+			r = either(r, both(v.admitsPeer(np.Namespace, rule.To, to), admitsPort(rule.Ports, to.pod, port, proto)))
+		}
+	}
+	if len(names) == 0 {
+		return nil, admitted
+	}
+	return names, r
+}
+
+// guards reports whether a policy applies to one direction of a Pod's traffic.
+// Ingress is meant when no type is given, Egress only where it has rules
+// (networking/v1, NetworkPolicySpec.PolicyTypes).
+func guards(np *networkingv1.NetworkPolicy, p party, direction networkingv1.PolicyType) bool {
+	if np.Namespace != p.namespace {
+		return false
+	}
+	applies := slices.Contains(np.Spec.PolicyTypes, direction)
+	if len(np.Spec.PolicyTypes) == 0 {
+		applies = direction == networkingv1.PolicyTypeIngress || len(np.Spec.Egress) > 0
+	}
+	return applies && matches(&np.Spec.PodSelector, p.labels) == admitted
+}
+
+func matches(sel *metav1.LabelSelector, set map[string]string) ruling {
+	s, err := metav1.LabelSelectorAsSelector(sel)
+	if err == nil && s.Matches(labels.Set(set)) {
+		return admitted
+	}
+	return denied
+}
+
+func both(a, b ruling) ruling {
+	switch {
+	case a == denied || b == denied:
+		return denied
+	case a == unclear || b == unclear:
+		return unclear
+	}
+	return admitted
+}
+
+func either(a, b ruling) ruling {
+	switch {
+	case a == admitted || b == admitted:
+		return admitted
+	case a == unclear || b == unclear:
+		return unclear
+	}
+	return denied
+}
+
+// admitsPeer reports whether one of a rule's peers takes in the other end; no
+// peer at all means everybody.
+func (v *view) admitsPeer(own string, peers []networkingv1.NetworkPolicyPeer, other party) ruling {
+	if len(peers) == 0 {
+		return admitted
+	}
+	r := denied
+	for _, p := range peers {
+		if p.IPBlock != nil {
+			r = either(r, inBlock(p.IPBlock, other.addresses))
+			continue
+		}
+		ns := denied
+		switch {
+		case p.NamespaceSelector != nil:
+			ns = v.matchesNamespace(p.NamespaceSelector, other.namespace)
+		case other.namespace == own:
+			ns = admitted
+		}
+		pods := admitted
+		if p.PodSelector != nil {
+			pods = matches(p.PodSelector, other.labels)
+		}
+		r = either(r, both(ns, pods))
+	}
+	return r
+}
+
+// matchesNamespace asks for a namespace's labels. Where they were not read,
+// only the name, which the API server itself puts there, is known.
+func (v *view) matchesNamespace(sel *metav1.LabelSelector, name string) ruling {
+	for i := range v.s.Namespaces {
+		if v.s.Namespaces[i].Name == name {
+			return matches(sel, v.s.Namespaces[i].Labels)
+		}
+	}
+	if r := matches(sel, map[string]string{corev1.LabelMetadataName: name}); r == admitted {
+		return r
+	}
+	for k := range sel.MatchLabels {
+		if k != corev1.LabelMetadataName {
+			return unclear
+		}
+	}
+	if len(sel.MatchExpressions) > 0 {
+		return unclear
+	}
+	return denied
+}
+
+// inBlock asks whether an end lies in an address block.
+func inBlock(b *networkingv1.IPBlock, addresses []string) ruling {
+	if len(addresses) == 0 {
+		return unclear
+	}
+	for _, a := range addresses {
+		if inCIDR(b.CIDR, a) && !slices.ContainsFunc(b.Except, func(e string) bool { return inCIDR(e, a) }) {
+			return admitted
+		}
+	}
+	return denied
+}
+
+func inCIDR(cidr, address string) bool {
+	_, block, err := net.ParseCIDR(cidr)
+	ip := net.ParseIP(address)
+	return err == nil && ip != nil && block.Contains(ip)
+}
+
+// admitsPort asks for a port of the Pod that is connected to; no port at all
+// means every one.
+func admitsPort(ports []networkingv1.NetworkPolicyPort, pod *corev1.Pod, number int32, proto corev1.Protocol) ruling {
+	if len(ports) == 0 {
+		return admitted
+	}
+	for _, p := range ports {
+		if p.Protocol != nil && protocolOf(*p.Protocol) != protocolOf(proto) || p.Protocol == nil && protocolOf(proto) != corev1.ProtocolTCP {
+			continue
+		}
+		switch {
+		case p.Port == nil:
+			return admitted
+		case p.Port.Type == intstr.String:
+			if pod != nil && targetNumber(pod, corev1.ServicePort{TargetPort: *p.Port, Protocol: proto}) == number {
+				return admitted
+			}
+		case p.EndPort != nil && number >= p.Port.IntVal && number <= *p.EndPort, p.Port.IntVal == number:
+			return admitted
+		}
+	}
+	return denied
+}

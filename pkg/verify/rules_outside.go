@@ -1,0 +1,175 @@
+package verify
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// ruleExternalLocal: SVC503. Nodes without an endpoint drop what comes from
+// outside. A load balancer's health checks leave such nodes out, so there only
+// its own silence counts.
+func ruleExternalLocal(c *serviceCase) []finding {
+	if c.svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
+		return nil
+	}
+	for _, pv := range c.ports {
+		empty := c.emptyNodes(pv)
+		if len(pv.usable) == 0 || len(empty) == 0 || c.failure(pv.key) {
+			continue
+		}
+		var silent evidence
+		if c.svc.Spec.Type == corev1.ServiceTypeNodePort {
+			silent = c.ev.explored(probe.PathNodePort, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
+			if len(c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).where(probe.ClassOK)) == 0 {
+				silent = nil // no node answers here: the way to them, or something else
+			}
+		} else if e := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked(); len(e.where(probe.ClassOK)) == 0 {
+			silent = e.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
+			if len(c.ev.on(probe.PathPod, "", pv.key).where(probe.ClassOK)) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
+				silent = nil
+			}
+		}
+		if len(silent) == 0 {
+			continue
+		}
+		return []finding{{port: pv.key, Finding: Finding{ID: "SVC503", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalTrafficPolicy",
+			Message: fmt.Sprintf("%s has externalTrafficPolicy Local, and node %s has no endpoint: what clients send there is dropped.", c.ref(), shortWords(empty)),
+			Evidence: []string{
+				"nodes without an endpoint: " + shortList(empty, 5),
+				fmt.Sprintf("%s: %s", silent[0].outcome.Class, silent.addresses(3)),
+			},
+			Fix: patchFix("use externalTrafficPolicy Cluster, or run a Pod on every node that clients are sent to", c.ref(),
+				map[string]any{"spec": map[string]any{"externalTrafficPolicy": "Cluster"}})}}}
+	}
+	return nil
+}
+
+// ruleSourceRanges: SVC507.
+func ruleSourceRanges(c *serviceCase) []finding {
+	ranges := c.svc.Spec.LoadBalancerSourceRanges
+	if c.svc.Spec.Type != corev1.ServiceTypeLoadBalancer || len(ranges) == 0 {
+		return nil
+	}
+	for _, pv := range c.ports {
+		bad := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
+		if len(bad) == 0 || c.failure(pv.key) || !c.answersBefore(pv) {
+			continue
+		}
+		own := c.ownAddress()
+		if own != "" && slices.ContainsFunc(ranges, func(r string) bool { return inCIDR(strings.TrimSpace(r), own) }) {
+			continue
+		}
+		f := Finding{ID: "SVC507", Severity: SeverityFailure, Object: c.ref(), Field: "spec.loadBalancerSourceRanges",
+			Message:  fmt.Sprintf("%s admits only clients from %s to its load balancer, and this machine is none of them.", c.ref(), shortList(ranges, 3)),
+			Evidence: []string{fmt.Sprintf("load-balancer: %s: %s", bad[0].outcome.Class, bad.addresses(2)), "the backends answer on the paths before"},
+			Fix:      &Fix{Summary: "add this machine's address to spec.loadBalancerSourceRanges, if it is meant to get in"}}
+		if own != "" {
+			bits := "/32"
+			if ip := net.ParseIP(own); ip != nil && ip.To4() == nil {
+				bits = "/128"
+			}
+			f.Evidence = append(f.Evidence, "this machine's address towards the nodes: "+own)
+			f.Fix = patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
+				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})
+		}
+		return []finding{{port: pv.key, Finding: f}}
+	}
+	return nil
+}
+
+// answersBefore reports whether a port answers on a path before the load balancer's.
+func (c *serviceCase) answersBefore(pv portView) bool {
+	for _, path := range []probe.Path{probe.PathNodePort, probe.PathClusterIP, probe.PathPod, probe.PathTunnel} {
+		if len(c.ev.on(path, "", pv.key).where(probe.ClassOK)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ownAddress returns this machine's address towards the nodes; "" when nothing
+// was connected from here.
+func (c *serviceCase) ownAddress() string {
+	for _, a := range c.ev.on(probe.PathNodePort, probe.FromHere, "").where(probe.ClassOK) {
+		if host, _, err := net.SplitHostPort(a.outcome.Facts["local"]); err == nil {
+			return host
+		}
+	}
+	return ""
+}
+
+// ruleExternalHost: SVC603. The server answers by its own name, and not by the
+// Service's.
+func ruleExternalHost(c *serviceCase) []finding {
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName {
+		return nil
+	}
+	target := probe.Printable(strings.TrimSuffix(c.svc.Spec.ExternalName, "."), 253)
+	for _, pv := range c.ports {
+		for _, a := range c.ev.explored(probe.PathExternalName, pv.key) {
+			own := c.ev.on(probe.PathExternalName, "", pv.key).connecting()
+			if a.probe.ServerName != serviceName(c.svc) || !a.asked() || a.good() || !own.all(probe.ClassOK) {
+				continue
+			}
+			f := Finding{ID: "SVC603", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+				Fix: &Fix{Summary: fmt.Sprintf("let clients use the real name, %s, or give the server this one too", target)}}
+			switch {
+			case a.outcome.Class == probe.ClassTLS && c.otherNames(a):
+				f.Message = fmt.Sprintf("the certificate of %s is not for the name of %s: a client that connects by that name refuses it.", target, c.ref())
+				f.Evidence = []string{"certificate names: " + orNone(a.outcome.Facts["certNames"]), "the Service's name: " + serviceName(c.svc)}
+			case a.outcome.Class == probe.ClassErrorReply && pv.check != probe.CheckTLS:
+				f.Message = fmt.Sprintf("the server %s answers to its own name, and not to that of %s: %s.", target, c.ref(), a.outcome.Detail)
+				f.Evidence = []string{fmt.Sprintf("Host %s: %s", target, own[0].outcome.Detail), fmt.Sprintf("Host %s: %s", serviceName(c.svc), a.outcome.Detail)}
+			default:
+				continue
+			}
+			return []finding{{port: pv.key, Finding: f}}
+		}
+	}
+	return nil
+}
+
+// otherNames reports whether a certificate has none of the Service's names.
+func (c *serviceCase) otherNames(a answer) bool {
+	names := strings.Fields(a.outcome.Facts["certNames"])
+	for _, n := range names {
+		if n == c.svc.Name || n == c.svc.Name+"."+c.svc.Namespace || strings.HasPrefix(n, serviceName(c.svc)) {
+			return false
+		}
+	}
+	return len(names) > 0 && !strings.HasSuffix(a.outcome.Facts["certNames"], "…")
+}
+
+// ruleExternalIgnored: SVC605. DNS knows nothing of selectors and target ports.
+func ruleExternalIgnored(c *serviceCase) []finding {
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName {
+		return nil
+	}
+	var what []string
+	fields := map[string]any{}
+	if len(c.svc.Spec.Selector) > 0 {
+		what = append(what, "spec.selector: "+selectorText(c.svc.Spec.Selector))
+		fields["selector"] = nil
+	}
+	for i, p := range c.svc.Spec.Ports {
+		if t := targetText(p); t != "" && t != fmt.Sprint(p.Port) {
+			what = append(what, fmt.Sprintf("spec.ports[%d]: port %d, targetPort %s", i, p.Port, t))
+		}
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	f := Finding{ID: "SVC605", Severity: SeverityNote, Object: c.ref(), Field: "spec",
+		Message:  fmt.Sprintf("%s is an alias of a name; its selector and target ports have no effect.", c.ref()),
+		Evidence: what, Fix: &Fix{Summary: "remove them; clients use the ports of the server itself"}}
+	if len(fields) > 0 {
+		f.Fix = patchFix(f.Fix.Summary, c.ref(), map[string]any{"spec": fields})
+	}
+	return []finding{{Finding: f}}
+}

@@ -1,0 +1,96 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// ruleTransport: SVC208. The number is right, TCP or UDP is not.
+func ruleTransport(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		e, path := c.direct(pv.key)
+		want := protocolOf(pv.port.Protocol)
+		if want == corev1.ProtocolUDP {
+			e, path = c.ev.on(probe.PathPod, "", pv.key).asked(), probe.PathPod
+		}
+		if c.failure(pv.key) || want == corev1.ProtocolSCTP || len(pv.usable) == 0 || len(e.where(probe.ClassOK)) > 0 {
+			continue
+		}
+		other, check := corev1.ProtocolUDP, probe.CheckUDP
+		if want == corev1.ProtocolUDP {
+			other, check = corev1.ProtocolTCP, probe.CheckTCP
+		}
+		number := pv.usable[0].port
+		_, pod := c.backendOwner(pv)
+		var proof []string
+		for _, p := range []probe.Path{probe.PathPod, probe.PathTunnel} {
+			for _, a := range c.ev.explored(p, pv.key) {
+				if a.good() && a.probe.Check == check && targetOf(pv, a) {
+					proof = append(proof, fmt.Sprintf("%s: %s answers on %s", p, a.probe.Address, other))
+				}
+			}
+		}
+		// A declaration stands for an answer where the Service's protocol is refused in words.
+		if pod != nil && declares(pod, number, other) && !declares(pod, number, want) && e.all(probe.ClassRefused) {
+			proof = append(proof, fmt.Sprintf("Pod/%s declares %d for %s", pod.Name, number, other))
+		}
+		if len(proof) == 0 || want == corev1.ProtocolTCP && !e.all(probe.ClassRefused) {
+			continue
+		}
+		f := finding{port: pv.key, Finding: Finding{ID: "SVC208", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "protocol"),
+			Message:  fmt.Sprintf("%s sends %s to port %d, where its Pods listen for %s.", c.ref(), want, number, other),
+			Evidence: proof}}
+		if len(e) > 0 {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("%s, %s: %s", path, want, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])))
+		}
+		var ports []any
+		for i, p := range c.svc.Spec.Ports {
+			m := portMap(p)
+			if i == pv.index {
+				m["protocol"] = string(other)
+			}
+			ports = append(ports, m)
+		}
+		f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s", other), Patch: portsPatch(ports),
+			Command: fmt.Sprintf(`kubectl patch service %s -n %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]'`, c.svc.Name, c.svc.Namespace, pv.index, other)}
+		out = append(out, f)
+	}
+	return out
+}
+
+// udpSilence reports whether answers about a UDP port prove nothing: a server
+// may take a datagram that means nothing to it and stay silent.
+func udpSilence(pv portView, e, direct evidence) bool {
+	return protocolOf(pv.port.Protocol) == corev1.ProtocolUDP && len(direct.where(probe.ClassOK)) == 0 && len(e.asked()) > 0 &&
+		!slices.ContainsFunc(e.asked(), func(a answer) bool {
+			return a.outcome.Class != probe.ClassNoAnswer && a.outcome.Class != probe.ClassTimeout && !a.good()
+		})
+}
+
+// ruleHeadlessPort: SVC210. No proxy stands before a headless Service, so its
+// clients connect to the port number on the Pods themselves.
+func ruleHeadlessPort(c *serviceCase) []finding {
+	if !headless(c.svc) {
+		return nil
+	}
+	var out []finding
+	for _, pv := range c.ports {
+		direct := c.ev.on(probe.PathPod, "", pv.key)
+		byName := c.ev.on(probe.PathDNS, "", pv.key).connecting()
+		if len(pv.usable) == 0 || pv.usable[0].port == pv.port.Port || !direct.all(probe.ClassOK) || !byName.all(probe.ClassRefused) {
+			continue
+		}
+		target := pv.usable[0].port
+		out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC210", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "port"),
+			Message: fmt.Sprintf("%s is headless, so its targetPort is not applied: clients connect to port %d on the Pods, which listen on %d.",
+				c.ref(), pv.port.Port, target),
+			Evidence: []string{"connect refused: " + byName.addresses(2), fmt.Sprintf("%s: %s", pv.check.Good(), direct.addresses(3))},
+			Fix:      &Fix{Summary: fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target)}}})
+	}
+	return out
+}
