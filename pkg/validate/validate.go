@@ -7,6 +7,7 @@ package validate
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -90,15 +91,46 @@ func (r *Result) sort() {
 
 // Files checks plain YAML files, all of them as one set of objects; "-" is stdin.
 func Files(ctx context.Context, files []string, stdin io.Reader) (*Result, error) {
-	kinds, err := loadCatalogue()
+	all, r, err := read(ctx, files, stdin)
 	if err != nil {
 		return nil, err
+	}
+	for _, f := range rules(all) {
+		r.Findings = append(r.Findings, f.locate(f.about.sources()))
+	}
+	r.sort()
+	return r, nil
+}
+
+// Read reads the objects of plain YAML files, each as JSON, and holds them
+// against the schema only: what is read with errors is not to be used.
+func Read(ctx context.Context, files []string, stdin io.Reader) ([][]byte, *Result, error) {
+	all, r, err := read(ctx, files, stdin)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.sort()
+	var out [][]byte
+	for _, o := range all {
+		data, err := json.Marshal(plain(o.doc.root))
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s:%d: %w", o.doc.file, o.doc.root.Line, err)
+		}
+		out = append(out, data)
+	}
+	return out, r, nil
+}
+
+func read(ctx context.Context, files []string, stdin io.Reader) ([]*object, *Result, error) {
+	kinds, err := loadCatalogue()
+	if err != nil {
+		return nil, nil, err
 	}
 	r := &Result{}
 	var all []*object
 	for _, name := range files {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var data []byte
 		var err error
@@ -121,12 +153,8 @@ func Files(ctx context.Context, files []string, stdin io.Reader) (*Result, error
 			all = append(all, newObject(d))
 		}
 	}
-	for _, f := range rules(all) {
-		r.Findings = append(r.Findings, f.locate(f.about.sources()))
-	}
 	r.Findings = append(r.Findings, sameName(all)...)
-	r.sort()
-	return r, nil
+	return all, r, nil
 }
 
 func unreadable(file string, err error) Finding {

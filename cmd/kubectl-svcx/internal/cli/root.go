@@ -56,6 +56,7 @@ Service can be reached: every backend, along every path that traffic can take.`,
 	root.AddCommand(
 		newUpCmd(p),
 		newGenerateCmd(p),
+		newImportCmd(p),
 		newApplyCmd(p),
 		newRetypeCmd(p),
 		newDiffCmd(p),

@@ -1,0 +1,426 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// composeKnown are the fields of a Compose service; true are those that need no
+// word: they are carried over, or Kubernetes does what they ask by itself.
+var composeKnown = map[string]bool{
+	"image": true, "command": true, "entrypoint": true, "environment": true, "env_file": true,
+	"ports": true, "expose": true, "healthcheck": true, "deploy": true, "scale": true, "cpus": true, "mem_limit": true,
+	"mem_reservation": true, "user": true, "stop_grace_period": true, "volumes": true,
+	"container_name": true, "restart": true, "depends_on": true, "profiles": true, "links": true,
+	"attach": true, "develop": true, "logging": true, "networks": true, "stdin_open": true, "tty": true, "init": true,
+	"annotations": false, "blkio_config": false, "build": false, "cap_add": false, "cap_drop": false, "cgroup": false, "cgroup_parent": false,
+	"configs": false, "cpu_count": false, "cpu_percent": false, "cpu_period": false, "cpu_quota": false, "cpu_rt_period": false, "cpu_rt_runtime": false,
+	"cpu_shares": false, "cpuset": false, "credential_spec": false, "device_cgroup_rules": false, "devices": false, "dns": false,
+	"dns_opt": false, "dns_search": false, "domainname": false, "external_links": false, "extra_hosts": false, "gpus": false,
+	"group_add": false, "hostname": false, "ipc": false, "isolation": false, "label_file": false, "labels": false, "mac_address": false,
+	"mem_swappiness": false, "memswap_limit": false, "models": false, "network_mode": false, "oom_kill_disable": false, "oom_score_adj": false,
+	"pid": false, "pids_limit": false, "platform": false, "post_start": false, "pre_stop": false, "privileged": false, "provider": false,
+	"pull_policy": false, "read_only": false, "runtime": false, "secrets": false, "security_opt": false, "shm_size": false, "stop_signal": false,
+	"storage_opt": false, "sysctls": false, "tmpfs": false, "ulimits": false, "use_api_socket": false, "userns_mode": false, "uts": false,
+	"volumes_from": false, "working_dir": false, "extends": false,
+}
+
+// App makes an App of one service. Notes say what of it could not be carried over.
+func (c *Compose) App(name string) (a *App, notes []string, err error) {
+	s, ok := c.services[name]
+	if !ok {
+		return nil, nil, fmt.Errorf("%s has no service %q%s; it has %s", c.file, name, didYouMean(name, c.Services()), strings.Join(c.Services(), ", "))
+	}
+	r := &composeReader{c: c, name: name, s: s, w: &Workload{}}
+	a = &App{}
+	r.read(a)
+	if len(r.problems) > 0 {
+		for i := range r.problems {
+			r.problems[i].Line = c.lines[name]
+		}
+		return nil, nil, &InvalidError{File: c.file, Problems: r.problems}
+	}
+	a.Spec.Workload = r.w
+	a.Complete()
+	return a, r.notes, a.Validate()
+}
+
+// composeReader reads one service.
+type composeReader struct {
+	c        *Compose
+	name     string
+	s        map[string]any
+	w        *Workload
+	notes    []string
+	problems []Problem
+}
+
+func (r *composeReader) bad(fieldName, format string, args ...any) {
+	r.problems = append(r.problems, Problem{Field: "services." + r.name + "." + fieldName, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (r *composeReader) left(fieldName, why string) {
+	r.notes = append(r.notes, strings.TrimSpace("left out: services."+r.name+"."+fieldName+" "+why))
+}
+
+func (r *composeReader) read(a *App) {
+	a.Metadata.Name = strings.ReplaceAll(strings.ToLower(r.name), "_", "-")
+	if a.Metadata.Name != r.name {
+		r.notes = append(r.notes, fmt.Sprintf("the Service is called %s, as %s cannot be a DNS name; clients have to be told", a.Metadata.Name, r.name))
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.s)) {
+		carried, known := composeKnown[k]
+		switch {
+		case strings.HasPrefix(k, "x-"):
+		case !known:
+			next := slices.Sorted(maps.Keys(composeKnown))
+			r.bad(k, "is no field of a Compose service%s", didYouMean(k, next))
+		case k == "extends":
+			r.bad(k, "leads to another service; import what \"docker compose config\" prints")
+		case !carried:
+			r.left(k, "")
+		}
+	}
+	r.w.Image, _ = r.s["image"].(string)
+	if r.w.Image == "" {
+		r.bad("image", "is missing; build the image, push it and name it")
+	}
+	r.w.Command = r.words("entrypoint")
+	r.w.Args = r.words("command")
+	r.environment()
+	r.ports(a)
+	r.resources()
+	r.health()
+	r.user()
+	r.volumes()
+}
+
+// words is a command line, as a list or as a shell would split it.
+func (r *composeReader) words(name string) []string {
+	switch v := r.s[name].(type) {
+	case nil:
+		return nil
+	case string:
+		words, err := splitWords(v)
+		if err != nil {
+			r.bad(name, "%v", err)
+		}
+		return words
+	default:
+		return textsOf(v)
+	}
+}
+
+func textsOf(v any) []string {
+	var out []string
+	for _, item := range asList(v) {
+		if s, ok := item.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// splitWords splits a command line at blanks, but for those in quotes.
+func splitWords(s string) ([]string, error) {
+	var out []string
+	var word strings.Builder
+	open, inWord, escaped := rune(0), false, false
+	for _, c := range s {
+		switch {
+		case escaped:
+			word.WriteRune(c)
+			escaped = false
+		case c == '\\' && open != '\'':
+			escaped, inWord = true, true
+		case open != 0 && c == open:
+			open = 0
+		case open == 0 && (c == '"' || c == '\''):
+			open, inWord = c, true
+		case open == 0 && (c == ' ' || c == '\t' || c == '\n'):
+			if inWord {
+				out = append(out, word.String())
+				word.Reset()
+				inWord = false
+			}
+		default:
+			word.WriteRune(c)
+			inWord = true
+		}
+	}
+	if open != 0 || escaped {
+		return nil, errors.New("has a quote without its end")
+	}
+	if inWord {
+		out = append(out, word.String())
+	}
+	return out, nil
+}
+
+func (r *composeReader) environment() {
+	env := map[string]string{}
+	var order []string
+	set := func(k, v string) {
+		if _, there := env[k]; !there {
+			order = append(order, k)
+		}
+		env[k] = v
+	}
+	files := textsOf(r.s["env_file"])
+	if f, ok := r.s["env_file"].(string); ok {
+		files = []string{f}
+	}
+	for _, item := range asList(r.s["env_file"]) {
+		if m, ok := item.(map[string]any); ok {
+			files = append(files, fmt.Sprint(m["path"]))
+		}
+	}
+	for _, f := range files {
+		data, err := r.c.readFile(f)
+		if err != nil {
+			r.bad("env_file", "%s: %v", shorten(f), err)
+			continue
+		}
+		for _, line := range strings.Split(string(data), "\n") {
+			line = strings.TrimSpace(line)
+			if k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && !strings.HasPrefix(line, "#") {
+				set(strings.TrimSpace(k), strings.Trim(strings.TrimSpace(v), `"'`))
+			}
+		}
+	}
+	switch v := r.s["environment"].(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if s, ok := v[k].(string); ok {
+				set(k, s)
+			} else {
+				r.left("environment."+k, "(its value is that of whoever starts it)")
+			}
+		}
+	case []any:
+		for _, item := range textsOf(v) {
+			if k, value, ok := strings.Cut(item, "="); ok {
+				set(k, value)
+			} else {
+				r.left("environment."+item, "(its value is that of whoever starts it)")
+			}
+		}
+	}
+	for _, k := range order {
+		r.w.Env = append(r.w.Env, corev1.EnvVar{Name: k, Value: env[k]})
+	}
+}
+
+// ports makes the Service's ports those of the container, under which the other
+// services of the file know it; what is published on the host is not.
+func (r *composeReader) ports(a *App) {
+	add := func(fieldName, port, protocol string) {
+		n, err := strconv.ParseInt(port, 10, 32)
+		if err != nil || n < 1 || n > math.MaxUint16 {
+			r.bad(fieldName, "%q is not a port; write ranges out", shorten(port))
+			return
+		}
+		p := ServicePort{Port: int32(n), TargetPort: intstr.FromInt32(int32(n)), Protocol: corev1.Protocol(strings.ToUpper(protocol))}
+		for _, there := range a.Spec.Service.Ports {
+			if there.Port == p.Port && (there.Protocol == p.Protocol || string(there.Protocol)+string(p.Protocol) == "TCP") {
+				return
+			}
+		}
+		a.Spec.Service.Ports = append(a.Spec.Service.Ports, p)
+	}
+	for i, item := range asList(r.s["ports"]) {
+		at := fmt.Sprintf("ports[%d]", i)
+		switch v := item.(type) {
+		case string:
+			spec, protocol, _ := strings.Cut(v, "/")
+			add(at, spec[strings.LastIndexByte(spec, ':')+1:], protocol)
+		case map[string]any:
+			target, _ := v["target"].(string)
+			protocol, _ := v["protocol"].(string)
+			add(at, target, protocol)
+		default:
+			r.bad(at, "is not a port")
+		}
+	}
+	for i, v := range textsOf(r.s["expose"]) {
+		port, protocol, _ := strings.Cut(v, "/")
+		add(fmt.Sprintf("expose[%d]", i), port, protocol)
+	}
+}
+
+func (r *composeReader) resources() {
+	deploy, _ := r.s["deploy"].(map[string]any)
+	replicas, ok := deploy["replicas"].(string)
+	if !ok {
+		replicas, ok = r.s["scale"].(string)
+	}
+	if ok {
+		n, err := strconv.ParseInt(replicas, 10, 32)
+		if err != nil {
+			r.bad("deploy.replicas", "%q is not a whole number", shorten(replicas))
+		}
+		count := int32(n)
+		r.w.Replicas = &count
+	}
+	for k := range deploy {
+		if !slices.Contains([]string{"replicas", "resources", "restart_policy", "mode"}, k) || k == "mode" && deploy[k] != "replicated" {
+			r.left("deploy."+k, "")
+		}
+	}
+	asked, _ := deploy["resources"].(map[string]any)
+	limits, _ := asked["limits"].(map[string]any)
+	reserved, _ := asked["reservations"].(map[string]any)
+	list := func(at string, cpus, memory any) corev1.ResourceList {
+		out := corev1.ResourceList{}
+		if s, ok := cpus.(string); ok {
+			if q, err := resource.ParseQuantity(s); err == nil {
+				out[corev1.ResourceCPU] = q
+			} else {
+				r.bad(at+".cpus", "%q is not a number", shorten(s))
+			}
+		}
+		if s, ok := memory.(string); ok {
+			if q, err := composeBytes(s); err == nil {
+				out[corev1.ResourceMemory] = q
+			} else {
+				r.bad(at+".memory", "%v", err)
+			}
+		}
+		return out
+	}
+	first := func(x, y any) any {
+		if x != nil {
+			return x
+		}
+		return y
+	}
+	l := list("deploy.resources.limits", first(limits["cpus"], r.s["cpus"]), first(limits["memory"], r.s["mem_limit"]))
+	q := list("deploy.resources.reservations", reserved["cpus"], first(reserved["memory"], r.s["mem_reservation"]))
+	if len(l)+len(q) > 0 {
+		r.w.Resources = &corev1.ResourceRequirements{Limits: l, Requests: q}
+	}
+}
+
+// composeBytes reads 512m, 1.5gb, 64k: powers of two, whatever they are called.
+func composeBytes(s string) (resource.Quantity, error) {
+	number := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(s)), "b")
+	unit := ""
+	for suffix, si := range map[string]string{"k": "Ki", "m": "Mi", "g": "Gi", "ki": "Ki", "mi": "Mi", "gi": "Gi"} {
+		if n, ok := strings.CutSuffix(number, suffix); ok {
+			number, unit = n, si
+			break
+		}
+	}
+	q, err := resource.ParseQuantity(number + unit)
+	if err != nil {
+		return q, fmt.Errorf("%q is no size, such as 512m", shorten(s))
+	}
+	return q, nil
+}
+
+func (r *composeReader) health() {
+	h, ok := r.s["healthcheck"].(map[string]any)
+	if !ok || h["disable"] == "true" {
+		return
+	}
+	test := textsOf(h["test"])
+	if s, ok := h["test"].(string); ok {
+		test = []string{"CMD-SHELL", s}
+	}
+	if len(test) < 2 || test[0] != "CMD" && test[0] != "CMD-SHELL" {
+		if len(test) > 0 && test[0] != "NONE" {
+			r.bad("healthcheck.test", "begins with neither CMD nor CMD-SHELL")
+		}
+		return
+	}
+	command := test[1:]
+	if test[0] == "CMD-SHELL" {
+		command = []string{"sh", "-c", test[1]}
+	}
+	p := execProbe(command...)
+	seconds := func(name string, otherwise int32) int32 {
+		s, ok := h[name].(string)
+		if !ok {
+			return otherwise
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 0 {
+			r.bad("healthcheck."+name, "%q is no duration, such as 30s", shorten(s))
+		}
+		return int32(math.Ceil(d.Seconds()))
+	}
+	p.PeriodSeconds, p.TimeoutSeconds = max(1, seconds("interval", 30)), max(1, seconds("timeout", 30))
+	p.InitialDelaySeconds = seconds("start_period", 0)
+	if s, ok := h["retries"].(string); ok {
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+			p.FailureThreshold = int32(n)
+		}
+	}
+	r.w.ReadinessProbe = p
+}
+
+func (r *composeReader) user() {
+	if s, ok := r.s["stop_grace_period"].(string); ok {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			r.bad("stop_grace_period", "%q is no duration, such as 30s", shorten(s))
+		}
+		n := int64(math.Ceil(d.Seconds()))
+		r.w.TerminationGracePeriodSeconds = &n
+	}
+	s, ok := r.s["user"].(string)
+	if !ok {
+		return
+	}
+	uid, gid, hasGroup := strings.Cut(s, ":")
+	u, err := strconv.ParseInt(uid, 10, 64)
+	if err != nil {
+		r.left("user", "(Kubernetes wants its number)")
+		return
+	}
+	r.w.PodSecurityContext = &corev1.PodSecurityContext{RunAsUser: &u}
+	if g, err := strconv.ParseInt(gid, 10, 64); err == nil && hasGroup {
+		r.w.PodSecurityContext.RunAsGroup = &g
+	}
+	if u == 0 {
+		no := false
+		r.w.PodSecurityContext.RunAsNonRoot = &no
+	}
+}
+
+// volumes makes claims of named volumes: their data is meant to outlast the Pod.
+func (r *composeReader) volumes() {
+	for i, item := range asList(r.s["volumes"]) {
+		at := fmt.Sprintf("volumes[%d]", i)
+		var source, target string
+		switch v := item.(type) {
+		case string:
+			source, target, _ = strings.Cut(v, ":")
+			target, _, _ = strings.Cut(target, ":")
+		case map[string]any:
+			source, _ = v["source"].(string)
+			target, _ = v["target"].(string)
+			if v["type"] != "volume" {
+				source = "./" // of the host
+			}
+		}
+		if source == "" || target == "" || strings.ContainsAny(source, `/\.~`) {
+			r.left(at, "(only named volumes are carried over; put files of the host into a ConfigMap, or into the image)")
+			continue
+		}
+		r.w.Kind = StatefulSet
+		r.w.VolumeClaimTemplates = append(r.w.VolumeClaimTemplates, VolumeClaim{
+			Name: strings.ReplaceAll(strings.ToLower(source), "_", "-"), MountPath: target, Storage: "1Gi"})
+		r.notes = append(r.notes, fmt.Sprintf("services.%s.%s became a claim of 1Gi; set what it needs in %s", r.name, at, SpecFile))
+	}
+}

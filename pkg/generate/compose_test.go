@@ -1,0 +1,130 @@
+package generate
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const composeFile = `x-common: &common
+  restart: unless-stopped
+  environment: [A=1]
+services:
+  web_app:
+    <<: *common
+    image: "example.com/web:${TAG:-1.2}"
+    command: serve --name "a b" $$HOME
+    ports: ["127.0.0.1:8080:80", "53:53/udp"]
+    environment: {LEVEL: info, FROM_HOST: }
+    env_file: web.env
+    deploy:
+      replicas: 3
+      resources: {limits: {cpus: "0.5", memory: 512M}}
+    healthcheck: {test: [CMD, curl, -f, localhost], interval: 1m30s, retries: 5}
+    user: "1000:1001"
+    volumes: [data:/var/lib/web, ./conf:/etc/web]
+    working_dir: /srv
+    depends_on: [db]
+  db: {image: postgres:17}
+`
+
+func TestCompose(t *testing.T) {
+	c, err := ParseCompose([]byte(composeFile), "compose.yaml", func(string) string { return "" }, func(name string) ([]byte, error) {
+		return []byte("# comment\nFILE=\"x y\"\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, notes, err := c.App("web_app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := encode(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `apiVersion: svcx/v1alpha1
+kind: App
+metadata:
+  name: web-app
+spec:
+  workload:
+    kind: StatefulSet
+    image: example.com/web:1.2
+    replicas: 3
+    args:
+    - serve
+    - --name
+    - a b
+    - $HOME
+    env:
+    - name: FILE
+      value: x y
+    - name: LEVEL
+      value: info
+    resources:
+      limits:
+        cpu: 500m
+        memory: 512Mi
+    readinessProbe:
+      exec:
+        command:
+        - curl
+        - -f
+        - localhost
+      timeoutSeconds: 30
+      periodSeconds: 90
+      failureThreshold: 5
+    podSecurityContext:
+      runAsUser: 1000
+      runAsGroup: 1001
+    volumeClaimTemplates:
+    - name: data
+      mountPath: /var/lib/web
+      storage: 1Gi
+`
+	if got, _, _ := strings.Cut(string(data), "  service:\n"); got != want {
+		t.Errorf("the App is\n%s\nwant\n%s", got, want)
+	}
+	all := strings.Join(notes, "\n")
+	for _, want := range []string{"environment.FROM_HOST", "volumes[1]", "working_dir", "volumes[0] became a claim", "is called web-app"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no note of %s in\n%s", want, all)
+		}
+	}
+	if _, err := Files(a); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestComposeRefuses(t *testing.T) {
+	bomb := "x-a: &a [1,2,3,4,5,6,7,8,9,0]\n"
+	for c := 'b'; c < 'h'; c++ {
+		bomb += "x-" + string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 10), ",") + "]\n"
+	}
+	for name, test := range map[string]struct{ data, want string }{
+		"empty":            {"", "has no services"},
+		"no map":           {"- a\n", "has no services"},
+		"bomb":             {bomb + "services: {web: {image: x, command: *g}}\n", "expand to too much"},
+		"cycle":            {"services: {web: &w {image: x, x-y: *w}}\n", ""},
+		"unknown field":    {"services: {web: {imagee: x}}\n", "did you mean image?"},
+		"no image":         {"services: {web: {build: .}}\n", "image: is missing"},
+		"a range":          {"services: {web: {image: x, ports: ['80-90:80-90']}}\n", "write ranges out"},
+		"an unset name":    {"services:\n  web:\n    image: x:$TAG\n", ":3: services.web: the variable TAG is not set"},
+		"a tab":            {"services:\n\tweb: {}\n", ":2: is indented with a tab"},
+		"not UTF-8":        {"services: \xff\n", "is not UTF-8"},
+		"include":          {"include: [x.yaml]\nservices: {web: {image: x}}\n", "docker compose config"},
+		"a quote":          {"services: {web: {image: x, command: \"a 'b\"}}\n", "a quote without its end"},
+		"a name that goes": {"services: {../../etc: {image: x, ports: ['80']}}\n", "metadata.name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := ParseCompose([]byte(test.data), "compose.yaml", func(string) string { return "" }, func(string) ([]byte, error) { return nil, errors.New("none") })
+			if err == nil {
+				_, _, err = c.App(c.Services()[0])
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,329 @@
+package generate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// Imported is a tree made of objects that existed before it.
+type Imported struct {
+	// App says what the objects say, as far as a Spec can.
+	App *App
+	// Overlay is the folder that holds the objects as they were.
+	Overlay string
+	// Notes say what was left out on purpose, and why.
+	Notes []string
+
+	generated []File // what the Spec alone gives
+	files     []File // with the objects in its place
+}
+
+// Builder builds a kustomization, as kustomize does.
+type Builder func(fsys filesys.FileSystem, dir string) ([]byte, error)
+
+// Import makes a tree of one workload with its Services, and what else comes
+// with them. What a server, a controller or a client wrote for itself is left
+// out; everything else is kept: what the Spec has no field for stands in the
+// files of base/, which count as edited by hand and so outlast regeneration.
+// The tree is built, and an error tells what it would not give back.
+func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error) {
+	i := &Imported{}
+	workload, services, others, err := sortOut(objs)
+	if err != nil {
+		return nil, err
+	}
+	i.App, err = appOf(workload, services[0])
+	if err != nil {
+		return nil, err
+	}
+	if i.generated, err = Files(i.App); err != nil {
+		return nil, err
+	}
+	i.Overlay = Overlay(i.App.Spec.Service.Type)
+	if err := i.place(workload, services, others); err != nil {
+		return nil, err
+	}
+	for _, o := range objs {
+		for _, owner := range o.GetOwnerReferences() {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is kept by %s/%s, which may set back what is applied here", o.GetKind(), o.GetName(), owner.Kind, owner.Name))
+		}
+		if o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is of a Helm release, whose next upgrade sets back what is applied here", o.GetKind(), o.GetName()))
+		}
+	}
+	return i, i.holds(append(append(slices.Clone(services), others...), workload), build)
+}
+
+// sortOut finds the workload and the Services that lead to it.
+func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstructured, services, others []*unstructured.Unstructured, err error) {
+	for _, o := range objs {
+		switch o.GroupVersionKind().GroupKind().String() {
+		case "Deployment.apps", "StatefulSet.apps":
+			if workload != nil {
+				return nil, nil, nil, fmt.Errorf("%s/%s and %s/%s: a tree holds one workload; import each into a folder of its own",
+					workload.GetKind(), workload.GetName(), o.GetKind(), o.GetName())
+			}
+			workload = o
+		case "Service":
+			services = append(services, o)
+		case "DaemonSet.apps", "ReplicaSet.apps", "Pod", "Job.batch", "CronJob.batch":
+			return nil, nil, nil, fmt.Errorf("%s/%s: a tree is made of a Deployment or a StatefulSet; a %s cannot be imported", o.GetKind(), o.GetName(), o.GetKind())
+		default:
+			others = append(others, o)
+		}
+	}
+	if len(services) == 0 {
+		return nil, nil, nil, errors.New("there is no Service among the objects; name the one that leads to the workload")
+	}
+	// The one that is exposed the furthest gives the tree its type.
+	reach := []string{"ExternalName", "", "ClusterIP", "NodePort", "LoadBalancer"}
+	slices.SortStableFunc(services, func(x, y *unstructured.Unstructured) int {
+		tx, _, _ := unstructured.NestedString(x.Object, "spec", "type")
+		ty, _, _ := unstructured.NestedString(y.Object, "spec", "type")
+		return slices.Index(reach, ty) - slices.Index(reach, tx)
+	})
+	typ, _, _ := unstructured.NestedString(services[0].Object, "spec", "type")
+	if workload == nil && typ != "ExternalName" {
+		return nil, nil, nil, fmt.Errorf("service/%s: name the Deployment or StatefulSet behind it too", services[0].GetName())
+	}
+	if workload != nil && typ == "ExternalName" {
+		return nil, nil, nil, fmt.Errorf("service/%s is an alias, and has no workload behind it; import it on its own", services[0].GetName())
+	}
+	return workload, services, others, nil
+}
+
+// appOf says in a Spec what the objects say. Where that is more than a valid
+// Spec may say, it says the least.
+func appOf(workload, service *unstructured.Unstructured) (*App, error) {
+	s := &corev1.Service{}
+	if err := decodeInto(clean(service), s); err != nil {
+		return nil, fmt.Errorf("service/%s: %w", service.GetName(), err)
+	}
+	a := &App{Metadata: Metadata{Name: service.GetName(), Namespace: service.GetNamespace()}}
+	a.Spec.Service = serviceOf(s)
+	if workload == nil {
+		a.Complete()
+		return a, a.Validate()
+	}
+	a.Metadata.Name = workload.GetName()
+	if workload.GetNamespace() != service.GetNamespace() {
+		return nil, fmt.Errorf("service/%s is in namespace %q, and %s/%s in %q: no Service reaches into another namespace",
+			service.GetName(), service.GetNamespace(), strings.ToLower(workload.GetKind()), workload.GetName(), workload.GetNamespace())
+	}
+	d := &appsv1.Deployment{} // a StatefulSet has the same fields, as far as they are read
+	if err := decodeInto(clean(workload), d); err != nil {
+		return nil, fmt.Errorf("%s/%s: %w", strings.ToLower(workload.GetKind()), workload.GetName(), err)
+	}
+	if len(d.Spec.Template.Spec.Containers) == 0 {
+		return nil, fmt.Errorf("%s/%s has no container", strings.ToLower(workload.GetKind()), workload.GetName())
+	}
+	full := *a
+	full.Spec.Workload = workloadOf(d, s)
+	full.Spec.Workload.Kind = WorkloadKind(workload.GetKind())
+	full.Complete()
+	if full.Validate() == nil {
+		return &full, nil
+	}
+	c := d.Spec.Template.Spec.Containers[0]
+	a.Spec.Workload = &Workload{Kind: WorkloadKind(workload.GetKind()), Image: c.Image, Replicas: d.Spec.Replicas}
+	for i := range a.Spec.Service.Ports {
+		a.Spec.Service.Ports[i].TargetPort = targetNumber(s.Spec.Ports[i], d.Spec.Template.Spec.Containers)
+	}
+	a.Complete()
+	return a, a.Validate()
+}
+
+// place puts the objects where the Spec's own would stand.
+func (i *Imported) place(workload *unstructured.Unstructured, services, others []*unstructured.Unstructured) error {
+	i.files = slices.Clone(i.generated)
+	if workload != nil {
+		name := "base/" + strings.ToLower(workload.GetKind()) + ".yaml"
+		if err := i.replace(name, clean(workload)); err != nil {
+			return err
+		}
+	}
+	first := clean(services[0])
+	if workload != nil {
+		overlaid(first) // what belongs to the type stands in the overlay
+	}
+	if err := i.replace("base/service.yaml", first); err != nil {
+		return err
+	}
+	var resources []string
+	for _, f := range i.generated {
+		if path.Dir(f.Path) == "base" && f.Path != "base/kustomization.yaml" {
+			if f.Path == "base/service-peers.yaml" {
+				continue // the objects have what Service they have
+			}
+			resources = append(resources, path.Base(f.Path))
+		}
+	}
+	i.files = slices.DeleteFunc(i.files, func(f File) bool { return f.Path == "base/service-peers.yaml" })
+	for _, o := range append(slices.Clone(services[1:]), others...) {
+		name := strings.ToLower(o.GetKind()) + "-" + o.GetName() + ".yaml"
+		if strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") || slices.Contains(resources, name) {
+			return fmt.Errorf("%s/%s: there is no file name for it, or it is there twice", o.GetKind(), shorten(printable(o.GetName())))
+		}
+		object := clean(o)
+		deleteNamespace(object)
+		body, err := encodeObject(object)
+		if err != nil {
+			return err
+		}
+		resources = append(resources, name)
+		i.files = append(i.files, File{Path: "base/" + name, Data: body})
+	}
+	// Without the label that says what maintains them: they are as they were.
+	body, err := encode(newKustomization(resources...))
+	if err != nil {
+		return err
+	}
+	i.put("base/kustomization.yaml", body)
+	return nil
+}
+
+func deleteNamespace(o map[string]any) {
+	if meta, ok := nested(o, "metadata"); ok {
+		delete(meta, "namespace")
+	}
+}
+
+func (i *Imported) replace(name string, o map[string]any) error {
+	deleteNamespace(o)
+	body, err := encodeObject(o)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	i.put(name, body)
+	return nil
+}
+
+// put gives a generated file another content. It keeps its stamp, by which the
+// difference counts as an edit.
+func (i *Imported) put(name string, body []byte) {
+	for k, f := range i.files {
+		if f.Path == name {
+			was, _ := unstamp(f.Data)
+			i.files[k].Data = restamp(stamp(name, body), was)
+		}
+	}
+}
+
+// overlaid takes out of the base's Service what the overlays say.
+func overlaid(o map[string]any) {
+	spec, ok := nested(o, "spec")
+	if !ok {
+		return
+	}
+	for _, name := range []string{"clusterIP", "externalIPs", "externalTrafficPolicy", "internalTrafficPolicy", "trafficDistribution", "sessionAffinity",
+		"sessionAffinityConfig", "loadBalancerClass", "loadBalancerSourceRanges", "allocateLoadBalancerNodePorts", "healthCheckNodePort"} {
+		delete(spec, name)
+	}
+	spec["type"] = "ClusterIP"
+	for _, p := range items(spec, "ports") {
+		delete(p, "nodePort")
+	}
+}
+
+// holds builds the overlay and compares: what is built is what was there.
+func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error {
+	fsys := filesys.MakeFsInMemory()
+	for _, f := range i.files {
+		if err := fsys.WriteFile("/tree/"+f.Path, f.Data); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	data, err := build(fsys, "/tree/"+i.Overlay)
+	if err != nil {
+		return err
+	}
+	built := map[string]map[string]any{}
+	for _, doc := range strings.Split("\n"+string(data), "\n---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
+			return fmt.Errorf("what was built: %w", err)
+		}
+		built[u.GetKind()+"/"+u.GetName()] = clean(u)
+	}
+	var lost []string
+	for _, o := range objs {
+		if o == nil {
+			continue
+		}
+		id := o.GetKind() + "/" + o.GetName()
+		want := clean(o)
+		got := built[id]
+		for _, d := range differences(withoutType(want), withoutType(got), "") {
+			lost = append(lost, id+" "+d)
+		}
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("the tree would not give back %s; nothing was written", strings.Join(lost, ", "))
+	}
+	return nil
+}
+
+// withoutType leaves out what an overlay may say in other words.
+func withoutType(o map[string]any) map[string]any {
+	deleteNamespace(o)
+	if spec, ok := nested(o, "spec"); ok && spec["type"] == "ClusterIP" {
+		delete(spec, "type")
+	}
+	return o
+}
+
+// differences are the fields in which two values differ.
+func differences(want, got any, at string) []string {
+	w, ok1 := want.(map[string]any)
+	g, ok2 := got.(map[string]any)
+	if !ok1 || !ok2 {
+		if alike(want, got) {
+			return nil
+		}
+		return []string{strings.TrimPrefix(at, ".")}
+	}
+	var out []string
+	for k, v := range w {
+		out = append(out, differences(v, g[k], at+"."+k)...)
+	}
+	for k := range g {
+		if _, ok := w[k]; !ok {
+			out = append(out, strings.TrimPrefix(at+"."+k, "."))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func decodeInto(o map[string]any, into any) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
+
+// WriteImported writes an imported tree as Write does.
+func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
+	p, err := planWrite(dir, i.App.Metadata.Name, i.files, o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.DryRun {
+		if err := p.commit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.result(), nil
+}

@@ -1,0 +1,265 @@
+package generate
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+func kustomizeBuild(fsys filesys.FileSystem, dir string) ([]byte, error) {
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	return m.AsYaml()
+}
+
+func readObjects(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	var out []*unstructured.Unstructured
+	for _, doc := range strings.Split(text, "\n---\n") {
+		data, err := yaml.YAMLToJSON([]byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &unstructured.Unstructured{}
+		if err := u.UnmarshalJSON(data); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, u)
+	}
+	return out
+}
+
+// What kubectl create and expose leave in a cluster, as kubectl get -o yaml prints it.
+const live = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  annotations:
+    deployment.kubernetes.io/revision: "3"
+    kubectl.kubernetes.io/last-applied-configuration: "{}"
+    note: mine
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  generation: 3
+  labels: {app: redis, team: a}
+  name: redis
+  namespace: shop
+  resourceVersion: "123"
+  uid: 11111111-2222-3333-4444-555555555555
+spec:
+  progressDeadlineSeconds: 600
+  replicas: 2
+  revisionHistoryLimit: 10
+  selector: {matchLabels: {app: redis}}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}
+  template:
+    metadata:
+      creationTimestamp: null
+      labels: {app: redis}
+    spec:
+      hostAliases: [{ip: 10.0.0.9, hostnames: [x.example.com]}]
+      containers:
+        - image: redis:7
+          imagePullPolicy: IfNotPresent
+          name: main
+          workingDir: /data
+          env: [{name: EMPTY, value: ""}]
+          ports: [{containerPort: 6379, protocol: TCP}]
+          resources: {}
+          terminationMessagePath: /dev/termination-log
+          terminationMessagePolicy: File
+          livenessProbe: {tcpSocket: {port: 6379}, failureThreshold: 3, periodSeconds: 10, successThreshold: 1, timeoutSeconds: 1}
+          volumeMounts: [{mountPath: /data, name: data}]
+        - image: sidecar
+          imagePullPolicy: Always
+          name: side
+      dnsPolicy: ClusterFirst
+      restartPolicy: Always
+      schedulerName: default-scheduler
+      securityContext: {}
+      serviceAccount: default
+      serviceAccountName: default
+      terminationGracePeriodSeconds: 30
+      volumes: [{name: data, emptyDir: {}}]
+status: {replicas: 2}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  labels: {app: redis}
+  name: redis-svc
+  namespace: shop
+  resourceVersion: "124"
+  uid: 11111111-2222-3333-4444-555555555556
+  managedFields:
+    - manager: kubectl
+      operation: Update
+      apiVersion: v1
+      fieldsType: FieldsV1
+      fieldsV1:
+        f:spec:
+          f:ports:
+            .: {}
+            k:{"port":6380,"protocol":"TCP"}: {.: {}, f:nodePort: {}}
+spec:
+  allocateLoadBalancerNodePorts: true
+  clusterIP: 10.96.1.2
+  clusterIPs: [10.96.1.2]
+  externalTrafficPolicy: Local
+  internalTrafficPolicy: Cluster
+  ipFamilies: [IPv4]
+  ipFamilyPolicy: SingleStack
+  healthCheckNodePort: 31999
+  ports:
+    - {name: a, port: 6379, protocol: TCP, targetPort: 6379, nodePort: 30111}
+    - {name: b, port: 6380, protocol: TCP, targetPort: 6379, nodePort: 30112}
+  selector: {app: redis}
+  sessionAffinity: None
+  type: LoadBalancer
+  loadBalancerSourceRanges: [10.0.0.0/8]
+status: {loadBalancer: {}}`
+
+func TestImportLive(t *testing.T) {
+	i, err := Import(readObjects(t, live), kustomizeBuild)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	if _, err := WriteImported(context.Background(), dir, i, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := kustomizeBuild(filesys.MakeFsOnDisk(), filepath.Join(dir, i.Overlay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  annotations:
+    note: mine
+  labels:
+    app: redis
+    team: a
+  name: redis
+  namespace: shop
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app: redis
+  template:
+    metadata:
+      labels:
+        app: redis
+    spec:
+      containers:
+      - env:
+        - name: EMPTY
+          value: ""
+        image: redis:7
+        livenessProbe:
+          tcpSocket:
+            port: 6379
+        name: main
+        ports:
+        - containerPort: 6379
+          protocol: TCP
+        volumeMounts:
+        - mountPath: /data
+          name: data
+        workingDir: /data
+      - image: sidecar
+        name: side
+      hostAliases:
+      - hostnames:
+        - x.example.com
+        ip: 10.0.0.9
+      volumes:
+      - emptyDir: {}
+        name: data
+---
+apiVersion: v1
+kind: Service
+metadata:
+  labels:
+    app: redis
+  name: redis-svc
+  namespace: shop
+spec:
+  externalTrafficPolicy: Local
+  loadBalancerSourceRanges:
+  - 10.0.0.0/8
+  ports:
+  - name: a
+    port: 6379
+    protocol: TCP
+    targetPort: 6379
+  - name: b
+    nodePort: 30112
+    port: 6380
+    protocol: TCP
+    targetPort: 6379
+  selector:
+    app: redis
+  type: LoadBalancer
+`
+	if string(data) != want {
+		t.Errorf("the tree gives\n%s\nwant\n%s", data, want)
+	}
+
+	// Generating from its svcx.yaml changes nothing: what was imported is kept.
+	app, err := LoadApp(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := readTree(t, dir)
+	r, err := Write(context.Background(), dir, app, WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTree(t, dir, before)
+	if len(r.Kept) == 0 || len(r.Updated)+len(r.Created)+len(r.Removed) > 0 {
+		t.Errorf("regenerating gives %+v", r)
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	objs := readObjects(t, live)
+	for name, test := range map[string]struct {
+		change func([]*unstructured.Unstructured) []*unstructured.Unstructured
+		want   string
+	}{
+		"no Service":  {func(o []*unstructured.Unstructured) []*unstructured.Unstructured { return o[:1] }, "there is no Service"},
+		"no workload": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured { return o[1:] }, "name the Deployment or StatefulSet behind it"},
+		"two workloads": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
+			return append(o, o[0])
+		}, "a tree holds one workload"},
+		"another namespace": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
+			o[1].SetNamespace("other")
+			return o
+		}, "no Service reaches into another namespace"},
+		"a name that leads out": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
+			u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
+			u.SetName("../../../etc/x")
+			return append(o, u)
+		}, "there is no file name for it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var copies []*unstructured.Unstructured
+			for _, o := range objs {
+				copies = append(copies, o.DeepCopy())
+			}
+			_, err := Import(test.change(copies), kustomizeBuild)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
