@@ -39,9 +39,9 @@ func overlays(a *App) []ServiceType {
 	return out
 }
 
-// buildOverlay builds with the library and with the kustomize command, which
-// must agree byte for byte, and returns the objects by kind.
-func buildOverlay(t *testing.T, fsys filesys.FileSystem, dir string) map[string]map[string]any {
+// buildBoth builds with the library and with the kustomize command, which must agree
+// byte for byte, without a warning.
+func buildBoth(t *testing.T, fsys filesys.FileSystem, dir string) []byte {
 	t.Helper()
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified // as the command does: kinds in the order in which to apply them
@@ -66,6 +66,13 @@ func buildOverlay(t *testing.T, fsys filesys.FileSystem, dir string) map[string]
 	if warnings.Len() > 0 {
 		t.Errorf("%s: kustomize warns: %s", dir, warnings.String())
 	}
+	return ours
+}
+
+// buildOverlay returns the objects of an overlay by kind.
+func buildOverlay(t *testing.T, fsys filesys.FileSystem, dir string) map[string]map[string]any {
+	t.Helper()
+	ours := buildBoth(t, fsys, dir)
 	objects := map[string]map[string]any{}
 	for _, doc := range bytes.Split(ours, []byte("---\n")) {
 		o := map[string]any{}
