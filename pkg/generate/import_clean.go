@@ -25,6 +25,9 @@ var serverAnnotations = []string{
 
 // apiDefault is what the API server writes where a field is left out (see
 // pkg/apis/{core,apps}/*/defaults.go of Kubernetes). In the path, * is every item.
+// Defaults within what server-side apply takes as one value (fieldRef, the sources
+// of a projected volume, volumeClaimTemplates) stay: without them the value is
+// another one, and conflicts with whoever owns it.
 type apiDefault struct {
 	path  string
 	value any
@@ -42,9 +45,6 @@ var podDefaults = []apiDefault{
 	{"volumes.*.projected.defaultMode", 420},
 	{"volumes.*.downwardAPI.defaultMode", 420},
 	{"volumes.*.hostPath.type", ""},
-	{"volumes.*.projected.sources.*.serviceAccountToken.expirationSeconds", 3600},
-	{"volumes.*.projected.sources.*.downwardAPI.items.*.fieldRef.apiVersion", "v1"},
-	{"volumes.*.downwardAPI.items.*.fieldRef.apiVersion", "v1"},
 }
 
 var containerDefaults = []apiDefault{
@@ -52,7 +52,6 @@ var containerDefaults = []apiDefault{
 	{"terminationMessagePolicy", "File"},
 	{"resources", map[string]any{}},
 	{"securityContext", map[string]any{}},
-	{"env.*.valueFrom.fieldRef.apiVersion", "v1"},
 }
 
 var probeDefaults = []apiDefault{
@@ -74,8 +73,6 @@ var statefulSetDefaults = []apiDefault{
 	{"spec.updateStrategy.rollingUpdate", map[string]any{}},
 	{"spec.updateStrategy", map[string]any{"type": "RollingUpdate"}},
 	{"spec.persistentVolumeClaimRetentionPolicy", map[string]any{"whenDeleted": "Retain", "whenScaled": "Retain"}},
-	{"spec.volumeClaimTemplates.*.spec.volumeMode", "Filesystem"},
-	{"spec.volumeClaimTemplates.*.metadata.creationTimestamp", nil},
 }
 
 var serviceDefaults = []apiDefault{
@@ -101,24 +98,22 @@ func clean(u *unstructured.Unstructured) map[string]any {
 			delete(meta, k)
 		}
 	}
-	cleanMarks(meta, true)
+	// What was applied client-side is taken over whole, and what is left out of it
+	// then goes: there, Helm's marks are the manifest's own.
+	helm := lastApplied(u) == nil
+	cleanMarks(meta, true, helm)
 	switch u.GetKind() {
 	case "Service":
 		cleanService(o, live, pinned)
 	case "Deployment":
 		drop(o, deploymentDefaults)
 	case "StatefulSet":
-		for _, claim := range items(o, "spec", "volumeClaimTemplates") {
-			delete(claim, "apiVersion")
-			delete(claim, "kind")
-			delete(claim, "status")
-		}
 		drop(o, statefulSetDefaults)
 	}
 	if template, ok := nested(o, "spec", "template"); ok {
 		if meta, ok := template["metadata"].(map[string]any); ok {
 			delete(meta, "creationTimestamp")
-			cleanMarks(meta, false)
+			cleanMarks(meta, false, helm)
 		}
 		if spec, ok := template["spec"].(map[string]any); ok {
 			cleanPod(spec)
@@ -137,16 +132,18 @@ func clean(u *unstructured.Unstructured) map[string]any {
 
 // cleanMarks takes out the annotations of clients, and of an object the labels
 // by which another tool marks it as its own.
-func cleanMarks(meta map[string]any, object bool) {
+func cleanMarks(meta map[string]any, object, helm bool) {
 	if annotations, ok := meta["annotations"].(map[string]any); ok {
 		for _, a := range serverAnnotations {
-			delete(annotations, a)
+			if helm || !strings.HasPrefix(a, "meta.helm.sh/") {
+				delete(annotations, a)
+			}
 		}
 		if len(annotations) == 0 {
 			delete(meta, "annotations")
 		}
 	}
-	if labels, ok := meta["labels"].(map[string]any); ok && object {
+	if labels, ok := meta["labels"].(map[string]any); ok && object && helm {
 		delete(labels, "helm.sh/chart")
 		if by := labels["app.kubernetes.io/managed-by"]; by == "Helm" || by == "kubectl-svcx" {
 			delete(labels, "app.kubernetes.io/managed-by")
@@ -224,6 +221,17 @@ func cleanService(o map[string]any, live bool, pinned map[string]bool) {
 // manager owns. What the server allocates, nobody owns.
 func pinnedNodePorts(u *unstructured.Unstructured) map[string]bool {
 	out := map[string]bool{}
+	if applied := lastApplied(u); applied != nil {
+		for _, p := range items(applied, "spec", "ports") {
+			protocol := p["protocol"]
+			if protocol == nil {
+				protocol = "TCP"
+			}
+			if p["nodePort"] != nil {
+				out[fmt.Sprintf("%v/%v", p["port"], protocol)] = true
+			}
+		}
+	}
 	for _, m := range u.GetManagedFields() {
 		var fields struct {
 			Spec struct {
@@ -246,6 +254,17 @@ func pinnedNodePorts(u *unstructured.Unstructured) map[string]bool {
 				out[fmt.Sprintf("%d/%s", id.Port, id.Protocol)] = true
 			}
 		}
+	}
+	return out
+}
+
+// lastApplied is the manifest that kubectl apply keeps with an object; nil when
+// the object was not applied client-side.
+func lastApplied(u *unstructured.Unstructured) map[string]any {
+	var out map[string]any
+	text := u.GetAnnotations()["kubectl.kubernetes.io/last-applied-configuration"]
+	if text == "" || json.Unmarshal([]byte(text), &out) != nil || len(out) == 0 {
+		return nil
 	}
 	return out
 }
