@@ -49,6 +49,15 @@ func askHTTP(ctx context.Context, a *attempt) error {
 	a.detail = res.Proto + " " + res.Status
 	// Without a path the question was only whether HTTP is spoken: a server
 	// need not have "/", and may want a login for it.
+	if res.StatusCode == http.StatusBadRequest && scheme == "http" {
+		// What Go's server, nginx and Apache tell who speaks no TLS to a TLS port.
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 1024))
+		if text := strings.ToLower(string(body)); strings.Contains(text, "http request to an https server") ||
+			strings.Contains(text, "http request was sent to https port") || strings.Contains(text, "speaking plain http to an ssl-enabled") {
+			a.fact("peer", "tls")
+			return seen(ClassProtocol, "not HTTP: the peer speaks tls, and says so: "+firstBytes(body))
+		}
+	}
 	limit := 400
 	if a.probe.HTTPPath == "" {
 		limit = 500

@@ -181,7 +181,7 @@ func (c *serviceCase) checkLoadBalancer() {
 		return
 	}
 	r := CheckResult{Name: string(probe.PathLoadBalancer), State: StateFailed, Summary: "pending: no address has been given"}
-	if age := c.lbAge(); age < pendingGrace {
+	if age := c.lbAge(); age < pendingGrace && c.serviceEvent() == "" {
 		r.State = StateNotProven
 		r.Summary = fmt.Sprintf("pending since %.0f s: no address has been given yet", age.Seconds())
 		r.Needs = "more time: load balancers take a while"

@@ -95,6 +95,11 @@ func (e evidence) where(c ...probe.Class) evidence {
 	return out
 }
 
+// reached returns the answers that came from the server, good or bad.
+func (e evidence) reached() evidence {
+	return e.where(probe.ClassOK, probe.ClassErrorReply, probe.ClassProtocol, probe.ClassTLS)
+}
+
 // asked returns those that reached the network.
 func (e evidence) asked() evidence {
 	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return !a.asked() })

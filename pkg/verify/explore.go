@@ -51,6 +51,10 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 			if pr.Check != probe.CheckTCP && pr.Check != probe.CheckTLS && pr.Check != probe.CheckHTTPS && !pr.TLS {
 				p.add(ask)
 			}
+			if pr.Check == probe.CheckHTTP || pr.Check == probe.CheckGRPC {
+				ask.Check = probe.CheckRedis // which hangs up on HTTP, as on an attack
+				p.add(ask)
+			}
 			continue
 		}
 		for _, n := range append(declaredPorts(pod, int32(number)), usualPorts[pr.Check]...) {

@@ -122,6 +122,17 @@ func (c *serviceCase) failure(port string) bool {
 	return false
 }
 
+// caused is failure without the family 7xx: what a server answers has nothing
+// to do with the way to it.
+func (c *serviceCase) caused(port string) bool {
+	for _, f := range c.findings {
+		if f.Severity == SeverityFailure && (f.port == "" || f.port == port) && !strings.HasPrefix(f.ID, "SVC7") {
+			return true
+		}
+	}
+	return false
+}
+
 // has reports whether a finding of one of the IDs exists.
 func (c *serviceCase) has(ids ...string) bool {
 	return slices.ContainsFunc(c.findings, func(f finding) bool { return slices.Contains(ids, f.ID) })

@@ -47,12 +47,13 @@ type PlanOptions struct {
 // are not asked after all (no probe Pod, say) are "not proven" to Judge.
 func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 	v := newView(s)
-	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle}
+	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}}
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil {
 			continue
 		}
+		p.guarded[key] = p.admits(svc, o.Client)
 		if svc.Spec.Type == corev1.ServiceTypeExternalName {
 			p.externalName(svc, o)
 			continue
@@ -95,6 +96,32 @@ type planner struct {
 	probes []probe.Probe
 	seen   map[string]bool
 	settle time.Duration
+	// guarded are the Services with policies that admit the prober.
+	guarded map[string]bool
+}
+
+// policyLag is how long policies may take to let a new Pod through.
+const policyLag = 5 * time.Second
+
+// admits reports whether policies stand between the prober and a Service's
+// Pods, and admit it as far as can be told.
+func (p *planner) admits(svc *corev1.Service, client string) bool {
+	if client == "" {
+		client = svc.Namespace
+	}
+	from := probeParty(client)
+	for _, pod := range sample(p.v.selected(svc), maxExplored) {
+		for _, sp := range svc.Spec.Ports {
+			n := targetNumber(pod, sp)
+			in, _, r := p.v.ingress(from, partyOf(pod), n, sp.Protocol)
+			out, e := p.v.egress(from, partyOf(pod), n, sp.Protocol)
+			if len(in)+len(out) > 0 && r != denied && e != denied {
+				return true
+			}
+		}
+
+	}
+	return false
 }
 
 // add gives a probe its ID and keeps it, once.
@@ -113,7 +140,10 @@ func (p *planner) add(pr probe.Probe) {
 	p.seen[pr.ID] = true
 	if !pr.Exploratory {
 		pr.Settle = p.settle
-		if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
+		if pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
+			// A network policy controller may not know the prober's address yet.
+			pr.Settle = max(pr.Settle, policyLag)
+		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}

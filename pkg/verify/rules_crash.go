@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -14,7 +15,7 @@ import (
 // crashCause: SVC307, SVC308, SVC319 and SVC323. A container ends over and over.
 func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	for _, cs := range statuses(p) {
-		last := crashed(cs)
+		last := crashed(cs, c.v.s.Taken.Time)
 		if last == nil {
 			continue
 		}
@@ -61,17 +62,34 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 }
 
 // crashed returns how a container ended that does so again and again, or nil.
-func crashed(cs corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+// Between two crashes it runs for a while: it counts as crashing as long as it
+// has not run for longer than it did the last time.
+func crashed(cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
 	last := cs.LastTerminationState.Terminated
 	if last == nil {
 		last = cs.State.Terminated
 	}
 	waiting := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
-	if last == nil || (!waiting && cs.State.Terminated == nil && cs.RestartCount < 2) || last.Reason == "Completed" && !waiting {
+	switch {
+	case last == nil, last.Reason == "Completed" && !waiting:
+		return nil
+	case waiting, cs.State.Terminated != nil:
+		return last
+	case cs.State.Running == nil || cs.RestartCount < 2 || last.ExitCode == 0:
+		return nil
+	}
+	span := min(last.FinishedAt.Sub(last.StartedAt.Time), maxCrashSpan) + crashSlack
+	if now.Sub(cs.State.Running.StartedAt.Time) > span {
 		return nil
 	}
 	return last
 }
+
+const (
+	// crashSlack is added to the length of the last run, and maxCrashSpan bounds it.
+	crashSlack   = 20 * time.Second
+	maxCrashSpan = 5 * time.Minute
+)
 
 // lastWords returns the end of what a container wrote before it ended.
 func (c *serviceCase) lastWords(p *corev1.Pod, container string, t *corev1.ContainerStateTerminated) string {

@@ -31,10 +31,10 @@ func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
 	tunnel := c.ev.on(probe.PathTunnel, "", pv.key)
 	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused) {
 		pod := c.v.pods[b.probe.Pod]
-		if pod == nil || len(tunnel.asked()) > 0 && len(tunnel.where(probe.ClassOK)) == 0 {
+		if pod == nil || len(tunnel.asked()) > 0 && len(tunnel.reached()) == 0 {
 			continue
 		}
-		if a := tunnel.ofPod(b.probe.Pod).asked(); len(a) > 0 && !a[0].good() {
+		if a := tunnel.ofPod(b.probe.Pod).asked(); len(a) > 0 && len(a.reached()) == 0 {
 			continue // it does not answer inside either
 		}
 		if b.outcome.Class == probe.ClassRefused || len(tunnel.asked()) == 0 {
@@ -58,7 +58,7 @@ func portNumber(a answer) int32 {
 func ruleBlocked(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
-		if c.failure(pv.key) {
+		if c.caused(pv.key) {
 			continue
 		}
 		lost, pods := c.lost(pv)
@@ -75,7 +75,7 @@ func ruleBlocked(c *serviceCase) []finding {
 		names, closed, in := c.v.ingress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
 		outNames, eg := c.v.egress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
 		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Field: "spec.ingress", Evidence: []string{
-			fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", pv.check.Good(), len(a.where(probe.ClassOK)), len(a)),
+			fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", insideWord(pv, a), len(a.reached()), len(a)),
 			fmt.Sprintf("no connection from a Pod in namespace %s: %s", from.namespace, lost.addresses(3)),
 		}}}
 		switch {
@@ -112,6 +112,14 @@ func ruleBlocked(c *serviceCase) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// insideWord says what a server answers inside its Pod.
+func insideWord(pv portView, a evidence) string {
+	if len(a.where(probe.ClassOK)) == 0 && len(a.reached()) > 0 {
+		return "an answer"
+	}
+	return pv.check.Good()
 }
 
 func policyRef(namespace string, names []string) ObjectRef {

@@ -20,18 +20,18 @@ func ruleExternalLocal(c *serviceCase) []finding {
 	}
 	for _, pv := range c.ports {
 		empty := c.emptyNodes(pv)
-		if len(pv.usable) == 0 || len(empty) == 0 || c.failure(pv.key) {
+		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
 			continue
 		}
 		var silent evidence
 		if c.svc.Spec.Type == corev1.ServiceTypeNodePort {
 			silent = c.ev.explored(probe.PathNodePort, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).where(probe.ClassOK)) == 0 {
+			if len(c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).reached()) == 0 {
 				silent = nil // no node answers here: the way to them, or something else
 			}
-		} else if e := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked(); len(e.where(probe.ClassOK)) == 0 {
+		} else if e := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked(); len(e.reached()) == 0 {
 			silent = e.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathPod, "", pv.key).where(probe.ClassOK)) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
+			if len(c.ev.on(probe.PathPod, "", pv.key).reached()) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
 				silent = nil
 			}
 		}
@@ -58,7 +58,7 @@ func ruleSourceRanges(c *serviceCase) []finding {
 	}
 	for _, pv := range c.ports {
 		bad := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-		if len(bad) == 0 || c.failure(pv.key) || !c.answersBefore(pv) {
+		if len(bad) == 0 || c.caused(pv.key) || !c.answersBefore(pv) {
 			continue
 		}
 		own := c.ownAddress()
@@ -86,7 +86,7 @@ func ruleSourceRanges(c *serviceCase) []finding {
 // answersBefore reports whether a port answers on a path before the load balancer's.
 func (c *serviceCase) answersBefore(pv portView) bool {
 	for _, path := range []probe.Path{probe.PathNodePort, probe.PathClusterIP, probe.PathPod, probe.PathTunnel} {
-		if len(c.ev.on(path, "", pv.key).where(probe.ClassOK)) > 0 {
+		if len(c.ev.on(path, "", pv.key).reached()) > 0 {
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // protocolRules find why a server that is reached does not answer well (7xx).
-var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleOtherProtocol}
+var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleMasterless, ruleOtherProtocol}
 
 // redisReplies maps the first words of a Redis error to what they mean.
 var redisReplies = []struct{ words, id, cause, fix string }{
@@ -29,10 +29,13 @@ var redisReplies = []struct{ words, id, cause, fix string }{
 // direct returns the answers of the backends themselves: at their address, or
 // through the tunnel where that was not asked.
 func (c *serviceCase) direct(port string) (evidence, probe.Path) {
-	if e := c.ev.on(probe.PathPod, "", port).asked(); len(e) > 0 {
+	tunnel := c.ev.on(probe.PathTunnel, "", port).asked()
+	e := c.ev.on(probe.PathPod, "", port).asked()
+	// Where nothing comes through, what is said inside the Pod still counts.
+	if len(e) > 0 && (len(tunnel) == 0 || !e.all(probe.ClassTimeout, probe.ClassUnreachable)) {
 		return e, probe.PathPod
 	}
-	return c.ev.on(probe.PathTunnel, "", port).asked(), probe.PathTunnel
+	return tunnel, probe.PathTunnel
 }
 
 // ruleErrorReply: SVC701 to SVC705, SVC708 and SVC709.
@@ -69,14 +72,45 @@ func ruleErrorReply(c *serviceCase) []finding {
 	return out
 }
 
+// ruleMasterless: SVC704. A replica whose master is gone answers PING all the same.
+func ruleMasterless(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		e, path := c.direct(pv.key)
+		var bad evidence
+		for _, a := range e.where(probe.ClassOK) {
+			if link := a.outcome.Facts["masterLink"]; link == "connect" || link == "connecting" {
+				bad = append(bad, a)
+			}
+		}
+		if len(bad) == 0 || c.failure(pv.key) {
+			continue
+		}
+		owner, _ := c.backendOwner(pv)
+		facts := bad[0].outcome.Facts
+		f := Finding{ID: "SVC704", Severity: SeverityFailure, Object: owner,
+			Message:  fmt.Sprintf("the Redis of %s is a replica that has lost its master: it answers PING, and its data is stale.", owner),
+			Evidence: []string{fmt.Sprintf("%s: ROLE says %s, link %s, from %d/%d", path, facts["role"], facts["masterLink"], len(bad), len(e))},
+			Fix:      &Fix{Summary: "see to the master, or to the address at which the replica looks for it"}}
+		if facts["read"] != "" {
+			f.Evidence = append(f.Evidence, "a read says: "+facts["read"])
+		}
+		out = append(out, finding{Finding: f, port: pv.key})
+	}
+	return out
+}
+
 // ruleOneBadBackend: SVC710. Every backend was asked: some answer well, and
 // others of the same kind do not.
 func ruleOneBadBackend(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
 		e, path := c.direct(pv.key)
-		bad := slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return a.good() || a.probe.Pod == "" })
-		if len(bad) == 0 || len(e.where(probe.ClassOK)) == 0 || c.failure(pv.key) {
+		bad := slices.DeleteFunc(slices.Clone(e), func(a answer) bool {
+			_, name, _ := strings.Cut(a.probe.Pod, "/")
+			return a.good() || name == "" || c.accounted(name)
+		})
+		if len(bad) == 0 || len(e.where(probe.ClassOK)) == 0 || c.failure(pv.key) || c.has("SVC105", "SVC106") {
 			continue
 		}
 		// Inside its Pod a refusal may mean no more than another address bound.
@@ -170,12 +204,23 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 	return out
 }
 
-// silentTLS: SVC706 of a peer that says nothing to who does not speak TLS.
+// silentTLS: SVC706 and SVC707 of a peer that says nothing to who does not
+// speak its protocol.
 func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (finding, bool) {
 	if !e.all(probe.ClassClosed, probe.ClassNoAnswer) {
 		return finding{}, false
 	}
 	for _, a := range c.ev.explored(probe.PathTunnel, pv.key) {
+		if a.probe.Check == probe.CheckRedis && pv.check != probe.CheckRedis && (a.good() || a.outcome != nil && a.outcome.Class == probe.ClassErrorReply) {
+			owner, _ := c.backendOwner(pv)
+			return finding{port: pv.key, Finding: Finding{ID: "SVC707", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
+				Message: fmt.Sprintf("port %s of %s speaks redis, not %s.", a.port(), owner, pv.check),
+				Evidence: []string{
+					fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
+					"tunnel: it answers PING on port " + a.port(),
+				},
+				Fix: &Fix{Summary: "use the right port, or say the protocol in appProtocol"}}}, true
+		}
 		if a.probe.Check != probe.CheckTLS || !a.asked() || !a.good() && a.outcome.Facts["tls"] == "" {
 			continue
 		}

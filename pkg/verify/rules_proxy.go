@@ -87,8 +87,9 @@ func (c *serviceCase) namesService(text string, host bool) bool {
 	return false
 }
 
-// The labels by which the service proxy is told to leave a Service alone
-// (k8s.io/kubernetes/pkg/proxy/apis/well_known_labels.go).
+// The labels by which the service proxy is told to leave a Service, or an
+// EndpointSlice, alone (pkg/proxy/apis/well_known_labels.go of Kubernetes; the
+// endpoint slice controller sets the second on the slices of headless Services).
 const (
 	labelProxyName = "service.kubernetes.io/service-proxy-name"
 	labelHeadless  = "service.kubernetes.io/headless"
@@ -102,19 +103,22 @@ func ruleProxyLabel(c *serviceCase) []finding {
 	if headless(c.svc) || c.svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil
 	}
-	key := ""
-	for _, k := range []string{labelProxyName, labelHeadless} {
-		if _, ok := c.svc.Labels[k]; ok {
-			key = k
+	key, ref, value := "", c.ref(), ""
+	if v, ok := c.svc.Labels[labelProxyName]; ok {
+		key, value = labelProxyName, v
+	}
+	for _, s := range c.v.slices[c.key()] {
+		if v, ok := s.Labels[labelHeadless]; ok {
+			key, value, ref = labelHeadless, v, ObjectRef{Kind: "EndpointSlice", Namespace: s.Namespace, Name: s.Name}
 		}
 	}
 	if key == "" {
 		return nil
 	}
-	f := Finding{ID: "SVC406", Severity: SeverityFailure, Object: c.ref(), Field: "metadata.labels",
-		Message:  fmt.Sprintf("the label %s tells the service proxy to leave %s alone: nobody serves its address.", key, c.ref()),
-		Evidence: []string{fmt.Sprintf("metadata.labels: %s=%s", key, probe.Printable(c.svc.Labels[key], 63))},
-		Fix:      patchFix("remove the label", c.ref(), map[string]any{"metadata": map[string]any{"labels": map[string]any{key: nil}}})}
+	f := Finding{ID: "SVC406", Severity: SeverityFailure, Object: ref, Field: "metadata.labels",
+		Message:  fmt.Sprintf("the label %s on %s tells the service proxy to leave it alone: nobody serves the address of %s.", key, ref, c.ref()),
+		Evidence: []string{fmt.Sprintf("metadata.labels: %s=%s", key, probe.Printable(value, 63))},
+		Fix:      patchFix("remove the label", ref, map[string]any{"metadata": map[string]any{"labels": map[string]any{key: nil}}})}
 	var e evidence
 	for _, path := range throughProxy {
 		e = append(e, c.ev.on(path, "", "")...)
@@ -125,7 +129,7 @@ func ruleProxyLabel(c *serviceCase) []finding {
 		return nil // another proxy serves it
 	case len(e) == 0:
 		f.Severity = SeverityWarning
-		f.Message = fmt.Sprintf("the label %s tells the service proxy to leave %s alone; whether another proxy serves it was not seen.", key, c.ref())
+		f.Message = fmt.Sprintf("the label %s on %s tells the service proxy to leave it alone; whether another proxy serves it was not seen.", key, ref)
 	default:
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", e[0].outcome.Class, e.addresses(3)))
 	}
@@ -164,7 +168,7 @@ func ruleInternalLocal(c *serviceCase) []finding {
 	}
 	for _, pv := range c.ports {
 		empty := c.emptyNodes(pv)
-		if len(pv.usable) == 0 || len(empty) == 0 || c.failure(pv.key) {
+		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
 			continue
 		}
 		f := Finding{ID: "SVC408", Severity: SeverityWarning, Object: c.ref(), Field: "spec.internalTrafficPolicy",
@@ -195,7 +199,7 @@ func shortWords(list []string) string {
 func ruleServiceProxy(c *serviceCase) []finding {
 	for _, pv := range c.ports {
 		direct := c.ev.on(probe.PathPod, "", pv.key).asked()
-		if len(direct.where(probe.ClassOK)) == 0 || c.failure(pv.key) {
+		if len(direct.where(probe.ClassOK)) == 0 || c.caused(pv.key) {
 			continue
 		}
 		through := c.ev.on(probe.PathClusterIP, "", pv.key).asked()

@@ -25,6 +25,16 @@ func (c *serviceCase) workloadSeverity() Severity {
 	return SeverityFailure
 }
 
+// servedBeside reports whether an endpoint is usable that is none of the Pods given.
+func (c *serviceCase) servedBeside(pods map[string]bool) bool {
+	for _, pv := range c.ports {
+		if pv.unknown || slices.ContainsFunc(pv.usable, func(e endpoint) bool { return e.pod == nil || !pods[e.pod.Name] }) {
+			return true
+		}
+	}
+	return false
+}
+
 // ruleScaledToZero: SVC301.
 func ruleScaledToZero(c *serviceCase) []finding {
 	w := c.matchingWorkload()
@@ -53,10 +63,16 @@ func rulePods(c *serviceCase) []finding {
 	found := map[cause]finding{}
 	pods := map[cause][]string{}
 	for _, p := range c.pods {
-		if podReady(p) || p.DeletionTimestamp != nil || c.accounted(p.Name) {
+		if p.DeletionTimestamp != nil || c.accounted(p.Name) {
 			continue
 		}
-		f, ok := podCause(c, p)
+		f, ok := finding{}, false
+		if podReady(p) {
+			// Without a readiness probe a Pod is ready between two crashes.
+			f, ok = crashCause(c, p, c.v.ownerOf(p))
+		} else {
+			f, ok = podCause(c, p)
+		}
 		if !ok {
 			continue
 		}
@@ -84,7 +100,14 @@ func rulePods(c *serviceCase) []finding {
 		if !have {
 			continue
 		}
-		f.Severity = c.workloadSeverity()
+		f.pods = map[string]bool{}
+		for _, name := range pods[key] {
+			f.pods[name] = true
+		}
+		f.Severity = SeverityFailure
+		if c.servedBeside(f.pods) {
+			f.Severity = SeverityWarning
+		}
 		f.Evidence = append(f.Evidence, "Pods concerned: "+shortList(pods[key], 5))
 		out = append(out, f)
 	}
