@@ -2,12 +2,8 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"net"
-	"os"
 	"strings"
-	"syscall"
-	"time"
 )
 
 // checkFor returns what asks the question of a probe, or nil for an unknown one.
@@ -27,13 +23,19 @@ func checkFor(p Probe) func(context.Context, *attempt) error {
 		return askTLS
 	case CheckDNS:
 		return askDNS
+	case CheckDNSServer:
+		return askDNSServer
+	case CheckPostgres:
+		return askPostgres
+	case CheckMySQL:
+		return askMySQL
 	}
 	return nil
 }
 
 // Checks lists the checks that Run knows, in a fixed order.
 func Checks() []Check {
-	return []Check{CheckRedis, CheckTCP, CheckUDP, CheckHTTP, CheckHTTPS, CheckGRPC, CheckTLS, CheckDNS}
+	return []Check{CheckRedis, CheckTCP, CheckUDP, CheckHTTP, CheckHTTPS, CheckGRPC, CheckTLS, CheckDNS, CheckDNSServer, CheckPostgres, CheckMySQL}
 }
 
 // Good returns the few words with which a report says that a check was answered.
@@ -51,6 +53,12 @@ func (c Check) Good() string {
 		return "TLS handshake"
 	case CheckDNS:
 		return "resolves"
+	case CheckDNSServer:
+		return "answers queries"
+	case CheckPostgres:
+		return "Postgres takes logins"
+	case CheckMySQL:
+		return "MySQL takes logins"
 	}
 	return "answers"
 }
@@ -84,34 +92,15 @@ func askUDP(ctx context.Context, a *attempt) error {
 	if send == "" {
 		send = "svcx\n"
 	}
-	// A datagram may be lost; ask again while the attempt lasts.
-	deadline, _ := ctx.Deadline()
-	buf := make([]byte, 4096)
-	for i := 0; ; i++ {
-		if _, err := conn.Write([]byte(send)); err != nil {
-			return err
-		}
-		wait := time.Now().Add(300 * time.Millisecond << i)
-		if wait.After(deadline) {
-			wait = deadline
-		}
-		_ = conn.SetReadDeadline(wait)
-		n, err := conn.Read(buf)
-		if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(deadline) && ctx.Err() == nil {
-			continue
-		}
-		if err != nil {
-			if errors.Is(err, syscall.ECONNREFUSED) {
-				return seen(ClassRefused, "port unreachable")
-			}
-			return err
-		}
-		if a.probe.Expect != "" && !strings.Contains(string(buf[:n]), a.probe.Expect) {
-			return seen(ClassProtocol, "another answer than expected: "+firstBytes(buf[:n]))
-		}
-		a.detail = "answered " + firstBytes(buf[:n])
-		return nil
+	answer, err := askDatagram(ctx, conn, []byte(send))
+	if err != nil {
+		return err
 	}
+	if a.probe.Expect != "" && !strings.Contains(string(answer), a.probe.Expect) {
+		return seen(ClassProtocol, "another answer than expected: "+firstBytes(answer))
+	}
+	a.detail = "answered " + firstBytes(answer)
+	return nil
 }
 
 // askDNS looks the host of the address up.

@@ -32,7 +32,7 @@ func askRedis(ctx context.Context, a *attempt) error {
 	}
 	pong, err := r.ask("PING")
 	if err != nil {
-		return err
+		return r.withheld(err)
 	}
 	if pong != "PONG" {
 		return a.badAnswer("PONG")
@@ -54,7 +54,9 @@ type resp struct {
 	r *bufio.Reader
 }
 
-// auth logs in when the probe names a password variable that is set.
+// auth logs in when the probe names a password variable that is set. Without
+// a password the server is asked all the same: its answer tells whether it
+// wants one, and that it is a Redis.
 func (r *resp) auth() error {
 	p, o := r.a.probe, r.a.opts
 	if p.PasswordEnv == "" {
@@ -62,14 +64,35 @@ func (r *resp) auth() error {
 	}
 	password := o.Getenv(p.PasswordEnv)
 	if password == "" {
-		return seen(ClassLocal, "the environment variable "+p.PasswordEnv+" holds no password")
+		if o.Withheld == "" {
+			from := p.PasswordFrom
+			if from == "" {
+				from = p.PasswordEnv
+			}
+			r.a.fact("auth", "no password in "+from)
+		}
+		return nil
 	}
+	r.a.hide(password)
 	args := []string{"AUTH"}
 	if p.UsernameEnv != "" {
-		args = append(args, o.Getenv(p.UsernameEnv))
+		if user := o.Getenv(p.UsernameEnv); user != "" {
+			args = append(args, user)
+		}
 	}
 	_, err := r.ask(append(args, password)...)
 	return err
+}
+
+// withheld turns a server's wish for a password that is kept from this place
+// into a failure of this side: it says nothing about the password.
+func (r *resp) withheld(err error) error {
+	s, ok := err.(*seenError)
+	if !ok || r.a.probe.PasswordEnv == "" || r.a.opts.Withheld == "" || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
+		return err
+	}
+	r.a.fact("reply", s.detail)
+	return seen(ClassLocal, r.a.opts.Withheld)
 }
 
 // role records ROLE, and for a replica without its master what a read says:
@@ -145,7 +168,7 @@ func (r *resp) reply() (string, error) {
 	case '+', ':':
 		return line[1:], nil
 	case '-':
-		return "", seen(ClassErrorReply, line)
+		return "", seen(ClassErrorReply, withoutArgs(line))
 	case '$':
 		n, err := strconv.Atoi(line[1:])
 		if err != nil || n > maxAnswer {
@@ -189,6 +212,15 @@ func (r *resp) array() ([]string, error) {
 		parts = append(parts, part)
 	}
 	return parts, nil
+}
+
+// withoutArgs drops the arguments that a server repeats of a command that it
+// does not know: they may hold the password.
+func withoutArgs(line string) string {
+	if i := strings.Index(line, "with args beginning with"); i >= 0 {
+		return strings.TrimRight(line[:i], ", ")
+	}
+	return line
 }
 
 func infoField(info, field string) string {

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,10 +72,35 @@ type attempt struct {
 	backend  string
 	resolved []string
 	facts    map[string]string
+	secret   string // sent to the peer, and not to be repeated
 }
 
+// hide keeps a secret out of all that the attempt reports from now on.
+func (a *attempt) hide(secret string) { a.secret = secret }
+
+// minSecretPart is how many leading bytes of a secret are taken for it.
+const minSecretPart = 4
+
+// clean replaces a secret that a peer has sent back, also one that was cut
+// short on the way.
+func (a *attempt) clean(s string) string {
+	if a.secret == "" {
+		return s
+	}
+	if len(s) > maxCleaned {
+		s = s[:maxCleaned]
+	}
+	for n := min(len(a.secret), maxCleaned); n >= min(minSecretPart, len(a.secret)); n-- {
+		s = strings.ReplaceAll(s, a.secret[:n], "[secret]")
+	}
+	return s
+}
+
+// maxCleaned bounds what is searched for a secret; no report shows as much.
+const maxCleaned = 4096
+
 func (a *attempt) fact(key, value string) {
-	if value == "" {
+	if value = a.clean(value); value == "" {
 		return
 	}
 	if a.facts == nil {
@@ -121,6 +147,10 @@ func (a *attempt) close() {
 // badAnswer describes an answer that is not in the check's protocol.
 func (a *attempt) badAnswer(want string) error {
 	first := a.conn.seenFirst()
+	if a.secret != "" {
+		// Bytes cut anywhere may hold a part of the secret, in any form.
+		return seen(ClassProtocol, "not "+want+", in answer to a password; the bytes are not shown")
+	}
 	if peer := sniff(first); peer != "" && a.detail == "" {
 		a.fact("peer", peer)
 		return seen(ClassProtocol, "not "+want+": the peer speaks "+peer+", "+firstBytes(first))

@@ -37,6 +37,10 @@ const (
 	CheckGRPC  Check = "grpc"  // grpc.health.v1 says SERVING
 	CheckTLS   Check = "tls"   // a TLS handshake completes
 	CheckDNS   Check = "dns"   // the host of the address resolves; nothing is connected to
+
+	CheckDNSServer Check = "dns-server" // a query is answered, over the probe's network
+	CheckPostgres  Check = "postgres"   // the server takes up a start-up message
+	CheckMySQL     Check = "mysql"      // the server greets and takes up a login
 )
 
 // Location is where a probe has to run for its answer to mean anything.
@@ -83,16 +87,21 @@ type Probe struct {
 	Send       string `json:"send,omitempty"`   // udp: the datagram to send; a default of no protocol when empty
 	Expect     string `json:"expect,omitempty"` // udp: what the answer must contain; anything when empty
 	// UsernameEnv and PasswordEnv name environment variables of the process that
-	// runs the probe. Secrets are never part of a Probe.
+	// runs the probe. Secrets are never part of a Probe. Where the variable holds
+	// no password the server is asked without one.
 	UsernameEnv string `json:"usernameEnv,omitempty"`
 	PasswordEnv string `json:"passwordEnv,omitempty"`
-	TLS         bool   `json:"tls,omitempty"` // speak the check's protocol inside TLS
+	// PasswordFrom says in words where the password comes from, for a report.
+	PasswordFrom string `json:"passwordFrom,omitempty"`
+	TLS          bool   `json:"tls,omitempty"` // speak the check's protocol inside TLS
 
 	// What the probe is about, carried through for the judge.
 	Service string `json:"service,omitempty"` // namespace/name
 	Port    string `json:"port,omitempty"`    // Service port as PortKey names it
 	Pod     string `json:"pod,omitempty"`     // namespace/name of the one backend asked
-	Node    string `json:"node,omitempty"`    // the node whose address is asked
+	Node    string `json:"node,omitempty"`    // the node whose address is asked, or that the backend runs on
+	// FromNode is the node to ask from; empty: any.
+	FromNode string `json:"fromNode,omitempty"`
 	// Exploratory marks a question asked only to tell causes apart (another port
 	// of the Pod, say); its failure is no fault of the Service.
 	Exploratory bool `json:"exploratory,omitempty"`

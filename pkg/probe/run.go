@@ -27,6 +27,9 @@ type Options struct {
 	// Getenv reads the variables that Probe.UsernameEnv and PasswordEnv name;
 	// nil means that there are none.
 	Getenv func(string) string
+	// Withheld, when set, says why this place is not given the passwords of
+	// probes. A server that asks for one then ends in ClassLocal with this text.
+	Withheld string
 }
 
 const (
@@ -208,10 +211,10 @@ func attemptOnce(ctx context.Context, p Probe, o *Options) (r result, err error)
 	err = check(actx, a)
 	latency := time.Since(start)
 	if err == nil {
-		return result{class: ClassOK, latency: latency, a: a, detail: a.detail}, nil
+		return result{class: ClassOK, latency: latency, a: a, detail: a.clean(a.detail)}, nil
 	}
 	class, detail := classify(actx, err, a.connected)
-	return result{class: class, detail: detail, a: a}, err
+	return result{class: class, detail: a.clean(detail), a: a}, err
 }
 
 // outOfResources reports whether this process or host could not open another connection.

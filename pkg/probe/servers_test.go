@@ -85,8 +85,9 @@ func TestRedis(t *testing.T) {
 		if out := askOne(t, p, Options{Getenv: func(k string) string { return env[k] }}); out.Class != ClassOK {
 			t.Errorf("outcome %+v", out)
 		}
-		if out := askOne(t, p, Options{}); out.Class != ClassLocal {
-			t.Errorf("class %s without the variable, want local", out.Class)
+		p.PasswordFrom = "Secret demo/redis"
+		if out := askOne(t, p, Options{}); out.Class != ClassOK || out.Facts["auth"] != "no password in Secret demo/redis" {
+			t.Errorf("outcome %+v without the variable, want it asked without and said so", out)
 		}
 	})
 }
