@@ -195,6 +195,7 @@ func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string
 			r.Summary += ": needs " + needs
 		}
 	}
+	r.Summary += e.fromNodes(r.State)
 	for _, d := range sample(t.latencies, 8) {
 		r.Detail = append(r.Detail, latency(d))
 	}
@@ -261,7 +262,8 @@ func (c *serviceCase) checkPod(pv portView) {
 		c.noBackend(probe.PathPod, pv)
 		return
 	}
-	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), len(e), len(e)))
+	n := len(e.distinct())
+	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), n, n))
 	if other := c.otherPort(pv); other != nil && r.State == StateFailed {
 		r.Summary += fmt.Sprintf("; %s answers %s", other.port(), other.probe.Check.Good())
 	}

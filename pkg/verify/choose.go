@@ -15,19 +15,25 @@ var appProtocols = map[string]probe.Check{
 	"http": probe.CheckHTTP, "web": probe.CheckHTTP, "http-web": probe.CheckHTTP,
 	"kubernetes.io/h2c": probe.CheckHTTP, "kubernetes.io/ws": probe.CheckHTTP,
 	"https": probe.CheckHTTPS, "kubernetes.io/wss": probe.CheckHTTPS,
+	"postgres": probe.CheckPostgres, "postgresql": probe.CheckPostgres, "pgsql": probe.CheckPostgres,
+	"mysql": probe.CheckMySQL, "mariadb": probe.CheckMySQL, "dns": probe.CheckDNSServer, "dns-tcp": probe.CheckDNSServer,
+	"rediss": probe.CheckRedis, "redis-tls": probe.CheckRedis, "valkeys": probe.CheckRedis,
 	"grpc": probe.CheckGRPC, "tls": probe.CheckTLS, "tcp": probe.CheckTCP, "udp": probe.CheckUDP,
 }
 
 // wellKnown maps port numbers to checks. It is short on purpose: a number is
 // the weakest hint, and a wrong guess accuses a healthy server.
 var wellKnown = map[int32]probe.Check{
-	6379: probe.CheckRedis, 80: probe.CheckHTTP, 443: probe.CheckHTTPS,
+	6379: probe.CheckRedis, 5432: probe.CheckPostgres, 3306: probe.CheckMySQL, 53: probe.CheckDNSServer, 80: probe.CheckHTTP, 443: probe.CheckHTTPS,
 }
 
 // chooseCheck picks the protocol question for a Service port: what the user
 // said, the appProtocol, the name (or what it starts with), the number, TCP.
 func chooseCheck(override probe.Check, p corev1.ServicePort) probe.Check {
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
+		if override == probe.CheckDNSServer || override == "" && speaksDNS(p) {
+			return probe.CheckDNSServer
+		}
 		return probe.CheckUDP
 	}
 	if override != "" && override != probe.CheckUDP {
@@ -50,4 +56,25 @@ func chooseCheck(override probe.Check, p corev1.ServicePort) probe.Check {
 		return c
 	}
 	return probe.CheckTCP
+}
+
+// speaksDNS reports whether a UDP port says that it is a name server's.
+func speaksDNS(p corev1.ServicePort) bool {
+	if p.AppProtocol != nil && *p.AppProtocol != "" {
+		return appProtocols[strings.ToLower(*p.AppProtocol)] == probe.CheckDNSServer
+	}
+	name := strings.ToLower(p.Name)
+	return p.Port == 53 || name == "dns" || strings.HasPrefix(name, "dns-")
+}
+
+// tlsPorts are the words for protocols that start inside TLS, beside those that
+// have a check of their own.
+var tlsPorts = map[string]bool{"rediss": true, "redis-tls": true, "valkeys": true}
+
+// insideTLS reports whether a port says that its protocol is spoken inside TLS.
+func insideTLS(p corev1.ServicePort) bool {
+	if p.AppProtocol != nil && *p.AppProtocol != "" {
+		return tlsPorts[strings.ToLower(*p.AppProtocol)]
+	}
+	return tlsPorts[strings.ToLower(p.Name)]
 }

@@ -158,7 +158,7 @@ func TestRealCleanup(t *testing.T) {
 		t.Fatal(err)
 	}
 	for run, life := range map[string]time.Duration{"dead": time.Second, "alive": time.Minute} {
-		pod, err := newProbePod(c.namespace, run, "redis:alpine", life, nil)
+		pod, err := newProbePod(podRun{namespace: c.namespace, name: probePodName + run, run: run, image: "redis:alpine", timeout: life - deadlineSlack})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -342,7 +342,7 @@ func TestChooseCheck(t *testing.T) {
 	}{
 		{`{port: 1, appProtocol: redis}`, probe.CheckRedis},
 		{`{port: 1, appProtocol: HTTPS}`, probe.CheckHTTPS},
-		{`{port: 6379, appProtocol: postgresql}`, probe.CheckTCP},
+		{`{port: 6379, appProtocol: postgresql}`, probe.CheckPostgres},
 		{`{port: 1, appProtocol: kubernetes.io/h2c}`, probe.CheckHTTP},
 		{`{port: 1, name: grpc}`, probe.CheckGRPC},
 		{`{port: 1, name: http-metrics}`, probe.CheckHTTP},
@@ -351,7 +351,7 @@ func TestChooseCheck(t *testing.T) {
 		{`{port: 6379, name: cache}`, probe.CheckRedis},
 		{`{port: 443}`, probe.CheckHTTPS},
 		{`{port: 8080}`, probe.CheckTCP},
-		{`{port: 53, protocol: UDP, name: dns}`, probe.CheckUDP},
+		{`{port: 53, protocol: UDP, name: dns}`, probe.CheckDNSServer},
 		{`{port: 80, protocol: UDP}`, probe.CheckUDP},
 	}
 	for _, tc := range cases {

@@ -40,6 +40,12 @@ type PlanOptions struct {
 	// Client is the namespace of the client that is asked for; empty: each
 	// Service's own.
 	Client string
+	// TLS asks the checks that know both (redis, postgres, mysql) inside TLS.
+	TLS bool
+	// Auth, when set, is for the checks that log in (redis).
+	Auth *Auth
+	// EveryNode asks from every node what is asked from inside the cluster.
+	EveryNode bool
 }
 
 // PlanProbes derives from a Snapshot the questions to ask of the network: of
@@ -78,6 +84,13 @@ func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 		// Tells a cluster without DNS from a name that is missing.
 		p.add(probe.Probe{Path: probe.PathDNS, From: probe.FromCluster, Check: probe.CheckDNS,
 			Address: "kubernetes.default.svc:443", Exploratory: true})
+	}
+	o.finish(s, p.probes)
+	switch {
+	case o.EveryNode:
+		return fromEachNode(s, p.probes)
+	case s.Client != nil && s.Client.Node != "":
+		return fromNode(p.probes, s.Client.Node)
 	}
 	return p.probes
 }
@@ -155,11 +168,8 @@ func base(svc *corev1.Service, pv portView) probe.Probe {
 	pr := probe.Probe{Service: svc.Namespace + "/" + svc.Name, Port: pv.key, Check: pv.check, Network: "tcp"}
 	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
 		pr.Network = "udp"
-		if pv.port.Port == 53 {
-			// A query for the name servers of the root: any DNS server answers it.
-			pr.Send = "\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
-		}
 	}
+	pr.TLS = pv.check == probe.CheckRedis && insideTLS(pv.port)
 	if pv.port.AppProtocol != nil && strings.EqualFold(*pv.port.AppProtocol, "kubernetes.io/h2c") && pv.check == probe.CheckHTTP {
 		pr.H2C = true
 	}

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +25,8 @@ import (
 const (
 	// LabelProbe marks probe Pods; its value tells the runs apart.
 	LabelProbe = "svcx/probe"
+	// annotationPurpose is on every probe Pod, also on those that wear a client's labels.
+	annotationPurpose = "svcx/purpose"
 	// probePodName starts the name of a probe Pod.
 	probePodName = "svcx-probe-"
 	// deadlineSlack is what a probe Pod may live beyond the run's own timeout.
@@ -33,6 +37,8 @@ const (
 	cleanupTimeout = 5 * time.Second
 	// createTimeout bounds creating it.
 	createTimeout = 10 * time.Second
+	// helloGrace is how long a started probe Pod may take to write its first line.
+	helloGrace = 10 * time.Second
 	// scheduleGrace is how long a probe Pod may be unschedulable before it is given up.
 	scheduleGrace = 5 * time.Second
 )
@@ -50,33 +56,68 @@ func fail(needs, format string, args ...any) error {
 	return &podFailure{reason: probe.Printable(fmt.Sprintf(format, args...), maxReason), needs: needs}
 }
 
-// newProbePod returns the Pod that asks a list of probes from inside namespace.
-// It satisfies the restricted Pod Security Standard, has no credentials, and
-// ends by itself.
-func newProbePod(namespace, run, image string, lifetime time.Duration, probes []probe.Probe) (*corev1.Pod, error) {
-	vars, err := probe.Encode(probes)
+// podRun is what one probe Pod is to do, and where.
+type podRun struct {
+	namespace string
+	node      string // to run on; empty: any
+	name      string // of the Pod
+	run       string // value of LabelProbe
+	image     string
+	timeout   time.Duration // of the whole run
+	auth      *Auth
+	client    *client // whom the Pod stands for; nil: nobody
+	probes    []probe.Probe
+}
+
+// newProbePod returns the Pod that asks a list of probes from inside a namespace.
+// It satisfies the restricted Pod Security Standard, has no credentials for the
+// API, and ends by itself.
+func newProbePod(r podRun) (*corev1.Pod, error) {
+	vars, err := probe.Encode(r.probes)
 	if err != nil {
 		return nil, err
 	}
-	var env []corev1.EnvVar
+	env := r.auth.env()
 	for _, v := range vars {
 		env = append(env, corev1.EnvVar{Name: v[0], Value: v[1]})
 	}
+	pod := barePod(r, env)
+	if r.client != nil {
+		r.client.dress(pod)
+	}
+	if r.node != "" {
+		pinTo(pod, r.node)
+	}
+	return pod, nil
+}
+
+// pinTo has a Pod run on one node, whatever keeps other Pods off it. The
+// scheduler still decides, so that it can say why not.
+func pinTo(pod *corev1.Pod, node string) {
+	pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+			MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}},
+		}}},
+	}}
+	pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+}
+
+func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 	yes, no := true, false
 	uid := int64(65532)
-	seconds := int64(lifetime/time.Second) + 1
+	seconds := int64((r.timeout+deadlineSlack)/time.Second) + 1
 	grace := int64(0)
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      probePodName + run,
-			Namespace: namespace,
+			Name:      r.name,
+			Namespace: r.namespace,
 			Labels: map[string]string{
 				"app.kubernetes.io/name":       "svcx-probe",
 				"app.kubernetes.io/managed-by": "kubectl-svcx",
-				LabelProbe:                     run,
+				LabelProbe:                     r.run,
 			},
 			Annotations: map[string]string{
-				"svcx/purpose": "asks the network on behalf of kubectl svcx verify; removed when it has, and safe to remove",
+				annotationPurpose: "asks the network on behalf of kubectl svcx verify; removed when it has, and safe to remove",
 				// A mesh's sidecar would answer in place of the network, and outlive the prober.
 				"sidecar.istio.io/inject": "false",
 				"linkerd.io/inject":       "disabled",
@@ -96,7 +137,7 @@ func newProbePod(namespace, run, image string, lifetime time.Duration, probes []
 				Name: "svcx-probe",
 				// No pull policy: the API server's default pulls a moving tag (latest)
 				// every time, and any other only where it is missing.
-				Image: image,
+				Image: r.image,
 				Env:   env,
 				Resources: corev1.ResourceRequirements{
 					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
@@ -108,7 +149,7 @@ func newProbePod(namespace, run, image string, lifetime time.Duration, probes []
 				},
 			}},
 		},
-	}, nil
+	}
 }
 
 // runID returns a random value for LabelProbe.
@@ -118,13 +159,14 @@ func runID() string {
 	return hex.EncodeToString(b)
 }
 
-// runInCluster asks probes from a Pod in namespace and calls emit for each
-// outcome. The Pod is removed before it returns, also when ctx has ended.
-func runInCluster(ctx context.Context, c *clients, namespace, run, image string, timeout time.Duration, probes []probe.Probe, progress func(string), emit func(probe.Outcome)) (err error) {
-	if image == "" {
+// runInCluster asks probes from a Pod and calls emit for each outcome. The Pod
+// is removed before it returns, also when ctx has ended.
+func runInCluster(ctx context.Context, c *clients, r podRun, progress func(string), emit func(probe.Outcome)) (err error) {
+	if r.image == "" {
 		return fail("an image for the probe Pod (--probe-image)", "no image for the probe Pod is set")
 	}
-	pod, err := newProbePod(namespace, run, image, timeout+deadlineSlack, probes)
+	namespace := r.namespace
+	pod, err := newProbePod(r)
 	if err != nil {
 		return fail("fewer Services at once", "%v", err)
 	}
@@ -149,10 +191,10 @@ func runInCluster(ctx context.Context, c *clients, namespace, run, image string,
 	}
 	created = true
 	progress("probe Pod " + namespace + "/" + made.Name + " starts")
-	if err := waitStarted(ctx, c, made, image); err != nil {
+	if err := waitStarted(ctx, c, made, r.image); err != nil {
 		return err
 	}
-	return followLog(ctx, c, made, len(probes), func(o probe.Outcome) {
+	return followLog(ctx, c, made, len(r.probes), func(o probe.Outcome) {
 		// Where it was asked from is part of what was seen.
 		facts := map[string]string{factNamespace: namespace}
 		if made.Spec.NodeName != "" {
@@ -287,7 +329,13 @@ func pullReason(msg string) string {
 // followLog reads the prober's output while it is written.
 func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit func(probe.Outcome)) error {
 	limit := int64(maxPodLog)
-	stream, err := c.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true, LimitBytes: &limit}).Stream(ctx)
+	// An image that is no prober may run for ever and write nothing.
+	lctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var silent atomic.Bool
+	timer := time.AfterFunc(helloGrace, func() { silent.Store(true); cancel() })
+	defer timer.Stop()
+	stream, err := c.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true, LimitBytes: &limit}).Stream(lctx)
 	if err != nil {
 		if apierrors.IsForbidden(err) {
 			return fail("permission to read Pod logs (get pods/log) in namespace "+pod.Namespace, "the probe Pod's log may not be read")
@@ -295,8 +343,11 @@ func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit 
 		return fail("another try", "the probe Pod's log cannot be read: %v", err)
 	}
 	defer stream.Close()
-	end, err := probe.ReadOutcomes(stream, emit)
+	end, err := probe.ReadOutcomes(&heard{Reader: stream, first: func() { timer.Stop() }}, emit)
 	switch {
+	case err != nil && silent.Load() && ctx.Err() == nil:
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s",
+			pod.Spec.Containers[0].Image, helloGrace.Seconds())
 	case errors.Is(err, probe.ErrNoProber):
 		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", pod.Spec.Containers[0].Image)
 	case err != nil && ctx.Err() != nil:
@@ -309,6 +360,21 @@ func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit 
 		return fail("another try", "the probe Pod answered %d of %d questions", end.Count, want)
 	}
 	return nil
+}
+
+// heard calls first when the first bytes come.
+type heard struct {
+	io.Reader
+	first func()
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 && h.first != nil {
+		h.first()
+		h.first = nil
+	}
+	return n, err
 }
 
 // asPodFailure gives any error the form that Judge reports.

@@ -16,7 +16,7 @@ import (
 )
 
 func TestProbePodIsHarmless(t *testing.T) {
-	pod, err := newProbePod("demo", "abc", "image", 45*time.Second, []probe.Probe{{ID: "a"}})
+	pod, err := newProbePod(podRun{namespace: "demo", name: "svcx-probe-abc-0", run: "abc", image: "image", timeout: 30 * time.Second, probes: []probe.Probe{{ID: "a"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,13 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +37,13 @@ type Options struct {
 	Progress func(Event)
 	// Dial opens the connections from here; nil means this machine's network.
 	Dial probe.Dialer
+	// From says as whom, or from where, to ask inside the cluster; it implies
+	// InCluster. nil: from a Pod like no other.
+	From *From
+	// Auth are the credentials of checks that log in.
+	Auth *Auth
+	// TLS asks the checks that know both inside TLS.
+	TLS bool
 }
 
 // Event is one step of a run.
@@ -45,8 +55,8 @@ type Event struct {
 // DefaultTimeout bounds a run where Options does not say.
 const DefaultTimeout = 30 * time.Second
 
-// maxProbePods bounds how many namespaces are probed from at once.
-const maxProbePods = 4
+// maxProbePods bounds how many probe Pods run at once.
+const maxProbePods = 8
 
 // Run verifies: it observes the cluster, asks what can be asked on every path,
 // and judges. An error means that there is no verdict; a Service that does not
@@ -70,9 +80,25 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, err
 	}
 	s.Expected = expectedOf(o.Expected)
-	probes := PlanProbes(s, PlanOptions{Check: o.Check, Settle: o.Settle})
+	plan := PlanOptions{Check: o.Check, Settle: o.Settle, TLS: o.TLS, Auth: o.Auth}
+	if o.From != nil {
+		r.o.InCluster = true
+		if o.From.Nodes {
+			if g := newView(s).gap("nodes", ""); g != nil {
+				return nil, fmt.Errorf("asking from every node: the nodes could not be read: %s; ask for the verb list on nodes, or leave --from out", g.Reason)
+			}
+			plan.EveryNode = true
+		} else {
+			if r.client, err = findClient(ctx, c, *o.From, t.Namespace); err != nil {
+				return nil, err
+			}
+			s.Client, plan.Client = &r.client.Client, r.client.Namespace
+		}
+	}
+	probes := PlanProbes(s, plan)
 	r.say(fmt.Sprintf("probing %s", plural(len(s.Targets), "Service")), false)
 
+	r.own = credentialsHere(ctx, c, o.Auth, probes)
 	tun := newTunnels(cfg, c.core.RESTClient())
 	r.all(ctx, s, probes, tun)
 	// The end of the run's own time gives a verdict of what was seen; a cancel
@@ -88,8 +114,10 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 
 // runner carries a run's probes to where they have to be asked.
 type runner struct {
-	c *clients
-	o Options
+	c      *clients
+	o      Options
+	client *client      // whom the probe Pods stand for; nil: nobody
+	own    *credentials // what may be used outside the cluster
 
 	mu       sync.Mutex
 	asked    []probe.Probe
@@ -110,22 +138,25 @@ func (r *runner) emit(o probe.Outcome) {
 	r.outcomes = append(r.outcomes, o)
 }
 
+// emitOwn is emit for what is asked from this process.
+func (r *runner) emitOwn(o probe.Outcome) { r.emit(r.own.explain(o)) }
+
 // all asks the probes of all locations at the same time.
 func (r *runner) all(ctx context.Context, s *Snapshot, probes []probe.Probe, tun *tunnels) {
 	r.asked = probes
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		probe.Run(ctx, from(probes, probe.FromHere), probe.Options{Dial: r.o.Dial}, r.emit)
+		probe.Run(ctx, from(probes, probe.FromHere), r.own.options(probe.Options{Dial: r.o.Dial}), r.emitOwn)
 	})
 	wg.Go(func() {
 		// What goes through the API server goes gently.
-		o := probe.Options{Dial: tun.Dial, Concurrency: 16}
-		probe.Run(ctx, from(probes, probe.FromTunnel), o, r.emit)
+		o := r.own.options(probe.Options{Dial: tun.Dial, Concurrency: 16})
+		probe.Run(ctx, from(probes, probe.FromTunnel), o, r.emitOwn)
 		r.mu.Lock()
 		seen := slices.Clone(r.outcomes)
 		r.mu.Unlock()
 		more := PlanExploration(s, probes, seen)
-		probe.Run(ctx, more, o, r.emit)
+		probe.Run(ctx, more, o, r.emitOwn)
 		r.mu.Lock()
 		r.asked = append(slices.Clone(probes), more...)
 		r.mu.Unlock()
@@ -136,62 +167,93 @@ func (r *runner) all(ctx context.Context, s *Snapshot, probes []probe.Probe, tun
 	wg.Wait()
 }
 
-// inCluster asks from a probe Pod in each namespace concerned.
+// place is where one probe Pod runs.
+type place struct{ namespace, node string }
+
+// inCluster asks from a probe Pod in each namespace concerned, or in the
+// client's, and on each node that a question is to come from.
 func (r *runner) inCluster(ctx context.Context, s *Snapshot, probes []probe.Probe) {
-	v := newView(s)
-	byNS := map[string][]probe.Probe{}
-	var shared []probe.Probe
-	for _, p := range probes {
-		if svc := v.service(p.Service); svc != nil {
-			byNS[svc.Namespace] = append(byNS[svc.Namespace], p)
-		} else {
-			shared = append(shared, p)
-		}
-	}
-	namespaces := make([]string, 0, len(byNS))
-	for ns := range byNS {
-		namespaces = append(namespaces, ns)
-	}
-	slices.Sort(namespaces)
+	lists := r.byPlace(s, probes)
+	where := slices.SortedFunc(maps.Keys(lists), func(a, b place) int {
+		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.node, b.node))
+	})
 	run := runID()
 	places := make(chan struct{}, maxProbePods)
+	swept := map[string]bool{}
 	var wg sync.WaitGroup
-	for i, ns := range namespaces {
-		list := byNS[ns]
-		if i == 0 {
-			list = append(list, shared...)
+	for i, at := range where {
+		if !swept[at.namespace] {
+			swept[at.namespace] = true
+			wg.Go(func() { r.sweep(ctx, at.namespace) })
 		}
+		if reason, needs := cannotRun(s, at.node); reason != "" {
+			r.unanswered(lists[at], nil, &podFailure{reason: reason, needs: needs})
+			continue
+		}
+		pod := podRun{namespace: at.namespace, node: at.node, name: fmt.Sprintf("%s%s-%d", probePodName, run, i), run: run,
+			image: r.o.ProbeImage, timeout: r.o.Timeout, auth: r.o.Auth, client: r.client, probes: lists[at]}
 		wg.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			r.fromPod(ctx, ns, run, list)
+			r.fromPod(ctx, pod)
 		})
 	}
 	wg.Wait()
 }
 
+// byPlace sorts probes by where their Pod has to run. What is about no Service
+// is asked beside the first ones of its node.
+func (r *runner) byPlace(s *Snapshot, probes []probe.Probe) map[place][]probe.Probe {
+	v := newView(s)
+	lists := map[place][]probe.Probe{}
+	shared := map[string][]probe.Probe{} // by node
+	first := map[string]string{}         // node to its first namespace
+	for _, p := range probes {
+		svc := v.service(p.Service)
+		if svc == nil {
+			shared[p.FromNode] = append(shared[p.FromNode], p)
+			continue
+		}
+		at := place{svc.Namespace, p.FromNode}
+		if r.client != nil {
+			at.namespace = r.client.Namespace
+		}
+		lists[at] = append(lists[at], p)
+		if ns, ok := first[p.FromNode]; !ok || at.namespace < ns {
+			first[p.FromNode] = at.namespace
+		}
+	}
+	for node, list := range shared {
+		if ns, ok := first[node]; ok {
+			lists[place{ns, node}] = append(lists[place{ns, node}], list...)
+		}
+	}
+	return lists
+}
+
+// sweep removes Pods that a killed run has left behind.
+func (r *runner) sweep(ctx context.Context, namespace string) {
+	if _, err := cleanup(ctx, r.c, namespace, time.Now()); err != nil && ctx.Err() == nil {
+		r.say("leftover probe Pods were not looked for: "+probe.Printable(err.Error(), maxReason), false)
+	}
+}
+
 // fromPod asks a list from a probe Pod; what the Pod could not answer gets an
 // outcome that says so.
-func (r *runner) fromPod(ctx context.Context, ns, run string, probes []probe.Probe) {
-	// Pods that a killed run has left behind are removed on the way.
-	var sweep sync.WaitGroup
-	sweep.Go(func() {
-		if _, err := cleanup(ctx, r.c, ns, time.Now()); err != nil && ctx.Err() == nil {
-			r.say("leftover probe Pods were not looked for: "+probe.Printable(err.Error(), maxReason), false)
-		}
-	})
+func (r *runner) fromPod(ctx context.Context, pod podRun) {
 	answered := map[string]bool{}
-	err := runInCluster(ctx, r.c, ns, run, r.o.ProbeImage, r.o.Timeout, probes,
+	err := runInCluster(ctx, r.c, pod,
 		func(msg string) { r.say(msg, false) },
 		func(o probe.Outcome) {
 			answered[o.Probe] = true
 			r.emit(o)
 		})
-	sweep.Wait()
-	if err == nil {
-		return
+	if err != nil {
+		r.unanswered(pod.probes, answered, asPodFailure(err))
 	}
-	f := asPodFailure(err)
+}
+
+func (r *runner) unanswered(probes []probe.Probe, answered map[string]bool, f *podFailure) {
 	for _, p := range probes {
 		if !answered[p.ID] {
 			r.emit(probe.Outcome{Probe: p.ID, Class: probe.ClassLocal, Detail: f.reason, Facts: map[string]string{factNeeds: f.needs}})

@@ -41,6 +41,10 @@ type Snapshot struct {
 	// there is no tree.
 	Expected *Expected `json:"expected,omitempty"`
 
+	// Client is whom the questions from inside the cluster were asked as; nil: a
+	// probe Pod in the namespace of each Service.
+	Client *Client `json:"client,omitempty"`
+
 	// Gaps says what is missing above and why; a judgement that would need it is "not proven".
 	Gaps []Gap `json:"gaps,omitempty"`
 }

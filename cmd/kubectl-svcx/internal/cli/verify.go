@@ -35,6 +35,7 @@ type verifyOptions struct {
 	probeImage    string
 	check         string
 	output        string
+	client        clientFlags
 
 	// Set by complete and validate.
 	names     []string
@@ -94,6 +95,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 		fs.BoolVar(&o.inCluster, "in-cluster", false, "Probe from inside the cluster too, with a Pod that is removed again")
 		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`)")
 	})
+	o.client.add(cmd, true)
 	addOutput(cmd, &o.output)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.failOn, "fail-on", failOnNotProven, "The least `STATE` for an exit code other than 0: failure, not-proven, warning (the strictest)")
@@ -176,6 +178,10 @@ func (o *verifyOptions) validate() (err error) {
 	if o.asked, err = parseCheck(o.check); err != nil {
 		return err
 	}
+	if err := o.client.validate(); err != nil {
+		return err
+	}
+	o.inCluster = o.inCluster || o.client.from != ""
 	return positive("timeout", o.timeout)
 }
 
@@ -199,10 +205,12 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	defer g.clear()
 	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	for _, t := range targets {
-		v, err := c.Verify(ctx, t, verify.Options{
+		how := verify.Options{
 			InCluster: o.inCluster, ProbeImage: o.probeImage, Timeout: o.timeout, Check: o.asked, Expected: expected,
 			Progress: g.verifying,
-		})
+		}
+		o.client.into(&how)
+		v, err := c.Verify(ctx, t, how)
 		if ctx.Err() != nil {
 			g.clear()
 			return &interruptError{stage: "while verifying", stays: o.nothingStays(), err: errors.Join(ctx.Err(), err)}
