@@ -85,10 +85,17 @@ func (r *resp) auth() error {
 }
 
 // withheld turns a server's wish for a password that is kept from this place
-// into a failure of this side: it says nothing about the password.
+// into a failure of this side: it says nothing about the password. Where there
+// was none to be had, that is said beside the server's own words.
 func (r *resp) withheld(err error) error {
 	s, ok := err.(*seenError)
-	if !ok || r.a.probe.PasswordEnv == "" || r.a.opts.Withheld == "" || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
+	if !ok || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
+		return err
+	}
+	if lacks := r.a.facts["auth"]; lacks != "" {
+		return seen(ClassErrorReply, s.detail+" ("+lacks+")")
+	}
+	if r.a.probe.PasswordEnv == "" || r.a.opts.Withheld == "" {
 		return err
 	}
 	r.a.fact("reply", s.detail)

@@ -301,7 +301,13 @@ func podProgress(p *corev1.Pod, image string) (started bool, err error) {
 		switch wait.Reason {
 		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 			return false, fail("an image that the cluster can pull (--probe-image)", "the probe Pod's image %s cannot be pulled: %s", image, pullReason(wait.Message))
-		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
+		case "CreateContainerConfigError":
+			// A kubelet that has not seen the Secret or ConfigMap yet tries again.
+			if strings.Contains(wait.Message, "timed out waiting for the condition") {
+				continue
+			}
+			return false, fail("a probe Pod that the cluster admits", "the probe Pod's container does not start: %s", wait.Message)
+		case "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
 			return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", wait.Message)
 		}
 	}
