@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
 
@@ -54,7 +55,54 @@ func randomApp(r *rand.Rand) *App {
 		}
 		s.Ports = append(s.Ports, p)
 	}
+	if a.Spec.Workload != nil {
+		randomDetails(r, a)
+	}
 	return a
+}
+
+// randomDetails adds what a valid App may have beside.
+func randomDetails(r *rand.Rand, a *App) {
+	maybe := func(set func()) {
+		if r.IntN(3) == 0 {
+			set()
+		}
+	}
+	word := func() string { return words[r.IntN(len(words))] }
+	w, s := a.Spec.Workload, &a.Spec.Service
+	maybe(func() { s.Annotations = map[string]string{"example.com/a": word(), "example.com/b": word()} })
+	maybe(func() { s.Labels = map[string]string{"on": "off", "empty": ""} })
+	maybe(func() { s.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal })
+	maybe(func() { s.TrafficDistribution = corev1.ServiceTrafficDistributionPreferClose })
+	maybe(func() { s.LoadBalancerSourceRanges = []string{"192.0.2.0/24"} })
+	maybe(func() { s.AllocateLoadBalancerNodePorts = new(bool) })
+	maybe(func() { s.SessionAffinity = corev1.ServiceAffinityClientIP })
+	maybe(func() { s.PublishNotReadyAddresses = true })
+	maybe(func() { s.ExternalIPs = []string{"192.0.2.10"} })
+	maybe(func() { s.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol} })
+	maybe(func() {
+		for i := range s.Ports {
+			s.Ports[i].NodePort = int32(30000 + i)
+		}
+	})
+	maybe(func() { w.Env = []corev1.EnvVar{{Name: "A", Value: word()}, {Name: "B", Value: word()}} })
+	maybe(func() { w.PodAnnotations = map[string]string{"example.com/c": word()} })
+	maybe(func() { w.Check = &Check{Type: "exec", Command: []string{"/check", word()}} })
+	maybe(func() {
+		a.Spec.ConfigMaps = []ConfigMap{{Name: "c", Data: map[string]string{"KEY": word(), "on": word()}}}
+	})
+	maybe(func() {
+		one := intstr.FromInt32(1)
+		a.Spec.PodDisruptionBudget = &PodDisruptionBudget{MaxUnavailable: &one}
+	})
+	maybe(func() { w.Kind = StatefulSet })
+	maybe(func() {
+		a.Spec.Overlays = []Environment{{Name: "dev", Namespace: "on"}, {Name: "prod", Type: "loadbalancer", Replicas: int32p(3), Image: WithTag(w.Image, "1e3")},
+			{Name: "x", Type: "externalname", ExternalName: "on"}}
+		if presetKey(a.Spec.Overlays[1].Image) != presetKey(w.Image) {
+			a.Spec.Overlays[1].Image = ""
+		}
+	})
 }
 
 func pickInt(r *rand.Rand, list ...int32) int32 { return list[r.IntN(len(list))] }
@@ -93,10 +141,30 @@ func TestAnyApp(t *testing.T) {
 			}
 		}
 		readsBack(t, files, completed)
-		if i%15 == 0 {
+		if i%30 == 0 {
 			fsys := inMemory(t, files)
 			for _, o := range overlays(completed) {
-				buildOverlay(t, fsys, "/tree/"+Overlay(o))
+				buildBoth(t, fsys, "/tree/"+Overlay(o))
+			}
+			for _, e := range completed.Spec.Overlays {
+				buildBoth(t, fsys, "/tree/"+e.Dir())
+			}
+			dataReadsBack(t, fsys, completed)
+		}
+	}
+}
+
+// dataReadsBack finds the data of each ConfigMap in the build as it was meant.
+func dataReadsBack(t *testing.T, fsys filesys.FileSystem, a *App) {
+	t.Helper()
+	for _, c := range a.Spec.ConfigMaps {
+		for _, doc := range bytes.Split(buildBoth(t, fsys, "/tree/base"), []byte("---\n")) {
+			got := &corev1.ConfigMap{}
+			if err := yaml.Unmarshal(doc, got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Kind == "ConfigMap" && !reflect.DeepEqual(got.Data, c.Data) {
+				t.Fatalf("data %q, want %q", got.Data, c.Data)
 			}
 		}
 	}

@@ -19,17 +19,27 @@ func TestEveryOverlayIsAccepted(t *testing.T) {
 	ns := namespace(t, nil)
 	// Their own namespaces need not exist; what they are changes nothing else.
 	own := regexp.MustCompile(`(?m)^  namespace: .*$`)
+	apps := map[string][]string{}
 	for _, file := range built {
-		t.Run(filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(filepath.Dir(file)), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+		app := filepath.Base(filepath.Dir(filepath.Dir(file)))
+		apps[app] = append(apps[app], file)
+	}
+	for app, files := range apps {
+		t.Run(app, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "built.yaml"), own.ReplaceAll(data, []byte("  namespace: "+ns)), 0o644); err != nil {
-				t.Fatal(err)
+			args := []string{"apply", "--server-side", "--dry-run=server", "-n", ns}
+			for _, file := range files {
+				data, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := filepath.Base(filepath.Dir(file)) + ".yaml"
+				if err := os.WriteFile(filepath.Join(dir, name), own.ReplaceAll(data, []byte("  namespace: "+ns)), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "-f", name)
 			}
-			kubectl(t, dir, "apply", "--server-side", "--dry-run=server", "-n", ns, "-f", "built.yaml").want(t, 0)
+			kubectl(t, dir, args...).want(t, 0)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -88,10 +89,20 @@ func (f *appFlags) complete(cmd *cobra.Command, p *program, args []string) error
 			"the container's own command goes behind --, as in: "+cmd.CommandPath()+" "+rest[0]+" --image=IMAGE -- COMMAND ARG")
 	}
 	f.namespace = *p.config.Namespace
-	if f.dir == "" && f.name != "" {
+	switch {
+	case f.dir != "":
+	case f.name != "":
 		f.dir = f.name
+	case isTree("."):
+		f.dir = "."
 	}
 	return nil
+}
+
+// isTree tells whether a folder is the root of a tree.
+func isTree(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, generate.SpecFile))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // validate checks offline what can be checked without the tree.
