@@ -3,6 +3,7 @@ package generate
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -39,7 +40,7 @@ func (a *App) Warnings() []Problem {
 	}
 	if wl := a.Spec.Workload; wl != nil {
 		if known, ok := presetFor(wl.Image); ok && known.wants != nil && !a.hasEnv(known.wants) {
-			w.add("spec.workload.env", "", fmt.Sprintf("the image %s does not start without one of %v", wl.Image, known.wants), "give it with valueFrom.secretKeyRef, or all of a Secret with envFrom")
+			w.add("spec.workload.env", "", fmt.Sprintf("the image %s does not start without one of %s", wl.Image, strings.Join(known.wants, ", ")), "give it with valueFrom.secretKeyRef, or all of a Secret with envFrom")
 		}
 		if a.Spec.HorizontalPodAutoscaler == nil && a.Spec.PodDisruptionBudget != nil && (wl.Replicas == nil || *wl.Replicas == 1) {
 			w.add("spec.podDisruptionBudget", "", "with one replica it keeps a node from being drained, or keeps nothing up", "run two or more")
