@@ -255,4 +255,3 @@ func (r *composeReader) ports(a *App) {
 		add(fmt.Sprintf("expose[%d]", i), port, protocol)
 	}
 }
-

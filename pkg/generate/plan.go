@@ -45,6 +45,7 @@ type writePlan struct {
 	diff      bytes.Buffer
 	foreign   []string
 	ours      bool // a file of the tree was found that carries a stamp
+	bases     map[string][]byte
 }
 
 func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error) {
@@ -56,7 +57,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 		for _, f := range files {
 			p.steps = append(p.steps, step{path: f.Path, fate: created, data: f.Data})
 		}
-		return p, nil
+		return p, p.remember(files)
 	}
 	defer p.root.Close()
 	if err := p.compare(files, app); err != nil {
@@ -66,6 +67,9 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 		return nil, err
 	}
 	if err := p.refused(); err != nil {
+		return nil, err
+	}
+	if err := p.remember(files); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(p.steps, func(x, y step) int { return strings.Compare(x.path, y.path) })
@@ -138,9 +142,26 @@ func (p *writePlan) generated(s *step, f File) {
 	case was == now:
 		s.fate = kept
 	default:
-		p.conflict(s, f)
+		p.merged(s, f, body, wanted)
 	}
 	p.ours = true
+}
+
+// merged brings a change of the generated content into an edited file.
+func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
+	was, _ := unstamp(s.old)
+	now, _ := unstamp(f.Data)
+	if base := p.base(f.Path, was); base != nil {
+		if text, ok := mergeText(base, body, wanted, p.overwrite); ok {
+			text = restamp(stamp(f.Path, text), now)
+			if bytes.Contains(s.old, []byte("\r\n")) {
+				text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+			}
+			s.fate, s.data = updated, text
+			return
+		}
+	}
+	p.conflict(s, f)
 }
 
 // spec decides on svcx.yaml, which is a person's to edit.
@@ -292,8 +313,17 @@ func (p *writePlan) result() *WriteResult {
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}
+	var changes bytes.Buffer
 	for _, s := range p.steps {
+		if s.path == lastSpecFile {
+			continue // the program's own
+		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)
+		name := filepath.Join(p.dir, filepath.FromSlash(s.path))
+		if s.fate == created || s.fate == updated || s.fate == removed {
+			changes.Write(diff.Diff(name, s.old, name, s.data))
+		}
 	}
+	r.Diff = printable(changes.String())
 	return r
 }

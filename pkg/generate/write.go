@@ -28,6 +28,8 @@ type WriteResult struct {
 	// since, or they are generated no longer.
 	Kept    []string `json:"kept,omitempty"`
 	Removed []string `json:"removed,omitempty"`
+	// Diff is what changes, in the unified format, without control characters.
+	Diff string `json:"-"`
 }
 
 // EditedError says that files which a person has edited would be generated
@@ -92,7 +94,8 @@ func inDir(dir string, files []string) string {
 // Each generated file carries a stamp (see stamp) that tells whether a person
 // has edited it. An unedited file is updated, or removed when it is generated no
 // longer. An edited one stays as it is (Kept) as long as its generated content
-// is what it was; when that changes, Write fails with an *EditedError.
+// is what it was; when that changes, only the lines that must change do, and where
+// a person has changed the same lines Write fails with an *EditedError.
 //
 // svcx.yaml is a person's to edit, so whoever changes an existing tree begins with
 // what LoadApp returns. When it says the same as the App its text stays; when not,

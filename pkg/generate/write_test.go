@@ -194,6 +194,8 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 		}
 	}
 
+	edit(t, dir, "base/deployment.yaml", "replicas: 2", "replicas: 2 # enough")
+	tree = readTree(t, dir)
 	app.Spec.Workload.Replicas = int32p(3)
 	_, err := write(t, dir, app, WriteOptions{})
 	var conflict *EditedError
@@ -201,7 +203,7 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 		t.Fatalf("error is %v", err)
 	}
 	wantList(t, "files", conflict.Files, "base/deployment.yaml")
-	for _, line := range []string{"-  replicas: 2", "+  replicas: 3", "-            cpu: 750m # we measured", "+            cpu: 500m"} {
+	for _, line := range []string{"-  replicas: 2 # enough", "+  replicas: 3", "-            cpu: 750m # we measured", "+            cpu: 500m"} {
 		if !strings.Contains(conflict.Diff, line+"\n") {
 			t.Errorf("the diff lacks %q:\n%s", line, conflict.Diff)
 		}

@@ -29,6 +29,7 @@ type generateOptions struct {
 	appFlags
 	dryRun string
 	output string
+	generateModes
 }
 
 func newGenerateCmd(p *program) *cobra.Command {
@@ -72,6 +73,7 @@ edited by hand are not written over.`,
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
 		fs.StringVarP(&o.output, "output", "o", "", "Print the objects of the type's overlay in this `FORMAT` (yaml, json, name); nothing is written")
+		o.addModes(fs)
 	})
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed("yaml", "json", "name"))
 	return cmd
@@ -107,6 +109,12 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 	warn(p.ErrOut, app)
 	if o.output != "" {
 		return p.printOverlay(app, o.overlay(), o.output)
+	}
+	if o.dir == stdoutDir {
+		return p.printTree(app)
+	}
+	if o.diff || o.check {
+		return p.compareTree(ctx, o, app)
 	}
 	res, err := writeTree(ctx, &o.appFlags, app, o.dryRun != dryRunNone)
 	if err != nil {

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+// stdoutDir is the --dir that means stdout.
+const stdoutDir = "-"
+
+// generateModes are the ways to generate without writing.
+type generateModes struct {
+	diff  bool
+	check bool
+}
+
+func (m *generateModes) addModes(fs *pflag.FlagSet) {
+	fs.BoolVar(&m.diff, "diff", false, "Print what would change, as a diff; nothing is written")
+	fs.BoolVar(&m.check, "check", false, "End with 1 and name the files when something would change; nothing is written. For CI")
+}
+
+// printTree prints the files of the tree, each after its name, as one YAML stream.
+func (p *program) printTree(app *generate.App) error {
+	files, err := generate.Files(app)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if _, err := fmt.Fprintf(p.Out, "---\n# %s/%s\n%s", app.Metadata.Name, f.Path, f.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareTree says what generating would change.
+func (p *program) compareTree(ctx context.Context, o *generateOptions, app *generate.App) error {
+	res, err := generate.Write(ctx, o.dir, app, generate.WriteOptions{Overwrite: o.overwrite, DryRun: true})
+	var edited *generate.EditedError
+	if errors.As(err, &edited) && o.diff {
+		fmt.Fprint(p.Out, edited.Diff)
+	}
+	if err != nil {
+		return err
+	}
+	var changes []string
+	for _, files := range [][]string{res.Created, res.Updated, res.Removed} {
+		for _, f := range files {
+			changes = append(changes, filepath.ToSlash(filepath.Join(o.dir, f)))
+		}
+	}
+	if o.diff {
+		fmt.Fprint(p.Out, res.Diff)
+	}
+	switch {
+	case len(changes) == 0:
+		for _, l := range written(o.dir, res, false) {
+			fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+		}
+		return nil
+	case !o.check:
+		return nil
+	case !o.diff:
+		for _, f := range changes {
+			fmt.Fprintln(p.Out, f)
+		}
+	}
+	fmt.Fprintf(p.ErrOut, "%s would change; kubectl svcx generate --dir=%s writes them\n", counted(len(changes), "file"), quoted(o.dir))
+	return &codeError{exitError}
+}
