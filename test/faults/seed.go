@@ -60,6 +60,9 @@ func (b *bench) seed(ctx context.Context, c *Case, ns string) (undo []func(conte
 	if err := b.steady(ctx, c, ns, c.Until); err != nil {
 		return nil, err
 	}
+	if err := b.listening(ctx, ns); err != nil {
+		return nil, err
+	}
 	for i := range c.Steps {
 		step := &c.Steps[i]
 		if step.Stop != "" {
