@@ -16,4 +16,10 @@ if [[ -z ${KUBECTL:-} ]]; then
 	fi
 fi
 export KUBECTL
-exec go run ./test/bench
+go run ./test/bench
+# On a cluster, where one is named: many Services at once.
+if [[ -n ${KUBECONFIG:-} ]]; then
+	go run ./test/bench/scale -kubectl "$KUBECTL"
+else
+	echo "scale: not measured; KUBECONFIG names no cluster (make lab-up, then svcx-lab status)" >&2
+fi
