@@ -226,62 +226,6 @@ func severityWord(s verify.Severity) (text, sgr string) {
 	return "NOTE", bold
 }
 
-// finding writes what stands under a cause: evidence, what follows, the fix.
-func (c *canvas) finding(f *verify.Finding) {
-	lines := [][2]string{}
-	if len(f.Evidence) > 0 {
-		ev := make([]string, 0, len(f.Evidence))
-		for _, e := range f.Evidence {
-			ev = append(ev, clean(e))
-		}
-		if one := strings.Join(ev, " · "); c.Width == 0 || 12+cols(one) <= c.Width {
-			ev = []string{one}
-		}
-		for _, e := range ev {
-			lines = append(lines, [2]string{"evidence", e})
-		}
-	}
-	for _, x := range f.Follows {
-		lines = append(lines, [2]string{"follows", clean(x)})
-	}
-	if fix := f.Fix; fix != nil {
-		if fix.Summary != "" {
-			lines = append(lines, [2]string{"fix", clean(fix.Summary)})
-		}
-		if fix.Command != "" {
-			lines = append(lines, [2]string{"run", clean(fix.Command)})
-		}
-		if fix.Patch != "" && (fix.Command == "" || c.Format == Wide) { // the command does the same
-			lines = append(lines, [2]string{"patch", cleanLines(fix.Patch)})
-		}
-	}
-	if len(lines) == 0 {
-		return
-	}
-	c.line()
-	const lead = 12
-	last := ""
-	for _, l := range lines {
-		label := l[0]
-		if label == last {
-			label = ""
-		} else {
-			last = label
-		}
-		head := "  " + pad(label, lead-2)
-		if l[0] == "run" || l[0] == "patch" { // copied whole, so never wrapped
-			for i, x := range strings.Split(l[1], "\n") {
-				if i > 0 {
-					head = strings.Repeat(" ", lead)
-				}
-				c.line(head, x)
-			}
-			continue
-		}
-		c.hang(head, lead, l[1])
-	}
-}
-
 // reaches lists every address that was seen to answer.
 func (c *canvas) reaches(s *verify.ServiceVerdict) {
 	if len(s.Reach) == 0 {

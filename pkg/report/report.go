@@ -29,10 +29,17 @@ const (
 	JSON Format = "json"
 	YAML Format = "yaml"
 	Name Format = "name"
+	// For a Verdict only.
+	JUnit Format = "junit"
+	SARIF Format = "sarif"
+	HTML  Format = "html"
 )
 
-// Formats lists every format, in the order in which help shows them.
+// Formats lists the formats that every result has, in the order in which help shows them.
 func Formats() []Format { return []Format{Text, Wide, JSON, YAML, Name} }
+
+// VerdictFormats lists the formats of a Verdict.
+func VerdictFormats() []Format { return append(Formats(), JUnit, SARIF, HTML) }
 
 // Options say how to write.
 type Options struct {
@@ -44,6 +51,16 @@ type Options struct {
 	Width int
 	// ASCII replaces every sign outside ASCII by one within, for terminals that cannot show it.
 	ASCII bool
+	// FixCommand, when set, is the command that writes the fixes into the tree.
+	FixCommand string
+	// Patches shows the patch of a fix beside its command.
+	Patches bool
+	// Help, when set, gives a rule's title and a text about it; empty where it has none.
+	Help func(id string) (title, text string)
+	// Explain says that "kubectl svcx explain ID" exists, and is worth naming.
+	Explain bool
+	// Version of the program, for formats that name their maker.
+	Version string
 }
 
 // Verdict writes v. Text is one page for one Service and a table for any other
@@ -65,6 +82,12 @@ func Verdict(w io.Writer, v *verify.Verdict, o Options) error {
 		}
 		_, err := io.WriteString(w, b.String())
 		return err
+	case JUnit:
+		return junit(w, v)
+	case SARIF:
+		return sarif(w, v, o)
+	case HTML:
+		return htmlVerdict(w, v, o)
 	default:
 		return machine(w, v, o.Format)
 	}

@@ -35,6 +35,11 @@ type Options struct {
 	Expected []*unstructured.Unstructured
 	// Progress, when set, is told what is being done; from one goroutine at a time.
 	Progress func(Event)
+	// EndpointsOnly asks nothing of the network: the verdict says only what each
+	// Service selects and whether its endpoints are ready.
+	EndpointsOnly bool
+	// Record, when set, is given what was seen, for judging it again later.
+	Record func(*Recording)
 	// Dial opens the connections from here; nil means this machine's network.
 	Dial probe.Dialer
 	// From says as whom, or from where, to ask inside the cluster; it implies
@@ -80,6 +85,12 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, err
 	}
 	s.Expected = expectedOf(o.Expected)
+	if o.EndpointsOnly {
+		v := endpointsOnly(Judge(s, nil, nil))
+		v.Seconds = time.Since(start).Seconds()
+		r.say("read", true)
+		return v, nil
+	}
 	plan := PlanOptions{Check: o.Check, Settle: o.Settle, TLS: o.TLS, Auth: o.Auth}
 	if o.From != nil {
 		r.o.InCluster = true
@@ -107,6 +118,9 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, fmt.Errorf("verifying: %w", ctx.Err())
 	}
 	v := Judge(s, r.asked, r.outcomes)
+	if o.Record != nil {
+		o.Record(&Recording{Snapshot: *s, Probes: r.asked, Outcomes: r.outcomes})
+	}
 	v.Seconds = time.Since(start).Seconds()
 	r.say("verified", true)
 	return v, nil

@@ -110,6 +110,14 @@ type Finding struct {
 	// Follows lists what merely follows from this cause.
 	Follows []string `json:"follows,omitempty"`
 	Fix     *Fix     `json:"fix,omitempty"`
+	// Source is where in the tree the field at fault is said, when a tree was given.
+	Source *Source `json:"source,omitempty"`
+}
+
+// Source is a line of a file in the tree.
+type Source struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"` // from 1
 }
 
 // Fix mends the cause of a Finding.
@@ -119,6 +127,17 @@ type Fix struct {
 	Command string `json:"command,omitempty"`
 	// Patch is a strategic merge patch for Finding.Object in YAML; empty where no manifest can mend it.
 	Patch string `json:"patch,omitempty"`
+	// Edits are the patch as changes of the tree's files, when a tree was given.
+	Edits []Edit `json:"edits,omitempty"`
+	// Unlocated says why the patch has no place in the tree that was given.
+	Unlocated string `json:"unlocated,omitempty"`
+}
+
+// Edit is a change of one file of the tree.
+type Edit struct {
+	Source
+	// Diff holds the changed lines only, each led by "-" or "+".
+	Diff string `json:"diff"`
 }
 
 // ObjectRef names an object of the cluster.

@@ -30,6 +30,7 @@ type cluster interface {
 	Apply(ctx context.Context, plan *apply.Plan, progress func(apply.Event)) error
 	Wait(ctx context.Context, plan *apply.Plan, progress func(apply.Event)) error
 	Verify(ctx context.Context, t verify.Target, o verify.Options) (*verify.Verdict, error)
+	Watch(ctx context.Context, namespaces []string) (<-chan string, error)
 	Cleanup(ctx context.Context, namespace string, all bool) ([]verify.ObjectRef, error)
 	ServerVersion(ctx context.Context) (string, error)
 }
@@ -219,6 +220,11 @@ func (c *realCluster) Wait(ctx context.Context, plan *apply.Plan, progress func(
 func (c *realCluster) Verify(ctx context.Context, t verify.Target, o verify.Options) (*verify.Verdict, error) {
 	v, err := verify.Run(ctx, c.config, t, o)
 	return v, c.wrap(err)
+}
+
+func (c *realCluster) Watch(ctx context.Context, namespaces []string) (<-chan string, error) {
+	changes, err := verify.Watch(ctx, c.config, namespaces)
+	return changes, c.wrap(err)
 }
 
 func (c *realCluster) Cleanup(ctx context.Context, namespace string, all bool) ([]verify.ObjectRef, error) {

@@ -31,6 +31,7 @@ type fakeCluster struct {
 	findings   []verify.Finding
 	leftovers  []verify.ObjectRef
 	onCall     func(call string)
+	changes    chan string
 
 	objs    []*unstructured.Unstructured
 	planned apply.PlanOptions
@@ -110,6 +111,11 @@ func (f *fakeCluster) Verify(ctx context.Context, t verify.Target, o verify.Opti
 		v.Services = append(v.Services, verify.ServiceVerdict{Namespace: t.Namespace, Name: n, Type: "ClusterIP", State: v.State, Findings: f.findings})
 	}
 	return v, ctx.Err()
+}
+
+func (f *fakeCluster) Watch(context.Context, []string) (<-chan string, error) {
+	f.called("watch")
+	return f.changes, nil
 }
 
 func (f *fakeCluster) Cleanup(_ context.Context, namespace string, all bool) ([]verify.ObjectRef, error) {

@@ -36,6 +36,11 @@ type verifyOptions struct {
 	check         string
 	output        string
 	client        clientFlags
+	snapshot      string
+	fix           bool
+	watch         bool
+	wait          bool
+	until         string
 
 	// Set by complete and validate.
 	names     []string
@@ -72,14 +77,27 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
   # Whatever sends to a Deployment, as JSON
   kubectl svcx verify deploy/redis -o json
 
-  # The Services of an overlay, compared with what the tree says
-  kubectl svcx verify -k redis/overlays/nodeport`,
+  # The Services of an overlay, compared with what the tree says; write the fixes into it
+  kubectl svcx verify -k redis/overlays/nodeport --fix
+
+  # In a script: wait until every port has a ready endpoint
+  kubectl svcx verify redis --for=endpoints --wait --timeout=2m
+
+  # Keep the evidence, and judge it again elsewhere
+  kubectl svcx verify redis -o snapshot >redis.json
+  kubectl svcx verify --snapshot redis.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(args); err != nil {
 				return err
 			}
 			if err := o.validate(); err != nil {
 				return err
+			}
+			if changed(cmd, "namespace") {
+				o.namespace = *p.config.Namespace
+			}
+			if o.snapshot != "" {
+				return p.judgeAgain(o)
 			}
 			return p.runVerify(cmd.Context(), o)
 		},
@@ -89,17 +107,25 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 		fs.StringVarP(&o.selector, "selector", "l", "", "Services whose `LABELS` match, such as app=redis,tier!=test")
 		fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Services of all namespaces")
 		fs.StringVarP(&o.kustomize, "kustomize", "k", "", "The Services of the kustomization in `DIR`, compared with what it says")
+		fs.StringVar(&o.snapshot, "snapshot", "", "Judge again, offline, what -o snapshot wrote to `FILE` (- for stdin)")
 	})
 	addProbeFlags(cmd, p, &o.probeImage, &o.check)
 	flagGroup(cmd, "How to verify it", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&o.inCluster, "in-cluster", false, "Probe from inside the cluster too, with a Pod that is removed again")
-		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`)")
+		fs.StringVar(&o.until, "for", untilVerified, "What to look for (`WHAT`): verified, or only ready endpoints, without probing (endpoints)")
+		fs.BoolVar(&o.wait, "wait", false, "Verify again at every change until it is good, or --timeout is over")
+		fs.BoolVarP(&o.watch, "watch", "w", false, "Verify again at every change, and print what becomes different; Ctrl-C ends it")
+		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`); with --watch, for each time")
 	})
 	o.client.add(cmd, true)
-	addOutput(cmd, &o.output)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
+		fs.BoolVar(&o.fix, "fix", false, "Write the fixes into the tree of -k, and show them; without -k, print the patches")
+		fs.StringVarP(&o.output, "output", "o", string(report.Text), "How to print the result (`FORMAT`): "+strings.Join(verifyFormats(), ", "))
 		fs.StringVar(&o.failOn, "fail-on", failOnNotProven, "The least `STATE` for an exit code other than 0: failure, not-proven, warning (the strictest)")
 	})
+	_ = cmd.RegisterFlagCompletionFunc("output", fixed(verifyFormats()...))
+	_ = cmd.RegisterFlagCompletionFunc("for", fixed(untilVerified, untilEndpoints))
+	_ = cmd.MarkFlagFilename("snapshot")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", fixed(failOnFailure, failOnNotProven, failOnWarning))
 	_ = cmd.MarkFlagDirname("kustomize")
 	return cmd
@@ -172,8 +198,28 @@ func (o *verifyOptions) validate() (err error) {
 	if o.failOn, err = oneOf("fail-on", o.failOn, failOnFailure, failOnNotProven, failOnWarning); err != nil {
 		return err
 	}
-	if o.format, err = parseFormat(o.output); err != nil {
+	if o.until, err = oneOf("for", o.until, untilVerified, untilEndpoints); err != nil {
 		return err
+	}
+	if o.output, err = oneOf("output", o.output, verifyFormats()...); err != nil {
+		return err
+	}
+	if o.format = report.Format(o.output); o.snapshot != "" {
+		if err := o.offlineOnly(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.watch && o.wait:
+		return errors.New("--wait: with --watch it would never end; choose one")
+	case o.watch && o.fix:
+		return errors.New("--fix: choose it or --watch")
+	case o.watch && !contains([]string{string(report.Text), string(report.Wide), string(report.JSON), string(report.YAML)}, o.output):
+		return fmt.Errorf("-o %s: --watch prints text, wide, json or yaml", o.output)
+	case o.until == untilEndpoints && o.inCluster:
+		return errors.New("--in-cluster: --for=endpoints asks nothing of the network")
+	case o.until == untilEndpoints && o.output == outputSnapshot:
+		return errors.New("-o snapshot: leave out --for=endpoints; a snapshot holds what was asked")
 	}
 	if o.asked, err = parseCheck(o.check); err != nil {
 		return err
@@ -185,47 +231,117 @@ func (o *verifyOptions) validate() (err error) {
 	return positive("timeout", o.timeout)
 }
 
+// verifyFormats are the values of -o.
+func verifyFormats() []string {
+	var names []string
+	for _, f := range report.VerdictFormats() {
+		names = append(names, string(f))
+	}
+	return append(names, outputSnapshot)
+}
+
 func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
-	var expected []*unstructured.Unstructured
+	r := &verification{o: o}
 	if o.kustomize != "" {
 		var err error
-		if expected, err = apply.Build(p.fs, o.kustomize); err != nil {
+		if r.expected, err = apply.Build(p.fs, o.kustomize); err != nil {
 			return err
 		}
 	}
-	c, err := p.connect()
-	if err != nil {
+	var err error
+	if r.c, err = p.connect(); err != nil {
 		return err
 	}
-	targets, err := o.targets(c, expected)
-	if err != nil {
+	if r.targets, err = o.targets(r.c, r.expected); err != nil {
 		return err
 	}
-	g := p.newProgress()
-	defer g.clear()
+	r.g = p.newProgress()
+	defer r.g.clear()
+	switch {
+	case o.watch:
+		r.settle = settleAfter
+		err = p.watchVerify(ctx, r)
+	case o.wait:
+		r.settle = settleAfter
+		err = p.waitVerify(ctx, r)
+	default:
+		var v *verify.Verdict
+		var records []*verify.Recording
+		if v, records, err = r.once(ctx); ctx.Err() != nil {
+			err = r.interrupted(ctx, "while verifying", err)
+		} else if err == nil {
+			err = p.present(o, v, records, r.g)
+		}
+	}
+	r.g.clear()
+	return err
+}
+
+// verification is what one run of verify works with.
+type verification struct {
+	o        *verifyOptions
+	c        cluster
+	targets  []verify.Target
+	expected []*unstructured.Unstructured
+	settle   time.Duration
+	g        *progress
+}
+
+// once verifies all targets; with -o snapshot it brings the evidence too.
+func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Recording, error) {
 	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
-	for _, t := range targets {
-		how := verify.Options{
-			InCluster: o.inCluster, ProbeImage: o.probeImage, Timeout: o.timeout, Check: o.asked, Expected: expected,
-			Progress: g.verifying,
-		}
-		o.client.into(&how)
-		v, err := c.Verify(ctx, t, how)
-		if ctx.Err() != nil {
-			g.clear()
-			return &interruptError{stage: "while verifying", stays: o.nothingStays(), err: errors.Join(ctx.Err(), err)}
-		}
+	var records []*verify.Recording
+	opts := verify.Options{
+		InCluster: r.o.inCluster, ProbeImage: r.o.probeImage, Timeout: r.o.timeout, Check: r.o.asked, Expected: r.expected,
+		Progress: r.g.verifying, EndpointsOnly: r.o.until == untilEndpoints, Settle: r.settle,
+	}
+	r.o.client.into(&opts)
+	if r.o.output == outputSnapshot {
+		opts.Record = func(rec *verify.Recording) { records = append(records, rec) }
+	}
+	for _, t := range r.targets {
+		v, err := r.c.Verify(ctx, t, opts)
 		if err != nil {
-			g.clear()
-			return err
+			return nil, nil, err
 		}
 		merge(all, v)
 	}
-	g.clear()
-	if err := report.Verdict(p.Out, all, p.screen.report(o.format)); err != nil {
+	return all, records, nil
+}
+
+// interrupted is the error of a run that the user ended.
+func (r *verification) interrupted(ctx context.Context, stage string, err error) error {
+	r.g.clear()
+	return &interruptError{stage: stage, stays: r.o.nothingStays(), err: errors.Join(ctx.Err(), err)}
+}
+
+// present writes the result, and with --fix the tree; its error is the exit code.
+func (p *program) present(o *verifyOptions, v *verify.Verdict, records []*verify.Recording, g *progress) error {
+	t, err := p.locate(o, v)
+	if err != nil {
 		return err
 	}
-	return verdictCode(all, o.failOn)
+	g.clear()
+	if o.output == outputSnapshot {
+		err = verify.WriteRecordings(p.Out, records)
+	} else {
+		opts := p.screen.report(o.format)
+		opts.FixCommand, opts.Patches, opts.Version = o.fixCommand(t), o.fix, version
+		opts.Explain = true
+		if opts.Help, err = faultHelp(o.format); err != nil {
+			return err
+		}
+		err = report.Verdict(p.Out, v, opts)
+	}
+	if err != nil {
+		return err
+	}
+	if o.fix && o.kustomize != "" {
+		if err := p.writeFixes(o, t, g); err != nil {
+			return err
+		}
+	}
+	return verdictCode(v, o.failOn)
 }
 
 // nothingStays says that an interrupted run has left nothing.

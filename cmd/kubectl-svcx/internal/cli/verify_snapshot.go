@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+// outputSnapshot is the value of -o that writes the evidence in place of the verdict.
+const outputSnapshot = "snapshot"
+
+// judgeAgain judges what -o snapshot wrote. No cluster is asked, and no
+// kubeconfig is read.
+func (p *program) judgeAgain(o *verifyOptions) error {
+	all, err := p.readSnapshot(o.snapshot)
+	if err != nil {
+		return err
+	}
+	verdict := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
+	for _, r := range all {
+		merge(verdict, r.Judge())
+	}
+	return p.present(o, verdict, all, p.newProgress())
+}
+
+func (p *program) readSnapshot(path string) ([]*verify.Recording, error) {
+	in, name := p.In, "stdin"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			if text, ok := pathError(err); ok {
+				err = errors.New(text)
+			}
+			return nil, withHints(fmt.Errorf("--snapshot: %w", err), "write one with: kubectl svcx verify -o snapshot >FILE")
+		}
+		defer func() { _ = f.Close() }()
+		in, name = io.Reader(f), path
+	}
+	all, err := verify.ReadRecordings(in)
+	if err != nil {
+		return nil, fmt.Errorf("--snapshot %s: %w", name, err)
+	}
+	return all, nil
+}
+
+// offlineOnly refuses what needs a cluster beside --snapshot.
+func (o *verifyOptions) offlineOnly() error {
+	switch {
+	case len(o.names)+len(o.workloads) > 0 || o.selector != "" || o.allNamespaces:
+		return errors.New("--snapshot: the file says which Services it is about; leave out names, -l and -A")
+	case o.inCluster:
+		return errors.New("--in-cluster: nothing is asked of a cluster with --snapshot")
+	case o.watch || o.wait:
+		return errors.New("--snapshot: a file does not change; leave out --watch and --wait")
+	case o.until != untilVerified:
+		return errors.New("--for: leave it out beside --snapshot")
+	case o.check != "":
+		return errors.New("--check: the questions of a snapshot have been asked already")
+	case o.output == outputSnapshot:
+		return errors.New("-o snapshot: the snapshot is there already")
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+)
+
+// locate finds the findings and their fixes in the tree of -k. Nothing is
+// written: the tree that comes back holds the changes, nil when there is none.
+func (p *program) locate(o *verifyOptions, v *verify.Verdict) (*tree.Tree, error) {
+	if o.kustomize == "" || !hasFindings(v) {
+		return nil, nil
+	}
+	t, err := tree.Open(p.fs, o.kustomize)
+	if err != nil {
+		return nil, err
+	}
+	for i := range v.Services {
+		for j := range v.Services[i].Findings {
+			f := &v.Services[i].Findings[j]
+			ref := tree.Ref{Kind: f.Object.Kind, Namespace: f.Object.Namespace, Name: f.Object.Name}
+			if at, ok := t.Find(ref, f.Field); ok {
+				f.Source = &verify.Source{File: at.File, Line: at.Line}
+			}
+		}
+	}
+	// Fixes come after all places: they move lines.
+	changed := false
+	for i := range v.Services {
+		for j := range v.Services[i].Findings {
+			ok, err := mend(t, &v.Services[i].Findings[j])
+			if err != nil {
+				return nil, err
+			}
+			changed = changed || ok
+		}
+	}
+	if !changed {
+		return nil, nil
+	}
+	return t, nil
+}
+
+// mend puts one finding's fix into the tree, or says why it has no place there.
+func mend(t *tree.Tree, f *verify.Finding) (bool, error) {
+	if f.Fix == nil || f.Fix.Patch == "" || f.Severity == verify.SeverityNote {
+		return false, nil
+	}
+	edits, err := t.Mend(tree.Ref{Kind: f.Object.Kind, Namespace: f.Object.Namespace, Name: f.Object.Name}, f.Fix.Patch)
+	var none *tree.UnlocatedError
+	if errors.As(err, &none) {
+		f.Fix.Unlocated = none.Reason
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, e := range edits {
+		f.Fix.Edits = append(f.Fix.Edits, verify.Edit{Source: verify.Source{File: e.File, Line: e.Line}, Diff: e.Diff})
+	}
+	return true, nil
+}
+
+func hasFindings(v *verify.Verdict) bool {
+	for i := range v.Services {
+		if len(v.Services[i].Findings) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// write puts the changes of --fix on the disk and says so.
+func (p *program) writeFixes(o *verifyOptions, t *tree.Tree, g *progress) error {
+	if t == nil {
+		g.step("fixed", "nothing: no finding has a fix that %s takes", o.kustomize)
+		return nil
+	}
+	written, err := t.Write()
+	for _, path := range written {
+		g.step("fixed", "%s", path)
+	}
+	if err != nil {
+		return err
+	}
+	g.step("next", "kubectl svcx apply -k %s%s --verify", quoted(o.kustomize), o.namespaceFlag())
+	return nil
+}
+
+// fixCommand is the command that writes what the report shows; empty when
+// there is nothing to write, or it is being written.
+func (o *verifyOptions) fixCommand(t *tree.Tree) string {
+	if t == nil || o.fix {
+		return ""
+	}
+	words := []string{"kubectl svcx verify"}
+	for _, n := range o.names {
+		words = append(words, quoted(n))
+	}
+	if o.snapshot != "" {
+		words = append(words, "--snapshot "+quoted(o.snapshot))
+	}
+	return fmt.Sprintf("%s -k %s%s --fix", strings.Join(words, " "), quoted(o.kustomize), o.namespaceFlag())
+}
+
+// namespaceFlag repeats -n where it was given.
+func (o *verifyOptions) namespaceFlag() string {
+	if o.namespace == "" {
+		return ""
+	}
+	return " -n " + quoted(o.namespace)
+}
