@@ -80,6 +80,8 @@ type Probe struct {
 	// change: a name that does not resolve to Resolves yet, for all of it; a
 	// connection that fails, for at most MaxSettleConnect of it.
 	Settle time.Duration `json:"settle,omitempty"`
+	// Confirm asks once more, with twice the time, before silence counts.
+	Confirm bool `json:"confirm,omitempty"`
 	// Options of single checks; empty where the check does not use them.
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`

@@ -386,3 +386,28 @@ func TestPrintable(t *testing.T) {
 		t.Errorf("%d bytes, want 100 or fewer", len(got))
 	}
 }
+
+// TestConfirm asks a second time, with more patience, before silence counts.
+func TestConfirm(t *testing.T) {
+	for _, confirm := range []bool{false, true} {
+		dials := 0
+		o := Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if dials++; dials == 1 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			here, there := net.Pipe()
+			t.Cleanup(func() { _ = there.Close() })
+			return here, nil
+		}}
+		var got Outcome
+		Run(t.Context(), []Probe{{ID: "a", Check: CheckTCP, Address: "192.0.2.1:1", Timeout: 50 * time.Millisecond, Confirm: confirm}}, o, func(out Outcome) { got = out })
+		want := ClassTimeout
+		if confirm {
+			want = ClassOK
+		}
+		if got.Class != want {
+			t.Errorf("confirm %v: %s, want %s", confirm, got.Class, want)
+		}
+	}
+}

@@ -22,6 +22,18 @@ func settled(ctx context.Context, p Probe, o *Options, g *gate) Outcome {
 		waited = true
 		out = ask(ctx, p, o, g)
 	}
+	// What hangs once may be a machine under load or a lost packet: it is asked
+	// again, with more patience, before it counts.
+	if p.Confirm && hangs(out.Class) && out.Class != ClassCanceled && out.Class != ClassLocal && pause(ctx) {
+		again := p
+		again.Timeout = 2 * p.Timeout
+		if p.Timeout <= 0 {
+			again.Timeout = 2 * DefaultTimeout
+		}
+		if second := ask(ctx, again, o, g); second.Class != ClassCanceled {
+			waited, out = true, second
+		}
+	}
 	if waited {
 		if out.Facts == nil {
 			out.Facts = map[string]string{}

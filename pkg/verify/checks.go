@@ -213,7 +213,7 @@ func (c *serviceCase) checkTunnel(pv portView) {
 		good += fmt.Sprintf(", a sample of %d", n)
 	}
 	r := c.line(probe.PathTunnel, pv, e, good)
-	if r.State == StateFailed && e.all(probe.ClassRefused) {
+	if r.State == StateFailed && e.all(probe.ClassRefused, probe.ClassOK) {
 		c.tunnelRefused(pv, e, &r)
 	}
 	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, "forbidden") {
@@ -229,6 +229,7 @@ func (c *serviceCase) tunnelRefused(pv portView, e evidence, r *CheckResult) {
 	switch {
 	case direct.all(probe.ClassOK):
 		r.State, r.Summary = StateNotProbed, fmt.Sprintf("not decisive: localhost refuses on %s; the app listens on the Pod's address", e[0].port())
+	case len(e.where(probe.ClassOK)) > 0 && len(direct.asked()) > 0:
 	case len(direct.asked()) == 0 && len(c.ev.explored(probe.PathTunnel, pv.key).where(probe.ClassOK)) == 0:
 		r.State = StateNotProven
 		r.Summary += " on localhost; whether the Pod's address answers was not seen"

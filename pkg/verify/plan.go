@@ -53,13 +53,14 @@ type PlanOptions struct {
 // are not asked after all (no probe Pod, say) are "not proven" to Judge.
 func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 	v := newView(s)
-	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}}
+	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}, young: map[string]bool{}}
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil {
 			continue
 		}
 		p.guarded[key] = p.admits(svc, o.Client)
+		p.young[key] = p.isYoung(svc)
 		if svc.Spec.Type == corev1.ServiceTypeExternalName {
 			p.externalName(svc, o)
 			continue
@@ -111,10 +112,33 @@ type planner struct {
 	settle time.Duration
 	// guarded are the Services with policies that admit the prober.
 	guarded map[string]bool
+	// young are the Services that have changed, or whose Pods have, a moment ago.
+	young map[string]bool
 }
 
-// policyLag is how long policies may take to let a new Pod through.
-const policyLag = 5 * time.Second
+const (
+	// lag is how long policies may take to let a new Pod through, and proxies and
+	// servers to follow a change.
+	lag = 5 * time.Second
+	// youth is for how long something counts as new.
+	youth = 20 * time.Second
+)
+
+// isYoung reports whether a Service or a container behind it is new.
+func (p *planner) isYoung(svc *corev1.Service) bool {
+	since := p.v.s.Taken.Add(-youth)
+	if svc.CreationTimestamp.After(since) {
+		return true
+	}
+	for _, pod := range p.v.selected(svc) {
+		for _, cs := range pod.Status.ContainerStatuses {
+			if cs.State.Running != nil && cs.State.Running.StartedAt.After(since) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // admits reports whether policies stand between the prober and a Service's
 // Pods, and admit it as far as can be told.
@@ -153,13 +177,15 @@ func (p *planner) add(pr probe.Probe) {
 	p.seen[pr.ID] = true
 	if !pr.Exploratory {
 		pr.Settle = p.settle
-		if pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
-			// A network policy controller may not know the prober's address yet.
-			pr.Settle = max(pr.Settle, policyLag)
+		if p.young[pr.Service] || pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
+			// What has just started may not listen yet, proxies may not have followed,
+			// and a network policy controller may not know the prober's address.
+			pr.Settle = max(pr.Settle, lag)
 		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
+	pr.Confirm = !pr.Exploratory || pr.Check == probe.CheckDNS
 	p.probes = append(p.probes, pr)
 }
 

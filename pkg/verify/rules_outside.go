@@ -112,6 +112,15 @@ func ruleExternalHost(c *serviceCase) []finding {
 	}
 	target := probe.Printable(strings.TrimSuffix(c.svc.Spec.ExternalName, "."), 253)
 	for _, pv := range c.ports {
+		for _, a := range c.ev.on(probe.PathExternalName, "", pv.key).connecting().where(probe.ClassTLS) {
+			if !strings.Contains(a.outcome.Detail, "certificate is") || !c.otherNames(a) {
+				continue
+			}
+			return []finding{{port: pv.key, Finding: Finding{ID: "SVC603", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+				Message:  fmt.Sprintf("%s stands for %s, whose certificate is for other names: clients refuse it.", c.ref(), target),
+				Evidence: []string{"certificate names: " + orNone(a.outcome.Facts["certNames"]), "asked for: " + target, a.outcome.Detail},
+				Fix:      &Fix{Summary: "use a name that the certificate is for, or give the server a certificate for this one"}}}}
+		}
 		for _, a := range c.ev.explored(probe.PathExternalName, pv.key) {
 			own := c.ev.on(probe.PathExternalName, "", pv.key).connecting()
 			if a.probe.ServerName != serviceName(c.svc) || !a.asked() || a.good() || !own.all(probe.ClassOK) {
