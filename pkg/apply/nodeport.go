@@ -3,12 +3,36 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
+
+// sharedNodePort finds a node port that two Services of one list ask for. Only
+// applying the second would tell, when the first is made already. Within one
+// Service a number may serve TCP and UDP.
+func sharedNodePort(objs []*unstructured.Unstructured) error {
+	asked := map[int64]*unstructured.Unstructured{}
+	for _, u := range objs {
+		if !isService(u) {
+			continue
+		}
+		for _, n := range slices.Sorted(maps.Keys(nodePorts(u))) {
+			if n == 0 {
+				continue
+			}
+			if other := asked[n]; other != nil {
+				return fmt.Errorf("%s in namespace %s and %s in namespace %s both ask for node port %d; choose another for one, or leave nodePort out and one is allocated",
+					refOf(other), other.GetNamespace(), refOf(u), u.GetNamespace(), n)
+			}
+			asked[n] = u
+		}
+	}
+	return nil
+}
 
 // checkNodePorts looks at the node ports that a manifest asks for and the live
 // Service does not have. A dry run checks neither that one is free nor that it

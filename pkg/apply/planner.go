@@ -157,7 +157,7 @@ func (c *Client) prepare(objs []*unstructured.Unstructured, o PlanOptions) ([]*u
 		unstructured.RemoveNestedField(u.Object, "status")
 		out = append(out, u)
 	}
-	return out, duplicate(out)
+	return out, errors.Join(duplicate(out), sharedNodePort(out))
 }
 
 // missingNamespaces returns the namespaces of objs that do not exist, each with
