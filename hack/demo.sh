@@ -43,7 +43,9 @@ flags=(--yes --timeout=90s)
 [[ -n ${PROBE_IMAGE:-} ]] && flags+=(--probe-image="$PROBE_IMAGE")
 
 if [[ -n $context ]]; then
+	# It holds credentials, so it does not outlive the demo.
 	KUBECONFIG_DEMO=$work/kubeconfig
+	trap 'rm -f "$KUBECONFIG_DEMO"' EXIT
 	kubectl config view --raw --minify --flatten --context="$context" >"$KUBECONFIG_DEMO"
 	export KUBECONFIG=$KUBECONFIG_DEMO
 	app=svcx-demo alias=svcx-demo-prod
