@@ -85,6 +85,9 @@ func (p *program) runApply(ctx context.Context, o *applyOptions) error {
 		return err
 	}
 	if o.dryRun == dryRunClient {
+		if isMachine(o.format) {
+			return p.printObjects(objs, o.format)
+		}
 		for _, obj := range objs {
 			fmt.Fprintf(p.Out, "%s/%s (dry run)\n", obj.GetKind(), obj.GetName())
 		}

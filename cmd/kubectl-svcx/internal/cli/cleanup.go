@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
 func newCleanupCmd(p *program) *cobra.Command {
@@ -16,7 +18,8 @@ func newCleanupCmd(p *program) *cobra.Command {
 		Short:   "Remove probe Pods that a killed run left behind",
 		GroupID: groupOther,
 		Long: `Remove probe Pods that a killed run left behind. They end by themselves after a few
-minutes, and the next run removes them too; this is for those who do not wait.`,
+minutes; from then on this, or the next run, removes them. One that a run elsewhere
+may still be waiting for is left alone.`,
 		Example: `  # In the current namespace
   kubectl svcx cleanup
 
@@ -50,11 +53,14 @@ func (p *program) runCleanup(ctx context.Context, all bool) error {
 		return err
 	}
 	if len(removed) == 0 {
-		where := "namespace " + namespace
+		where, flag := "namespace "+namespace, "-n "+quoted(namespace)
 		if all {
-			where = "any namespace"
+			where, flag = "any namespace", "-A"
 		}
-		fmt.Fprintln(p.ErrOut, "no probe Pod is left in "+where)
+		// One that is not past its deadline may belong to a run that goes on
+		// elsewhere; only the run itself knows, so nothing is claimed about it.
+		fmt.Fprintf(p.ErrOut, "no probe Pod in %s is past its deadline: nothing was removed\n"+
+			"those that a run may still need: kubectl get pods %s -l %s\n", where, flag, verify.LabelProbe)
 	}
 	return nil
 }

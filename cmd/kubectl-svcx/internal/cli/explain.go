@@ -58,12 +58,29 @@ func message(err error) (string, []string) {
 		return err.Error(), nil
 	case errors.As(err, &api):
 		if msg, hints, ok := explainAPI(api); ok {
-			return msg, hints
+			return msg, append(halfDone(err), hints...)
 		}
 	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), []string{"free some space and run it again; nothing was left half-written"}
 	}
 	return err.Error(), nil
+}
+
+// halfDone says how far applying got before the API server could not be asked
+// any more: the words for that leave it out, and the cluster has changed.
+func halfDone(err error) []string {
+	var e *apply.IncompleteError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	names := func(refs []apply.Ref) string {
+		var out []string
+		for _, r := range refs {
+			out = append(out, r.String())
+		}
+		return listed(out)
+	}
+	return []string{"applied: " + names(e.Applied), "not applied, or not known to be: " + names(e.Pending)}
 }
 
 // stuckMessage puts the next step of a workload that cannot run on its own line.

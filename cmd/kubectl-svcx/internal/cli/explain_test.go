@@ -35,6 +35,8 @@ func TestExplainAPI(t *testing.T) {
 	}{
 		{"refused", dial(syscall.ECONNREFUSED), []string{`cannot reach the API server of context "prod" (https://10.0.0.1:6443): connection refused`, "kubectl --context=prod get --raw=/readyz"}},
 		{"wrapped", fmt.Errorf("planning: %w", dial(syscall.EHOSTUNREACH)), []string{"no route to it"}},
+		{"in the middle of applying", &apply.IncompleteError{Object: apply.Ref{Kind: "Deployment", Name: "b"}, Applied: []apply.Ref{{Kind: "Service", Name: "a"}}, Pending: []apply.Ref{{Kind: "Deployment", Name: "b"}}, Err: dial(syscall.ECONNREFUSED)},
+			[]string{"connection refused", "\napplied: Service/a\n", "not applied, or not known to be: Deployment/b"}},
 		{"no such host", dial(&net.DNSError{Name: "nowhere.example", IsNotFound: true}), []string{"no such host nowhere.example"}},
 		{"timeout", &url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, []string{"no answer in time"}},
 		{"unauthorized", apierrors.NewUnauthorized("no"), []string{`credentials of context "prod"`, "wrong, or have expired", "kubectl config get-contexts"}},

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -54,4 +56,27 @@ func addGlobalFlags(root *cobra.Command, p *program) {
 func changed(cmd *cobra.Command, name string) bool {
 	f := cmd.Flags().Lookup(name)
 	return f != nil && f.Changed
+}
+
+// sameCluster repeats, for a command that is proposed, the flags that say which
+// cluster is meant: without them it would go to the current context's.
+func (p *program) sameCluster() string {
+	var b strings.Builder
+	for _, f := range []struct{ name, value string }{
+		{"kubeconfig", *p.config.KubeConfig}, {"context", *p.config.Context}, {"cluster", *p.config.ClusterName},
+		{"server", *p.config.APIServer}, {"user", *p.config.AuthInfoName}, {"as", *p.config.Impersonate},
+	} {
+		if f.value != "" {
+			b.WriteString(" --" + f.name + "=" + quoted(f.value))
+		}
+	}
+	return b.String()
+}
+
+// sameNamespace repeats -n, where it was given.
+func (p *program) sameNamespace() string {
+	if *p.config.Namespace == "" {
+		return ""
+	}
+	return " -n " + quoted(*p.config.Namespace)
 }

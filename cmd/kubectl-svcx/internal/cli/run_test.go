@@ -40,6 +40,9 @@ func TestRun(t *testing.T) {
 		{name: "up is not proven", args: up, fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "plan apply wait verify", out: []string{"NOT PROVEN"}},
 		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
 			err: []string{"error: Deployment/redis: Pod/redis-1: ImagePullBackOff: not found\n", "       correct the image's tag", "kubectl svcx verify redis -n default --in-cluster"}},
+		{name: "up is stuck elsewhere", args: up + " --context=prod --as=jo", fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
+			err: []string{"kubectl svcx verify redis -n default --in-cluster --context=prod --as=jo\n"}},
+		{name: "up is stuck, hint", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait", err: []string{"--in-cluster\n"}},
 		{name: "up dry-run client", args: up + " --dry-run=client", code: 0, calls: "", out: []string{"generated  redis/", "(dry run)", "Deployment/redis", "Service/redis"}},
 		{name: "up dry-run alone", args: up + " --dry-run", code: 0, calls: "", out: []string{"(dry run)"}},
 		{name: "up dry-run server", args: up + " --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/redis"}, err: []string{"(dry run)"}},
@@ -57,6 +60,10 @@ func TestRun(t *testing.T) {
 		{name: "apply verify", args: "apply -k tree --verify -o name", code: 0, calls: "plan apply wait verify", out: []string{"service/db\n"}},
 		{name: "apply json", args: "apply -k tree -o json", code: 0, calls: "plan apply", out: []string{`"changes"`}},
 		{name: "apply dry-run client", args: "apply -k tree --dry-run=client", code: 0, calls: "", out: []string{"Service/db (dry run)"}},
+		{name: "apply dry-run client json", args: "apply -k tree --dry-run=client -o json", code: 0, calls: "", out: []string{`"kind": "List"`, `"externalName": "db.example.com"`}},
+		{name: "apply dry-run client yaml", args: "apply -k tree --dry-run=client -o yaml", code: 0, calls: "", out: []string{"externalName: db.example.com\n"}},
+		{name: "apply dry-run client name", args: "apply -k tree --dry-run=client -o name", code: 0, calls: "", out: []string{"service/db\n"}},
+		{name: "up dry-run client yaml", args: up + " --dry-run=client -o yaml", code: 0, calls: "", out: []string{"kind: Service\n", "---\n", "kind: Deployment\n"}},
 		{name: "apply dry-run server", args: "apply -k tree --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/db"}},
 		{name: "apply without -k", args: "apply", code: 1, err: []string{"-k is missing"}},
 		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
@@ -87,7 +94,7 @@ func TestRun(t *testing.T) {
 		{name: "verify name and label", args: "verify redis -l a=b", code: 1, err: []string{"-l"}},
 
 		{name: "cleanup", args: "cleanup -n shop", fake: fakeCluster{leftovers: []verify.ObjectRef{{Kind: "Pod", Namespace: "shop", Name: "svcx-probe-1"}}}, code: 0, calls: "cleanup shop", out: []string{"Pod/svcx-probe-1 removed from namespace shop"}},
-		{name: "cleanup nothing", args: "cleanup -A", code: 0, calls: "cleanup all", err: []string{"no probe Pod is left in any namespace"}},
+		{name: "cleanup nothing", args: "cleanup -A", code: 0, calls: "cleanup all", err: []string{"no probe Pod in any namespace is past its deadline", "kubectl get pods -A -l "}},
 		{name: "cleanup both", args: "cleanup -A -n shop", code: 1, err: []string{"exclude each other"}},
 
 		{name: "version", args: "version", code: 0, calls: "version", out: []string{"Client Version: v0.0.0-dev", "Server Version: v1.37.2"}},
@@ -160,8 +167,8 @@ func TestNothingIsWritten(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	for stage, want := range map[string][]string{
 		"plan":   {"interrupted before anything was applied"},
-		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default"},
-		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis"},
+		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default --context=prod\n"},
+		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis --context=prod\n"},
 		"verify": {"interrupted while verifying", "removed    the probe Pod"},
 	} {
 		t.Run(stage, func(t *testing.T) {
@@ -172,7 +179,7 @@ func TestInterrupted(t *testing.T) {
 					cancel()
 				}
 			}}
-			r := runWith(t, ctx, fake, nil, strings.Fields(up)...)
+			r := runWith(t, ctx, fake, nil, append(strings.Fields(up), "--context=prod")...)
 			if r.code != exitInterrupted {
 				t.Errorf("exit %d", r.code)
 			}

@@ -113,7 +113,7 @@ func (p *program) tree(ctx context.Context, g *progress, o *upOptions, app *gene
 	}
 	if ctx.Err() != nil {
 		return nil, &interruptError{stage: "before anything was applied", err: ctx.Err(),
-			stays: []string{"stays      " + o.dir, "go on      " + o.again()}}
+			stays: []string{"stays      " + o.dir, "go on      " + o.again() + p.sameNamespace() + p.sameCluster()}}
 	}
 	if dry {
 		fsys, dir, err := memoryTree(app, o.overlay())
@@ -138,6 +138,9 @@ func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App)
 	objs, err := apply.Build(fsys, dir)
 	if err != nil {
 		return err
+	}
+	if isMachine(o.format) {
+		return p.printObjects(objs, o.format)
 	}
 	for _, l := range written(o.dir, res, true) {
 		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
 // walkFlags are the flags of what up and apply have in common: apply, wait, verify.
@@ -293,48 +291,11 @@ func (w *walk) await(ctx context.Context, plan *apply.Plan) error {
 // whyNot names the command that looks for the cause.
 func (w *walk) whyNot(plan *apply.Plan) []string {
 	for i := range plan.Changes {
-		if o := plan.Changes[i].Object; o.Kind == "Service" {
-			return []string{"what was applied stays; look for the cause: kubectl svcx verify " + o.Name + " -n " + o.Namespace + " --in-cluster"}
+		if o := plan.Changes[i].Object; isService(o) {
+			return []string{"what was applied stays; look for the cause: kubectl svcx verify " + o.Name + " -n " + o.Namespace + " --in-cluster" + w.p.sameCluster()}
 		}
 	}
 	return nil
-}
-
-// prove verifies every Service among the objects, from here and from inside.
-func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, plan *apply.Plan) error {
-	var target verify.Target
-	for i := range plan.Changes {
-		o := plan.Changes[i].Object
-		if o.Kind != "Service" {
-			continue
-		}
-		if target.Namespace == "" {
-			target.Namespace = o.Namespace
-		}
-		if o.Namespace == target.Namespace && !slices.Contains(target.Names, o.Name) {
-			target.Names = append(target.Names, o.Name)
-		}
-	}
-	if len(target.Names) == 0 {
-		return withHints(errors.New("nothing to verify: there is no Service in "+w.dir), "leave --verify out")
-	}
-	w.g.glance("verifying", strings.Join(target.Names, ", "))
-	v, err := w.c.Verify(ctx, target, verify.Options{
-		InCluster: true, ProbeImage: w.probeImage, Check: w.asked, Expected: objs,
-		Timeout: verifyTimeout, Settle: settleTime, Progress: w.g.verifying,
-	})
-	w.g.clear()
-	if ctx.Err() != nil {
-		return w.interrupted("while verifying", plan, errors.Join(ctx.Err(), err))
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(w.p.ErrOut)
-	if err := report.Verdict(w.p.Out, v, w.p.screen.report(w.format)); err != nil {
-		return err
-	}
-	return verdictCode(v, failOnNotProven)
 }
 
 // interrupted says what stays behind when the user ends the walk.
@@ -357,7 +318,8 @@ func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
 	if stage == "while verifying" {
 		stays = append(stays, "removed    the probe Pod")
 	}
-	stays = append(stays, "go on      "+w.again, "remove it  kubectl delete -k "+quoted(w.dir)+" -n "+namespace)
+	stays = append(stays, "go on      "+w.again+w.p.sameNamespace()+w.p.sameCluster(),
+		"remove it  kubectl delete -k "+quoted(w.dir)+" -n "+namespace+w.p.sameCluster())
 	return &interruptError{stage: stage, stays: stays, err: err}
 }
 
