@@ -78,7 +78,7 @@ func ruleSourceRanges(c *serviceCase) []finding {
 			f.Fix = patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
 				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})
 		}
-		return []finding{{port: pv.key, Finding: f}}
+		return []finding{{checks: []string{string(probe.PathLoadBalancer)}, Finding: f}}
 	}
 	return nil
 }
