@@ -163,10 +163,10 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 	if f.done || f.stuck != nil {
 		return f, nil
 	}
-	if s.pods.refusal() != nil {
+	if s.pods.refusal() != nil { // a poorer message is all that it costs
 		f.message = joinReasons(f.message, "no permission to see why")
 	}
-	return f, nil
+	return f, nil //nolint:nilerr // said in the message
 }
 
 // subjects starts to watch everything of a plan that has to become ready.

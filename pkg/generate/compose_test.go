@@ -29,7 +29,7 @@ services:
 `
 
 func TestCompose(t *testing.T) {
-	c, err := ParseCompose([]byte(composeFile), "compose.yaml", func(string) string { return "" }, func(name string) ([]byte, error) {
+	c, err := ParseCompose([]byte(composeFile), "compose.yaml", func(string) string { return "" }, func(string) ([]byte, error) {
 		return []byte("# comment\nFILE=\"x y\"\n"), nil
 	})
 	if err != nil {

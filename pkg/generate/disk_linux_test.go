@@ -125,7 +125,11 @@ func TestFolderWithoutPermission(t *testing.T) {
 	if err := os.Chmod(locked, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(locked, 0o755)
+	t.Cleanup(func() {
+		if err := os.Chmod(locked, 0o755); err != nil {
+			t.Error(err)
+		}
+	})
 	before := readTree(t, dir)
 	app := redisApp()
 	app.Metadata.Namespace = "shop"

@@ -63,9 +63,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if err := p.compare(files, app); err != nil {
 		return nil, err
 	}
-	if err := p.obsolete(files); err != nil {
-		return nil, err
-	}
+	p.obsolete(files)
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
@@ -243,7 +241,7 @@ func (p *writePlan) conflict(s *step, f File) {
 }
 
 // obsolete decides on files of an earlier generation that is in the tree no more.
-func (p *writePlan) obsolete(files []File) error {
+func (p *writePlan) obsolete(files []File) {
 	wanted := map[string]bool{}
 	for _, f := range files {
 		wanted[f.Path] = true
@@ -271,7 +269,6 @@ func (p *writePlan) obsolete(files []File) error {
 			}
 		}
 	}
-	return nil
 }
 
 // generatedDirs are the folders that this program makes; an overlay of another

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -88,8 +89,8 @@ func (r *resp) auth() error {
 // into a failure of this side: it says nothing about the password. Where there
 // was none to be had, that is said beside the server's own words.
 func (r *resp) withheld(err error) error {
-	s, ok := err.(*seenError)
-	if !ok || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
+	var s *seenError
+	if !errors.As(err, &s) || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
 		return err
 	}
 	if lacks := r.a.facts["auth"]; lacks != "" {
@@ -121,7 +122,8 @@ func (r *resp) role() {
 		return
 	}
 	if _, err := r.ask("EXISTS", "svcx"); err != nil {
-		if s, ok := err.(*seenError); ok && s.class == ClassErrorReply {
+		var s *seenError
+		if errors.As(err, &s) && s.class == ClassErrorReply {
 			r.a.fact("read", s.detail)
 		}
 	}
@@ -142,7 +144,8 @@ func (r *resp) ask(args ...string) (string, error) {
 	if err := r.send(args...); err != nil {
 		// A peer in protected mode says why and closes at once; read what it said.
 		if reply, rerr := r.reply(); rerr != nil {
-			if _, ok := rerr.(*seenError); ok {
+			var s *seenError
+			if errors.As(rerr, &s) {
 				return reply, rerr
 			}
 		}

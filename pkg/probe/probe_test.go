@@ -103,7 +103,7 @@ func TestPeers(t *testing.T) {
 			time.Sleep(60 * time.Millisecond) // the point of this peer is to be slow
 		}
 	}
-	shut := func(c net.Conn) {}
+	shut := func(net.Conn) {}
 	reset := func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }
 	cases := []struct {
 		name   string
@@ -346,7 +346,7 @@ func TestSettle(t *testing.T) {
 	if out := askOne(t, Probe{Check: CheckDNS, Address: "redis.default.svc", Resolves: []string{"10.0.0.2"}}, Options{Resolve: stale}); out.Class != ClassOK || lookups.Load() != 1 {
 		t.Errorf("without Settle: %+v after %d lookups, want one", out, lookups.Load())
 	}
-	refusing := func(ctx context.Context, network, address string) (net.Conn, error) {
+	refusing := func(_ context.Context, network, address string) (net.Conn, error) {
 		if dials.Add(1) < 3 {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 		}

@@ -107,7 +107,7 @@ func ReadOutcomes(r io.Reader, emit func(Outcome)) (End, error) {
 	in := bufio.NewReaderSize(r, 16<<10)
 	var hello Hello
 	first, err := readLine(in)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return End{}, err
 	}
 	if json.Unmarshal(first, &hello) != nil || hello.Prober != ProberName {
@@ -120,7 +120,7 @@ func ReadOutcomes(r io.Reader, emit func(Outcome)) (End, error) {
 				return end, nil
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return End{}, io.ErrUnexpectedEOF
 		}
 		if err != nil {
@@ -137,7 +137,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		if len(line)+len(part) <= maxAnswer {
 			line = append(line, part...)
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return bytes.TrimSpace(line), err
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // kustomization is one folder of a tree.
@@ -115,7 +117,7 @@ func (c *checker) goStruct(n *yaml.Node, t reflect.Type, at path) {
 				continue
 			}
 			next := ""
-			if near := nearest(key.Value, names); near != "" {
+			if near := nearest.Name(key.Value, names); near != "" {
 				next = "did you mean " + near + "?"
 			}
 			c.add(key.Line, at.with(key.Value), "unknown field", next)

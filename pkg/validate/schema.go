@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // schemaData is the OpenAPI document of an API server, without its prose; see
@@ -93,7 +95,7 @@ func (c *catalogue) unknownKind(gvk schema.GroupVersionKind) string {
 	if len(elsewhere) > 0 {
 		return "it is in " + strings.Join(elsewhere, ", ")
 	}
-	if near := nearest(gvk.Kind, names); near != "" {
+	if near := nearest.Name(gvk.Kind, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return ""

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // checker holds a document against its schema.
@@ -169,7 +171,7 @@ func (c *checker) mapping(n *yaml.Node, def *definition, at path) {
 			// Free-form, such as a RawExtension or managedFields' fieldsV1.
 		default:
 			next := ""
-			if near := nearest(key.Value, names); near != "" {
+			if near := nearest.Name(key.Value, names); near != "" {
 				next = "did you mean " + near + "?"
 			}
 			c.add(key.Line, at.with(key.Value), "unknown field", next)
@@ -240,7 +242,7 @@ func (c *checker) string(n *yaml.Node, def *definition, at path) {
 		return
 	}
 	next := "one of " + strings.Join(def.Enum, ", ")
-	if near := nearest(n.Value, def.Enum); near != "" {
+	if near := nearest.Name(n.Value, def.Enum); near != "" {
 		next = "did you mean " + near + "? " + next
 	}
 	c.add(n.Line, at, show(n.Value)+" is not a value of this field", next)

@@ -156,7 +156,6 @@ func (p *planner) admits(svc *corev1.Service, client string) bool {
 				return true
 			}
 		}
-
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -58,7 +59,7 @@ func ruleRolloutStuck(c *serviceCase) []finding {
 		if failing != nil {
 			why = failing.Message
 			f.Field = failing.Field
-			f.Evidence = append(failing.Evidence, fmt.Sprintf("Pod/%s is of revision %d (ReplicaSet/%s), the newest", broken.Name, revision(newest), newest.Name))
+			f.Evidence = append(slices.Clone(failing.Evidence), fmt.Sprintf("Pod/%s is of revision %d (ReplicaSet/%s), the newest", broken.Name, revision(newest), newest.Name))
 			if failing.ID != "" {
 				f.Evidence = append(f.Evidence, "the cause in itself is "+failing.ID)
 			}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -246,7 +247,7 @@ func (c *tunnelConn) Write(p []byte) (int, error) {
 	}
 	n, err := c.data.Write(p)
 	if err != nil {
-		if reason := c.endOfData(); reason != io.EOF {
+		if reason := c.endOfData(); !errors.Is(reason, io.EOF) {
 			return n, reason
 		}
 	}

@@ -42,8 +42,9 @@ func main() {
 	flag.IntVar(&b.loop, "loop", 100, "how many Services the shell loop asks about; the rest is reckoned")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := b.run(ctx); err != nil {
+	err := b.run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}

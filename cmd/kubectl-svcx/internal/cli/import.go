@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
@@ -106,7 +105,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	if err != nil {
 		return err
 	}
-	imported, err := generate.Import(objs, func(fsys filesys.FileSystem, dir string) ([]byte, error) { return apply.BuildYAML(fsys, dir) })
+	imported, err := generate.Import(objs, apply.BuildYAML)
 	if err != nil {
 		return importError(err)
 	}

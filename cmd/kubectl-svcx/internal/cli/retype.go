@@ -79,7 +79,7 @@ func (o *retypeOptions) complete(args []string) error {
 	return nil
 }
 
-func (o *retypeOptions) validate(cmd *cobra.Command) error {
+func (o *retypeOptions) validate(_ *cobra.Command) error {
 	if o.serviceType == "" {
 		return withHints(errors.New("--type is missing: what is the Service to become?"), "one of "+strings.Join(typeNames(), ", "))
 	}

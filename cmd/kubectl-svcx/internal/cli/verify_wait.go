@@ -174,11 +174,12 @@ func (p *program) watchVerify(ctx context.Context, r *verification) error {
 		if ctx.Err() != nil {
 			return r.interrupted(ctx, "while watching", err)
 		}
-		if notThereYet(err) && before != nil {
+		switch {
+		case notThereYet(err) && before != nil:
 			v = &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict", State: verify.StateNotProven}
-		} else if err != nil && before == nil {
+		case err != nil && before == nil:
 			return err
-		} else if err != nil {
+		case err != nil:
 			r.g.step("watching", "%s", err) // the API server is away; go on
 			v = nil
 		}
