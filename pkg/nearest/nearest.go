@@ -9,19 +9,18 @@ const tooLong = 64
 
 // Name returns the one of names that is nearest to what was written, ignoring
 // case; empty when even that one differs by more than a third of its letters
-// (or by more than one letter where it is short). Three letters or more that a
-// name begins with are near it. Of names equally near it returns the first.
+// (or by more than one letter where it is short). A name that begins with the
+// three letters or more that were written is near too, however long it is. Of
+// names equally near it returns the first.
 func Name(written string, names []string) string {
 	written = strings.ToLower(written)
 	best, least := "", -1
-	for i, name := range names {
-		name = strings.ToLower(name)
-		d := Distance(written, name)
-		if len(written) >= 3 && strings.HasPrefix(name, written) {
-			d = min(d, 1)
-		}
-		if d <= max(1, len(name)/3) && (least < 0 || d < least) {
-			best, least = names[i], d
+	for _, name := range names {
+		lower := strings.ToLower(name)
+		d := Distance(written, lower)
+		begins := len(written) >= 3 && strings.HasPrefix(lower, written)
+		if (begins || d <= max(1, len(name)/3)) && (least < 0 || d < least) {
+			best, least = name, d
 		}
 	}
 	return best

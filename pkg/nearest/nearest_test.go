@@ -25,9 +25,9 @@ func TestDistance(t *testing.T) {
 }
 
 func TestName(t *testing.T) {
-	names := []string{"ClusterIP", "NodePort", "LoadBalancer", "up", "-n"}
+	names := []string{"namespace", "name", "ClusterIP", "NodePort", "LoadBalancer", "up", "-n"}
 	for written, want := range map[string]string{
-		"LoadBlancer": "LoadBalancer", "clusterip": "ClusterIP", "nodeprot": "NodePort", "load": "LoadBalancer", "ip": "up",
+		"LoadBlancer": "LoadBalancer", "clusterip": "ClusterIP", "nodeprot": "NodePort", "load": "LoadBalancer", "nam": "name", "names": "name", "ip": "up",
 		"": "", "Ingress": "", strings.Repeat("NodePort", 20): "",
 	} {
 		if got := Name(written, names); got != want {
