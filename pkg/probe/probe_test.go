@@ -342,6 +342,18 @@ func TestSettle(t *testing.T) {
 			t.Errorf("%s: %+v after %d lookups", want, out, lookups.Load())
 		}
 	}
+	// Two DNS servers take turns, and one of them keeps the old answer longer.
+	lookups.Store(0)
+	turns := func(context.Context, string) ([]string, error) {
+		if n := lookups.Add(1); n == 2 || n == 4 {
+			return []string{"10.0.0.1"}, nil
+		}
+		return []string{"10.0.0.2"}, nil
+	}
+	p := Probe{Check: CheckDNS, Address: "redis.default.svc", Resolves: []string{"10.0.0.2"}, Settle: 5 * time.Second}
+	if out := askOne(t, p, Options{Resolve: turns}); strings.Join(out.Resolved, " ") != "10.0.0.2" || lookups.Load() < 6 {
+		t.Errorf("two servers: %+v after %d lookups", out, lookups.Load())
+	}
 	lookups.Store(0)
 	if out := askOne(t, Probe{Check: CheckDNS, Address: "redis.default.svc", Resolves: []string{"10.0.0.2"}}, Options{Resolve: stale}); out.Class != ClassOK || lookups.Load() != 1 {
 		t.Errorf("without Settle: %+v after %d lookups, want one", out, lookups.Load())

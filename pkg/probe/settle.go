@@ -14,8 +14,16 @@ const settlePause = 250 * time.Millisecond
 // last outcome.
 func settled(ctx context.Context, p Probe, o *Options, g *gate) Outcome {
 	start := time.Now()
-	waited := p.Settle > 0 && awaitName(ctx, p, o, start.Add(p.Settle))
+	nameUntil := start.Add(p.Settle)
+	waited := p.Settle > 0 && awaitName(ctx, p, o, nameUntil)
 	out := ask(ctx, p, o, g)
+	// One of several DNS servers may answer as it should while another still
+	// has the old answer in its cache: what the question itself saw counts.
+	for p.Settle > 0 && len(out.Resolved) > 0 && !meets(ctx, o, out.Resolved, p.Resolves) && time.Now().Before(nameUntil) && pause(ctx) {
+		waited = true
+		awaitName(ctx, p, o, nameUntil)
+		out = ask(ctx, p, o, g)
+	}
 	// What is left for a connection counts from when its name was right.
 	until := time.Now().Add(min(p.Settle, MaxSettleConnect))
 	for p.Settle > 0 && unsettled(out.Class) && time.Now().Before(until) && pause(ctx) {
@@ -81,13 +89,15 @@ func awaitName(ctx context.Context, p Probe, o *Options, until time.Time) bool {
 	return waited
 }
 
-// resolvesAs reports whether a host has all the addresses wanted. A name among
-// those wanted is met by any address that it shares with the host.
+// resolvesAs reports whether a host resolves, and to what is wanted.
 func resolvesAs(ctx context.Context, o *Options, host string, want []string) bool {
 	have, err := lookup(ctx, o, host)
-	if err != nil {
-		return false
-	}
+	return err == nil && meets(ctx, o, have, want)
+}
+
+// meets reports whether all the addresses wanted are among those there are. A
+// name among those wanted is met by any address that it shares with them.
+func meets(ctx context.Context, o *Options, have, want []string) bool {
 	for _, w := range want {
 		if net.ParseIP(w) != nil {
 			if !slices.ContainsFunc(have, func(a string) bool { return net.ParseIP(a).Equal(net.ParseIP(w)) }) {
