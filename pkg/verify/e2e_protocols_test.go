@@ -26,7 +26,7 @@ func TestRealProtocols(t *testing.T) {
 			app("is-http", srv(`"--http=:6379"`), spec("is-http", "{name: redis, port: 6379}")))
 	c.kubectl("", "wait", "-n", c.namespace, "--for=condition=Available", "deployment", "--all", "--timeout=120s")
 	for name, ids := range map[string][]string{"good": nil, "failing": {"SVC709"}, "expired": {""}, "not-serving": {""}, "silent": {""},
-		"garbage": {""}, "endless": {""}, "escapes": {""}, "loading": {"SVC703"}, "wants-tls": {""}, "is-http": {"SVC707"}} {
+		"garbage": {""}, "endless": {""}, "escapes": {""}, "loading": {"SVC703"}, "wants-tls": {"SVC706"}, "is-http": {"SVC707"}} {
 		t.Run(name, func(t *testing.T) {
 			c := c.in(t)
 			state := StateFailed
