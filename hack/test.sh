@@ -66,7 +66,8 @@ else
 		trap - EXIT
 		bin/svcx-lab down --name "$lab"
 		heading "the lab's own tests"
-		(cd test/lab && go test -tags lab -count=1 -timeout 20m -ldflags='-s -w' -gcflags='all=-N -l' ./...)
+		# One package at a time: one of them compares the whole machine before and after.
+		(cd test/lab && go test -tags lab -p 1 -count=1 -timeout 20m -ldflags='-s -w' -gcflags='all=-N -l' ./...)
 	fi
 fi
 
