@@ -161,12 +161,13 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 		events:      objects[*corev1.Event](s.events),
 	}, now)
 	if f.done || f.stuck != nil {
-		return f, nil
+		return f, nil //nolint:nilerr // to be stuck is what was found, no failure to find it
 	}
-	if s.pods.refusal() != nil { // a poorer message is all that it costs
+	// Not to be allowed to see Pods costs no more than a poorer message.
+	if s.pods.refusal() != nil {
 		f.message = joinReasons(f.message, "no permission to see why")
 	}
-	return f, nil //nolint:nilerr // said in the message
+	return f, nil
 }
 
 // subjects starts to watch everything of a plan that has to become ready.

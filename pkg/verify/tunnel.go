@@ -271,7 +271,7 @@ func (c *tunnelConn) Opened(ctx context.Context) error {
 			c.rest = b
 			return nil
 		}
-		if err := c.endOfData(); err != io.EOF {
+		if err := c.endOfData(); !errors.Is(err, io.EOF) {
 			return err
 		}
 		return nil
