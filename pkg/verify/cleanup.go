@@ -62,7 +62,7 @@ func cleanup(ctx context.Context, c *clients, namespace string, now time.Time) (
 // has lost its run; one that has merely finished may be about to be read.
 func leftover(p *corev1.Pod, now time.Time) bool {
 	// A probe Pod may wear the labels of the client that it stands for.
-	if p.Labels["app.kubernetes.io/managed-by"] != "kubectl-svcx" && p.Annotations[annotationPurpose] == "" || p.Labels[LabelProbe] == "" {
+	if p.Labels[labelManagedBy] != managedBy && p.Annotations[annotationPurpose] == "" || p.Labels[LabelProbe] == "" {
 		return false
 	}
 	if p.Status.Phase == corev1.PodFailed && p.Status.Reason == "DeadlineExceeded" {

@@ -38,6 +38,7 @@ type judgeCase struct {
 	Logs     []ContainerLog            `json:"logs"`
 	Expected []map[string]any          `json:"expected"` // the tree
 	Client   string                    `json:"client"`   // the namespace that is asked from
+	From     *Client                   `json:"from"`     // whom the questions are asked as
 }
 
 // peer says what probes that match meet.
@@ -157,6 +158,9 @@ func (jc *judgeCase) snapshot(t *testing.T) *Snapshot {
 		tree = append(tree, &unstructured.Unstructured{Object: normal(t, o)})
 	}
 	s.Expected = expectedOf(tree)
+	if s.Client = jc.From; s.Client != nil {
+		jc.Client = s.Client.Namespace
+	}
 	s.Targets = []string{"demo/" + s.Services[0].Name}
 	return s
 }

@@ -146,7 +146,7 @@ func (p *planner) admits(svc *corev1.Service, client string) bool {
 	if client == "" {
 		client = svc.Namespace
 	}
-	from := probeParty(client)
+	from := p.v.asker(client)
 	for _, pod := range sample(p.v.selected(svc), maxExplored) {
 		for _, sp := range svc.Spec.Ports {
 			n := targetNumber(pod, sp)

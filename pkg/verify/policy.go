@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"fmt"
+	"maps"
 	"net"
 	"slices"
 
@@ -30,10 +32,61 @@ func partyOf(p *corev1.Pod) party {
 	return out
 }
 
-// probeParty is the probe Pod in a namespace.
-func probeParty(namespace string) party {
-	return party{namespace: namespace, labels: map[string]string{
-		"app.kubernetes.io/name": "svcx-probe", "app.kubernetes.io/managed-by": "kubectl-svcx", LabelProbe: ""}}
+// asker is the end that asks from inside the cluster: the client asked for, or
+// a probe Pod like no other in a namespace.
+func (v *view) asker(namespace string) party {
+	c := v.s.Client
+	if c == nil {
+		return party{namespace: namespace, labels: map[string]string{
+			labelName: probeName, labelManagedBy: managedBy, LabelProbe: ""}}
+	}
+	labels := maps.Clone(c.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[LabelProbe] = ""
+	return party{namespace: c.Namespace, labels: labels}
+}
+
+// describe names the asker for a report.
+func (v *view) describe(from party) string {
+	if c := v.s.Client; c != nil {
+		return fmt.Sprintf("a Pod of namespace %s with the labels of %s", c.Namespace, c.ObjectRef)
+	}
+	return fmt.Sprintf("a Pod in namespace %s labelled %s=%s", from.namespace, labelName, probeName)
+}
+
+// place says where the asker is, in a few words.
+func (v *view) place(from party) string {
+	if c := v.s.Client; c != nil {
+		return c.String() + " in namespace " + c.Namespace
+	}
+	return "a Pod in namespace " + from.namespace
+}
+
+// asClient names the client asked for in brackets, with a blank before; "" when there is none.
+func (v *view) asClient() string {
+	if c := v.s.Client; c != nil {
+		return " (" + c.String() + ")"
+	}
+	return ""
+}
+
+// admittedOther returns a workload whose Pods the policies let through to a
+// Pod's port where they stop the asker, or nil: whom to ask as instead.
+func (v *view) admittedOther(to *corev1.Pod, port int32, proto corev1.Protocol) *ObjectRef {
+	for i := range v.workload {
+		w := &v.workload[i]
+		from := party{namespace: w.ref.Namespace, labels: w.labels}
+		if w.ref.Kind == "ReplicaSet" || w.ref == v.ownerOf(to) || v.s.Client != nil && v.s.Client.ObjectRef == w.ref {
+			continue
+		}
+		_, _, in := v.ingress(from, partyOf(to), port, proto)
+		if _, out := v.egress(from, partyOf(to), port, proto); in == admitted && out == admitted {
+			return &w.ref
+		}
+	}
+	return nil
 }
 
 // dnsParty is the cluster's DNS, as nearly every cluster labels it.

@@ -25,10 +25,13 @@ import (
 const (
 	// LabelProbe marks probe Pods; its value tells the runs apart.
 	LabelProbe = "svcx/probe"
+	// A probe Pod that stands for no client is labelled with these, too.
+	labelName, labelManagedBy = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
+	probeName, managedBy      = "svcx-probe", "kubectl-svcx"
 	// annotationPurpose is on every probe Pod, also on those that wear a client's labels.
 	annotationPurpose = "svcx/purpose"
 	// probePodName starts the name of a probe Pod.
-	probePodName = "svcx-probe-"
+	probePodName = probeName + "-"
 	// deadlineSlack is what a probe Pod may live beyond the run's own timeout.
 	deadlineSlack = 15 * time.Second
 	// maxPodLog bounds what is read of a probe Pod's log, in bytes.
@@ -112,9 +115,9 @@ func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 			Name:      r.name,
 			Namespace: r.namespace,
 			Labels: map[string]string{
-				"app.kubernetes.io/name":       "svcx-probe",
-				"app.kubernetes.io/managed-by": "kubectl-svcx",
-				LabelProbe:                     r.run,
+				labelName:      probeName,
+				labelManagedBy: managedBy,
+				LabelProbe:     r.run,
 			},
 			Annotations: map[string]string{
 				annotationPurpose: "asks the network on behalf of kubectl svcx verify; removed when it has, and safe to remove",
@@ -185,7 +188,7 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 	if ctx.Err() != nil {
 		return fail("more time (--timeout)", "the run ended before the probe Pod was created")
 	}
-	made, err := c.core.Pods(namespace).Create(cctx, pod, metav1.CreateOptions{FieldManager: "kubectl-svcx"})
+	made, err := c.core.Pods(namespace).Create(cctx, pod, metav1.CreateOptions{FieldManager: managedBy})
 	if err != nil {
 		return createFailure(namespace, err)
 	}

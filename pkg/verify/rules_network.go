@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -17,10 +18,10 @@ var networkRules = []rule{ruleBlocked, ruleDNSBlocked, ruleClusterDNS, ruleShort
 func (c *serviceCase) client() party {
 	for _, a := range c.ev {
 		if a.outcome != nil && a.outcome.Facts[factNamespace] != "" {
-			return probeParty(a.outcome.Facts[factNamespace])
+			return c.v.asker(a.outcome.Facts[factNamespace])
 		}
 	}
-	return probeParty(c.svc.Namespace)
+	return c.v.asker(c.svc.Namespace)
 }
 
 // lost returns the answers of Pods that answer inside and whose address does
@@ -76,7 +77,7 @@ func ruleBlocked(c *serviceCase) []finding {
 		outNames, eg := c.v.egress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
 		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Field: "spec.ingress", Evidence: []string{
 			fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", insideWord(pv, a), len(a.reached()), len(a)),
-			fmt.Sprintf("no connection from a Pod in namespace %s: %s", from.namespace, lost.addresses(3)),
+			fmt.Sprintf("no connection from %s: %s", c.v.place(from), lost.addresses(3)),
 		}}}
 		switch {
 		case closed:
@@ -89,13 +90,16 @@ func ruleBlocked(c *serviceCase) []finding {
 			if in == unclear {
 				sure = "does not seem to admit this client"
 			}
-			f.Message = fmt.Sprintf("NetworkPolicy %s guards the Pods of %s and %s (a Pod in namespace %s labelled %s).",
-				listWords(names), owner, sure, from.namespace, "app.kubernetes.io/name=svcx-probe")
+			f.Message = fmt.Sprintf("NetworkPolicy %s guards the Pods of %s and %s (%s).",
+				listWords(names), owner, sure, c.v.describe(from))
 			f.Fix = &Fix{Summary: fmt.Sprintf("admit the client in an ingress rule on port %s, if it is meant to get in", lost[0].port())}
+			if other := c.v.admittedOther(pods[0], portNumber(lost[0]), pv.port.Protocol); other != nil {
+				f.Evidence = append(f.Evidence, fmt.Sprintf("Pods of %s in namespace %s are admitted; to ask as one: --from %s", other, other.Namespace, fromFlag(*other, c.svc.Namespace)))
+			}
 		case eg != admitted:
 			f.ID, f.Object, f.Field = "SVC409", policyRef(from.namespace, outNames), "spec.egress"
-			f.Message = fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client out to the Pods of %s on port %s.",
-				listWords(outNames), from.namespace, owner, lost[0].port())
+			f.Message = fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client%s out to the Pods of %s on port %s.",
+				listWords(outNames), from.namespace, c.v.asClient(), owner, lost[0].port())
 			f.Fix = &Fix{Summary: fmt.Sprintf("add an egress rule to these Pods on port %s", lost[0].port())}
 		default:
 			if !c.betweenNodes(&f, lost, all) {
@@ -120,6 +124,15 @@ func insideWord(pv portView, a evidence) string {
 		return "an answer"
 	}
 	return pv.check.Good()
+}
+
+// fromFlag is how --from names a workload.
+func fromFlag(r ObjectRef, namespace string) string {
+	f := strings.ToLower(r.Kind) + "/" + r.Name
+	if r.Namespace != namespace {
+		f = r.Namespace + "/" + f
+	}
+	return f
 }
 
 func policyRef(namespace string, names []string) ObjectRef {
@@ -186,7 +199,7 @@ func ruleDNSBlocked(c *serviceCase) []finding {
 		return nil
 	}
 	f := Finding{ID: "SVC403", Severity: SeverityFailure, Object: policyRef(from.namespace, names), Field: "spec.egress",
-		Message:  fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client ask the cluster's DNS (port 53).", listWords(names), from.namespace),
+		Message:  fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client%s ask the cluster's DNS (port 53).", listWords(names), from.namespace, c.v.asClient()),
 		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
 		Fix:      &Fix{Summary: "add an egress rule to port 53, UDP and TCP, of the Pods labelled k8s-app=kube-dns in kube-system"}}
 	if e := c.ev.on(probe.PathClusterIP, "", "").where(probe.ClassOK); len(e) > 0 {
