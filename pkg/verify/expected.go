@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"strings"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,6 +51,26 @@ func (e *Expected) service(namespace, name string) *corev1.Service {
 		}
 	}
 	return nil
+}
+
+// service finds a Service that was seen, by namespace/name; nil: there is none.
+func (s *Snapshot) service(key string) *corev1.Service {
+	for i := range s.Services {
+		if svc := &s.Services[i]; svc.Namespace+"/"+svc.Name == key {
+			return svc
+		}
+	}
+	return nil
+}
+
+// absent returns the Service of the tree for a target (namespace/name) that the
+// cluster does not have; nil when the tree has none either.
+func (s *Snapshot) absent(target string) *corev1.Service {
+	if s.Expected == nil {
+		return nil
+	}
+	namespace, name, _ := strings.Cut(target, "/")
+	return s.Expected.service(namespace, name)
 }
 
 // workloads lists what in the tree makes Pods for a namespace.

@@ -22,11 +22,15 @@ func Judge(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome) *Verdict
 	by := gather(probes, outcomes)
 	out := &Verdict{APIVersion: VerdictAPIVersion, Kind: "Verdict", State: StateProven, Gaps: s.Gaps}
 	for _, key := range s.Targets {
-		svc := v.service(key)
-		if svc == nil {
+		var sv ServiceVerdict
+		if svc := v.service(key); svc != nil {
+			sv = judgeService(v, svc, by[key], by[""])
+		} else if want := s.absent(key); want != nil {
+			namespace, _, _ := strings.Cut(key, "/")
+			sv = judgeAbsent(v, namespace, want)
+		} else {
 			continue
 		}
-		sv := judgeService(v, svc, by[key], by[""])
 		out.State = worse(out.State, sv.State)
 		out.Services = append(out.Services, sv)
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -39,6 +40,9 @@ type judgeCase struct {
 	Expected []map[string]any          `json:"expected"` // the tree
 	Client   string                    `json:"client"`   // the namespace that is asked from
 	From     *Client                   `json:"from"`     // whom the questions are asked as
+	// ServiceCIDRs are the cluster's ranges; Target names a Service that only the tree has.
+	ServiceCIDRs []string `json:"serviceCIDRs"`
+	Target       string   `json:"target"`
 }
 
 // peer says what probes that match meet.
@@ -161,7 +165,8 @@ func (jc *judgeCase) snapshot(t *testing.T) *Snapshot {
 	if s.Client = jc.From; s.Client != nil {
 		jc.Client = s.Client.Namespace
 	}
-	s.Targets = []string{"demo/" + s.Services[0].Name}
+	s.ServiceCIDRs = jc.ServiceCIDRs
+	s.Targets = []string{"demo/" + cmp.Or(jc.Target, s.Services[0].Name)}
 	return s
 }
 

@@ -78,15 +78,16 @@ func Observe(ctx context.Context, cfg *rest.Config, t Target) (*Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	return observe(ctx, c, t, time.Now())
+	return observe(ctx, c, t, time.Now(), nil)
 }
 
-func observe(ctx context.Context, c *clients, t Target, now time.Time) (*Snapshot, error) {
+// observe is Observe for a tree as well; nil: none.
+func observe(ctx context.Context, c *clients, t Target, now time.Time, tree *Expected) (*Snapshot, error) {
 	ns := t.Namespace
 	if t.AllNamespaces {
 		ns = metav1.NamespaceAll
 	}
-	s := &Snapshot{APIVersion: SnapshotAPIVersion, Kind: "Snapshot", Taken: metav1.NewTime(now)}
+	s := &Snapshot{APIVersion: SnapshotAPIVersion, Kind: "Snapshot", Taken: metav1.NewTime(now), Expected: tree}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var servicesErr error
@@ -164,12 +165,19 @@ func observe(ctx context.Context, c *clients, t Target, now time.Time) (*Snapsho
 	}
 	s.Targets = targets
 	var more sync.WaitGroup
+	var ranges []string
+	var holders []corev1.Service
+	var noHolders error
 	more.Go(func() { readNamespaces(ctx, c, s) })
+	more.Go(func() { ranges, holders, noHolders = readRefusers(ctx, c, s, ns) })
 	more.Go(func() {
 		searchElsewhere(ctx, c, s)
 		readLogs(ctx, c, s)
 	})
 	more.Wait()
+	s.ServiceCIDRs = ranges
+	s.Services = append(s.Services, holders...)
+	note(gapHolders, "", noHolders)
 	return s, nil
 }
 

@@ -58,6 +58,56 @@ func selectsNamespaces(np networkingv1.NetworkPolicy) bool {
 		slices.ContainsFunc(np.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return depends(r.To) })
 }
 
+// gapHolders marks in Snapshot.Gaps that other namespaces' Services could not be seen.
+const gapHolders = "services in other namespaces"
+
+// readRefusers reads that for which the API server may refuse what the tree
+// wants: the ranges of cluster IPs, and the Services of other namespaces that
+// have a node port or an address it asks for. Nothing is read where the tree
+// asks for none of these, or has them already. Ranges that cannot be read (they
+// are an API since Kubernetes 1.33, and are not everybody's) are not known.
+func readRefusers(ctx context.Context, c *clients, s *Snapshot, seen string) (ranges []string, holders []corev1.Service, err error) {
+	ports, addresses, families := map[int32]bool{}, map[string]bool{}, false
+	for _, key := range s.Targets {
+		want, live := s.absent(key), s.service(key)
+		if want == nil || want.Spec.Type == corev1.ServiceTypeExternalName {
+			continue
+		}
+		families = families || len(want.Spec.IPFamilies) > 0 || want.Spec.IPFamilyPolicy != nil
+		for _, p := range want.Spec.Ports {
+			if p.NodePort != 0 && !hasNodePort(live, p) {
+				ports[p.NodePort] = true
+			}
+		}
+		for _, ip := range clusterIPs(want) {
+			if live == nil || !slices.Contains(clusterIPs(live), ip) {
+				addresses[ip] = true
+			}
+		}
+	}
+	if families || len(addresses) > 0 {
+		if list, err := listAll(ctx, c.networking.ServiceCIDRs().List, func(l *networkingv1.ServiceCIDRList) []networkingv1.ServiceCIDR { return l.Items }); err == nil {
+			for i := range list {
+				ranges = append(ranges, list[i].Spec.CIDRs...)
+			}
+		}
+	}
+	if len(ports)+len(addresses) == 0 || seen == metav1.NamespaceAll {
+		return ranges, nil, nil
+	}
+	all, err := listAll(ctx, c.core.Services(metav1.NamespaceAll).List, func(l *corev1.ServiceList) []corev1.Service { return l.Items })
+	for i := range all {
+		svc := &all[i]
+		if svc.Namespace != seen && (ports[svc.Spec.HealthCheckNodePort] ||
+			slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return ports[p.NodePort] }) ||
+			slices.ContainsFunc(clusterIPs(svc), func(ip string) bool { return addresses[ip] })) {
+			svc.ManagedFields = nil
+			holders = append(holders, *svc)
+		}
+	}
+	return ranges, holders, err
+}
+
 // readLogs reads the last words of crashed containers of the targets, one Pod
 // for each workload and container.
 func readLogs(ctx context.Context, c *clients, s *Snapshot) {

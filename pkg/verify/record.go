@@ -136,7 +136,7 @@ func (r *Recording) check() error {
 	}
 	view := newView(&r.Snapshot)
 	for _, key := range r.Targets {
-		if view.service(key) == nil {
+		if view.service(key) == nil && r.absent(key) == nil {
 			return fmt.Errorf("targets names Service %s, which is not among its services", probe.Printable(key, 128))
 		}
 	}

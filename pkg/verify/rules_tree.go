@@ -110,70 +110,10 @@ func portsPatch(ports []any) string {
 	return string(y)
 }
 
-// The default range of node ports; what an API server was started with cannot be read.
-const firstNodePort, lastNodePort = 30000, 32767
-
-// ruleRefusedByServer: SVC501, SVC502 and SVC604. What the tree wants is not in
-// the cluster, and the API server would not take it.
-func ruleRefusedByServer(c *serviceCase) []finding {
-	want := c.expected()
-	if want == nil {
-		return nil
-	}
-	var out []finding
-	live := map[string]corev1.ServicePort{}
-	for _, p := range c.svc.Spec.Ports {
-		live[numberKey(p)] = p
-	}
-	for i, p := range want.Spec.Ports {
-		if p.NodePort == 0 || live[numberKey(p)].NodePort == p.NodePort {
-			continue
-		}
-		f := Finding{Severity: SeverityFailure, Object: c.ref(), Field: fmt.Sprintf("spec.ports[%d].nodePort", i),
-			Evidence: []string{fmt.Sprintf("the tree asks for node port %d; the live Service does not have it", p.NodePort)}}
-		if holder := c.v.nodePortHolder(c.svc, p); holder != "" {
-			f.ID = "SVC502"
-			f.Message = fmt.Sprintf("%s cannot have node port %d: Service/%s has it.", c.ref(), p.NodePort, holder)
-			f.Evidence = append(f.Evidence, fmt.Sprintf("Service/%s spec.ports: nodePort %d", holder, p.NodePort))
-			f.Fix = portFix("leave the node port out, so that a free one is given, or choose another", c.ref(), want, p, map[string]any{"nodePort": nil})
-		} else if p.NodePort < firstNodePort || p.NodePort > lastNodePort {
-			f.ID = "SVC501"
-			f.Message = fmt.Sprintf("node port %d is outside the range of node ports (%d-%d, unless the API server was told otherwise).", p.NodePort, firstNodePort, lastNodePort)
-			f.Fix = portFix("leave the node port out, or choose one inside the range", c.ref(), want, p, map[string]any{"nodePort": nil})
-		} else {
-			continue
-		}
-		out = append(out, finding{Finding: f, checks: []string{}})
-	}
-	if p := want.Spec.IPFamilyPolicy; p != nil && *p == corev1.IPFamilyPolicyRequireDualStack && len(clusterIPs(c.svc)) == 1 && !headless(c.svc) {
-		out = append(out, finding{checks: []string{}, Finding: Finding{ID: "SVC604", Severity: SeverityFailure, Object: c.ref(), Field: "spec.ipFamilyPolicy",
-			Message:  c.ref().String() + " should have two address families (RequireDualStack), and has one: a cluster of a single family refuses such a Service.",
-			Evidence: []string{"spec.ipFamilyPolicy in the tree: RequireDualStack", "spec.clusterIPs: " + shortList(clusterIPs(c.svc), 2)},
-			Fix:      patchFix("use PreferDualStack", c.ref(), map[string]any{"spec": map[string]any{"ipFamilyPolicy": "PreferDualStack"}})}})
-	}
-	return out
-}
-
-// nodePortHolder names the other Service that has a node port, as namespace/name.
-func (v *view) nodePortHolder(svc *corev1.Service, p corev1.ServicePort) string {
-	for i := range v.s.Services {
-		other := &v.s.Services[i]
-		if other.Namespace == svc.Namespace && other.Name == svc.Name {
-			continue
-		}
-		for _, q := range other.Spec.Ports {
-			if q.NodePort == p.NodePort && protocolOf(q.Protocol) == protocolOf(p.Protocol) {
-				return other.Namespace + "/" + other.Name
-			}
-		}
-	}
-	return ""
-}
-
 // ruleDrift: SVC801. A verdict on the live Service says nothing of the tree.
 func ruleDrift(c *serviceCase) []finding {
 	want := c.expected()
-	if want == nil || c.has("SVC209", "SVC501", "SVC502", "SVC604") {
+	if want == nil || c.has("SVC209", "SVC501", "SVC502", "SVC508", "SVC604") {
 		return nil
 	}
 	diff := serviceDiff(c.svc, want)

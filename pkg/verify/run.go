@@ -80,11 +80,10 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 
 	r := &runner{c: c, o: o}
 	r.say("reading the cluster", false)
-	s, err := observe(ctx, c, t, start)
+	s, err := observe(ctx, c, t, start, expectedOf(o.Expected))
 	if err != nil {
 		return nil, err
 	}
-	s.Expected = expectedOf(o.Expected)
 	if o.EndpointsOnly {
 		v := endpointsOnly(Judge(s, nil, nil))
 		v.Seconds = time.Since(start).Seconds()

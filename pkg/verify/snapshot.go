@@ -20,7 +20,8 @@ type Snapshot struct {
 	APIVersion string      `json:"apiVersion"` // SnapshotAPIVersion
 	Kind       string      `json:"kind"`       // "Snapshot"
 	Taken      metav1.Time `json:"taken"`
-	// Targets are the Services asked about, as namespace/name, in the order of the report.
+	// Targets are the Services asked about, as namespace/name, in the order of the
+	// report; one that is not among Services is in Expected only.
 	Targets []string `json:"targets"`
 
 	Services        []corev1.Service             `json:"services,omitempty"`
@@ -34,6 +35,9 @@ type Snapshot struct {
 	NetworkPolicies []networkingv1.NetworkPolicy `json:"networkPolicies,omitempty"`
 	Events          []corev1.Event               `json:"events,omitempty"`
 	Namespaces      []corev1.Namespace           `json:"namespaces,omitempty"`
+	// ServiceCIDRs are the ranges that cluster IPs are given from; read only where
+	// the tree asks for what depends on them.
+	ServiceCIDRs []string `json:"serviceCIDRs,omitempty"`
 
 	// Logs are the last words of containers of the targets that have ended.
 	Logs []ContainerLog `json:"logs,omitempty"`

@@ -84,6 +84,9 @@ func findTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]stri
 					keys, found = append(keys, svc.Namespace+"/"+name), true
 				}
 			}
+			if key := t.Namespace + "/" + name; !found && !t.AllNamespaces && s.absent(key) != nil {
+				keys, found = append(keys, key), true
+			}
 			if !found {
 				return nil, notFound(ctx, c, s, t.Namespace, name)
 			}
