@@ -14,6 +14,8 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // The client's own limits. The API server's priority and fairness is what
@@ -119,7 +121,9 @@ func (c *Client) get(ctx context.Context, u *unstructured.Unstructured) (*unstru
 	if err != nil {
 		return nil, err
 	}
-	live, err := ri.Get(ctx, u.GetName(), metav1.GetOptions{})
+	live, err := again.Try(ctx, func() (*unstructured.Unstructured, error) {
+		return ri.Get(ctx, u.GetName(), metav1.GetOptions{})
+	})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -139,7 +143,11 @@ func (c *Client) patch(ctx context.Context, p patchRequest) (*unstructured.Unstr
 	if p.force {
 		o.Force = &p.force
 	}
-	return ri.Patch(ctx, p.object.GetName(), p.kind, p.data, o)
+	// An apply may be sent twice; any other patch of ours holds the version that
+	// it is for, and a second one of it is refused as a conflict.
+	return again.Try(ctx, func() (*unstructured.Unstructured, error) {
+		return ri.Patch(ctx, p.object.GetName(), p.kind, p.data, o)
+	})
 }
 
 func refOf(u *unstructured.Unstructured) Ref {

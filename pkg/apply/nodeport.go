@@ -9,6 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // sharedNodePort finds a node port that two Services of one list ask for. Only
@@ -67,7 +69,9 @@ func (c *Client) checkNodePorts(ctx context.Context, live, desired *unstructured
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.dynamic.Resource(m.Resource).List(ctx, metav1.ListOptions{})
+	list, err := again.Try(ctx, func() (*unstructured.UnstructuredList, error) {
+		return c.dynamic.Resource(m.Resource).List(ctx, metav1.ListOptions{})
+	})
 	if apierrors.IsForbidden(err) {
 		return notes, nil // not allowed to see all Services: applying tells
 	}

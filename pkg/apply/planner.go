@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // PlanOptions say how objects are to be applied.
@@ -176,7 +178,7 @@ func (c *Client) missingNamespaces(ctx context.Context, objs []*unstructured.Uns
 		if err != nil {
 			return nil, err
 		}
-		live, err := ri.Get(ctx, ns, getOptions)
+		live, err := again.Try(ctx, func() (*unstructured.Unstructured, error) { return ri.Get(ctx, ns, getOptions) })
 		switch {
 		case apierrors.IsNotFound(err):
 			missing[ns] = err

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // allocated stands for a value that the API server chooses when it is asked in earnest.
@@ -82,8 +84,10 @@ func (c *Client) rehearse(ctx context.Context, s *serviceSwitch) (*unstructured.
 		return nil, nil, err
 	}
 	notes := []string{fmt.Sprintf("Service/%s: rehearsed on a copy, since the API server cannot try this change on the live Service; addresses and node ports are known once it is applied", name)}
-	got, err := ri.Create(ctx, u, metav1.CreateOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict})
+	got, err := again.Try(ctx, func() (*unstructured.Unstructured, error) {
+		return ri.Create(ctx, u, metav1.CreateOptions{
+			DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict})
+	})
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsAlreadyExists(err):
 		// A quota that is used up, or no permission to create: neither refuses

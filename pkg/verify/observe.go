@@ -16,11 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
+	batchclient "k8s.io/client-go/kubernetes/typed/batch/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	networkingclient "k8s.io/client-go/kubernetes/typed/networking/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
@@ -38,6 +40,7 @@ const (
 type clients struct {
 	core       coreclient.CoreV1Interface
 	apps       appsclient.AppsV1Interface
+	batch      batchclient.BatchV1Interface
 	discovery  discoveryclient.DiscoveryV1Interface
 	networking networkingclient.NetworkingV1Interface
 }
@@ -59,6 +62,9 @@ func newClients(cfg *rest.Config) (*clients, error) {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}
 	if out.apps, err = appsclient.NewForConfigAndClient(c, http); err != nil {
+		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
+	}
+	if out.batch, err = batchclient.NewForConfigAndClient(c, http); err != nil {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}
 	if out.discovery, err = discoveryclient.NewForConfigAndClient(c, http); err != nil {
@@ -201,7 +207,7 @@ func listAll[L listOf, T any](ctx context.Context, list func(context.Context, me
 	var all []T
 	opts := metav1.ListOptions{Limit: pageSize}
 	for restarts := 0; ; {
-		l, err := list(ctx, opts)
+		l, err := again.Try(ctx, func() (L, error) { return list(ctx, opts) })
 		if apierrors.IsResourceExpired(err) && restarts < 2 && opts.Continue != "" {
 			restarts++
 			all, opts = nil, metav1.ListOptions{}
@@ -228,7 +234,7 @@ func readServices(ctx context.Context, c *clients, t Target, ns string) ([]corev
 		return nil, readError("services", ns, err)
 	}
 	for _, name := range t.Names {
-		svc, err := c.core.Services(ns).Get(ctx, name, metav1.GetOptions{})
+		svc, err := again.Try(ctx, func() (*corev1.Service, error) { return c.core.Services(ns).Get(ctx, name, metav1.GetOptions{}) })
 		if apierrors.IsNotFound(err) {
 			return nil, &NotFoundError{Namespace: ns, Name: name}
 		}
@@ -305,7 +311,9 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 			return
 		}
 		selector := labels.SelectorFromSet(svc.Spec.Selector).String()
-		list, err := c.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: 50})
+		list, err := again.Try(ctx, func() (*corev1.PodList, error) {
+			return c.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector, Limit: 50})
+		})
 		if err != nil {
 			s.Gaps = append(s.Gaps, Gap{Resource: gapElsewhere, Reason: probe.Printable(err.Error(), maxReason)})
 			return

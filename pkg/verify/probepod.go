@@ -6,19 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
@@ -34,16 +30,10 @@ const (
 	probePodName = probeName + "-"
 	// deadlineSlack is what a probe Pod may live beyond the run's own timeout.
 	deadlineSlack = 15 * time.Second
-	// maxPodLog bounds what is read of a probe Pod's log, in bytes.
-	maxPodLog = 64 << 20
 	// cleanupTimeout bounds removing a probe Pod after the run's own context has ended.
 	cleanupTimeout = 5 * time.Second
 	// createTimeout bounds creating it.
 	createTimeout = 10 * time.Second
-	// helloGrace is how long a started probe Pod may take to write its first line.
-	helloGrace = 10 * time.Second
-	// scheduleGrace is how long a probe Pod may be unschedulable before it is given up.
-	scheduleGrace = 5 * time.Second
 )
 
 // podFailure says why nothing could be asked from inside the cluster, and what would help.
@@ -173,22 +163,26 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 	if err != nil {
 		return fail("fewer Services at once", "%v", err)
 	}
-	created := false
-	defer func() {
-		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-		defer cancel()
-		if rerr := removePod(cctx, c, namespace, pod.Name); rerr != nil && created {
-			err = fail("removing it: kubectl delete pod "+pod.Name+" -n "+namespace, "the probe Pod could not be removed: %v", rerr)
-		}
-	}()
-	// The request is not cut off with ctx: a Pod that the API server makes after
-	// this process has given up would be left behind.
-	cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
-	defer cancel()
 	if ctx.Err() != nil {
 		return fail("more time (--timeout)", "the run ended before the probe Pod was created")
 	}
-	made, err := c.core.Pods(namespace).Create(cctx, pod, metav1.CreateOptions{FieldManager: managedBy})
+	created := false
+	var line *lifeline
+	defer func() {
+		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		rerr := removePod(cctx, c, namespace, pod.Name)
+		line.release(cctx)
+		if rerr != nil && created {
+			err = fail("removing it: kubectl delete pod "+pod.Name+" -n "+namespace, "the probe Pod could not be removed: %v", rerr)
+		}
+	}()
+	// The requests are not cut off with ctx: a Pod that the API server makes after
+	// this process has given up would be left behind.
+	cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
+	line = newLifeline(cctx, c, pod)
+	made, err := createPod(cctx, c, pod)
 	if err != nil {
 		return createFailure(namespace, err)
 	}
@@ -209,181 +203,29 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 	})
 }
 
+// createPod creates a probe Pod. A try whose answer was lost may have made it.
+func createPod(ctx context.Context, c *clients, pod *corev1.Pod) (*corev1.Pod, error) {
+	tried := false
+	return again.Try(ctx, func() (*corev1.Pod, error) {
+		made, err := c.core.Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{FieldManager: managedBy})
+		if tried && apierrors.IsAlreadyExists(err) {
+			return pod.DeepCopy(), nil // names are random: it is ours
+		}
+		tried = true
+		return made, err
+	})
+}
+
 // removePod deletes a probe Pod at once: it holds nothing.
 func removePod(ctx context.Context, c *clients, namespace, name string) error {
 	now := int64(0)
-	err := c.core.Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	_, err := again.Try(ctx, func() (struct{}, error) {
+		return struct{}{}, c.core.Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err
-}
-
-// createFailure says why the API server refused the probe Pod.
-func createFailure(namespace string, err error) error {
-	msg := err.Error()
-	switch {
-	case strings.Contains(msg, "exceeded quota"), strings.Contains(msg, "must specify limits"):
-		return fail("room for one small Pod in the quota", "the quota of namespace %s refuses the probe Pod: %s", namespace, msg)
-	case strings.Contains(msg, "PodSecurity"):
-		return fail("a namespace that admits the restricted Pod Security Standard", "Pod Security refuses the probe Pod: %s", msg)
-	case strings.Contains(msg, "admission webhook"), strings.Contains(msg, "ValidatingAdmissionPolicy"):
-		return fail("a policy that admits the probe Pod, perhaps with another image (--probe-image)", "a policy refuses the probe Pod: %s", msg)
-	case apierrors.IsForbidden(err) && strings.Contains(msg, "cannot create"):
-		return fail("permission to create Pods in namespace "+namespace, "no permission to create the probe Pod in namespace %s", namespace)
-	case apierrors.IsNotFound(err):
-		return fail("a namespace that exists", "the probe Pod was not created: %s", msg)
-	}
-	return fail("a probe Pod that the cluster admits", "the probe Pod was refused: %s", msg)
-}
-
-// waitStarted returns when the probe Pod's container has started, or early when
-// it cannot. It notes in pod on which node that is.
-func waitStarted(ctx context.Context, c *clients, pod *corev1.Pod, image string) error {
-	opts := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String(), ResourceVersion: pod.ResourceVersion}
-	w, err := c.core.Pods(pod.Namespace).Watch(ctx, opts)
-	if err != nil {
-		if ctx.Err() != nil {
-			return fail("more time (--timeout)", "the run ended before the probe Pod had started")
-		}
-		return fail("permission to watch Pods in namespace "+pod.Namespace, "the probe Pod cannot be watched: %v", err)
-	}
-	defer w.Stop()
-	var unschedulable <-chan time.Time
-	why := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return fail("more time (--timeout)", "the probe Pod had not started when the run ended%s", why)
-		case <-unschedulable:
-			return fail("a node with room for one small Pod", "the probe Pod is not scheduled%s", why)
-		case ev, ok := <-w.ResultChan():
-			if !ok || ev.Type == watch.Error {
-				return fail("another try", "the watch on the probe Pod was cut off")
-			}
-			p, isPod := ev.Object.(*corev1.Pod)
-			if !isPod {
-				continue
-			}
-			if ev.Type == watch.Deleted {
-				return fail("another try", "somebody removed the probe Pod")
-			}
-			pod.Spec.NodeName = p.Spec.NodeName
-			started, err := podProgress(p, image)
-			if started || err != nil {
-				return err
-			}
-			for _, cond := range p.Status.Conditions {
-				if cond.Type != corev1.PodScheduled {
-					continue
-				}
-				if cond.Status == corev1.ConditionTrue {
-					unschedulable, why = nil, ""
-				} else if unschedulable == nil {
-					unschedulable, why = time.After(scheduleGrace), ": "+cond.Message
-				}
-			}
-		}
-	}
-}
-
-// podProgress reads from a probe Pod's status whether its container has
-// started, or never will.
-func podProgress(p *corev1.Pod, image string) (started bool, err error) {
-	for _, cs := range p.Status.ContainerStatuses {
-		if cs.State.Running != nil || cs.State.Terminated != nil {
-			if t := cs.State.Terminated; t != nil && t.Reason == "StartError" || t != nil && t.Reason == "ContainerCannotRun" {
-				return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", t.Message)
-			}
-			return true, nil
-		}
-		wait := cs.State.Waiting
-		if wait == nil {
-			continue
-		}
-		switch wait.Reason {
-		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
-			return false, fail("an image that the cluster can pull (--probe-image)", "the probe Pod's image %s cannot be pulled: %s", image, pullReason(wait.Message))
-		case "CreateContainerConfigError":
-			// A kubelet that has not seen the Secret or ConfigMap yet tries again.
-			if strings.Contains(wait.Message, "timed out waiting for the condition") {
-				continue
-			}
-			return false, fail("a probe Pod that the cluster admits", "the probe Pod's container does not start: %s", wait.Message)
-		case "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
-			return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", wait.Message)
-		}
-	}
-	if p.Status.Phase == corev1.PodFailed {
-		return false, fail("another try", "the probe Pod failed: %s %s", p.Status.Reason, p.Status.Message)
-	}
-	return false, nil
-}
-
-// pullReason shortens what a container runtime says of a failed pull, which
-// repeats the image's name several times around a few words.
-func pullReason(msg string) string {
-	low := strings.ToLower(msg)
-	switch {
-	case containsAny(low, "unauthorized", "denied", "authentication required", "authorization failed"):
-		return "the registry wants credentials, or does not have it"
-	case containsAny(low, "not found", "manifest unknown"):
-		return "not found"
-	case containsAny(low, "i/o timeout", "no such host", "connection refused", "deadline exceeded"):
-		return "the registry cannot be reached"
-	}
-	return msg
-}
-
-// followLog reads the prober's output while it is written.
-func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit func(probe.Outcome)) error {
-	limit := int64(maxPodLog)
-	// An image that is no prober may run for ever and write nothing.
-	lctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var silent atomic.Bool
-	timer := time.AfterFunc(helloGrace, func() { silent.Store(true); cancel() })
-	defer timer.Stop()
-	stream, err := c.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true, LimitBytes: &limit}).Stream(lctx)
-	if err != nil {
-		if apierrors.IsForbidden(err) {
-			return fail("permission to read Pod logs (get pods/log) in namespace "+pod.Namespace, "the probe Pod's log may not be read")
-		}
-		return fail("another try", "the probe Pod's log cannot be read: %v", err)
-	}
-	defer stream.Close()
-	end, err := probe.ReadOutcomes(&heard{Reader: stream, first: func() { timer.Stop() }}, emit)
-	switch {
-	case err != nil && silent.Load() && ctx.Err() == nil:
-		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s",
-			pod.Spec.Containers[0].Image, helloGrace.Seconds())
-	case errors.Is(err, probe.ErrNoProber):
-		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", pod.Spec.Containers[0].Image)
-	case err != nil && ctx.Err() != nil:
-		return fail("more time (--timeout)", "the run ended before the probe Pod had")
-	case err != nil:
-		return fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's log ended early: %v", err)
-	case end.Error != "":
-		return fail("an image of this version (--probe-image)", "the probe Pod: %s", end.Error)
-	case end.Count != want:
-		return fail("another try", "the probe Pod answered %d of %d questions", end.Count, want)
-	}
-	return nil
-}
-
-// heard calls first when the first bytes come.
-type heard struct {
-	io.Reader
-	first func()
-}
-
-func (h *heard) Read(p []byte) (int, error) {
-	n, err := h.Reader.Read(p)
-	if n > 0 && h.first != nil {
-		h.first()
-		h.first = nil
-	}
-	return n, err
 }
 
 // asPodFailure gives any error the form that Judge reports.

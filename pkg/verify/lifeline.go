@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// lifelineTTL is how long a probe Pod outlives a run that was killed.
+	lifelineTTL = 30 * time.Second
+	// lifelinePulse is how often a run puts that off.
+	lifelinePulse = 8 * time.Second
+)
+
+// lifeline has the cluster remove a probe Pod when this process ends without
+// doing so, as on SIGKILL. A Pod alone can end by itself but not remove itself,
+// so a Job owns it that runs nothing: without completions it is complete from
+// the start, and is removed, with what it owns, a time to live after that
+// (ttlSecondsAfterFinished). The run puts that time off for as long as it lives.
+type lifeline struct {
+	c       *clients
+	job     *batchv1.Job
+	started time.Time
+	stop    context.CancelFunc
+	done    chan struct{}
+}
+
+// newLifeline makes the Job that a probe Pod is to be owned by, and keeps it
+// alive until release. It is nil where the Pod has an owner already, and where
+// Jobs may not be made: then the Pod ends by its own deadline and the next run,
+// or cleanup, removes it.
+func newLifeline(ctx context.Context, c *clients, pod *corev1.Pod) *lifeline {
+	if len(pod.OwnerReferences) > 0 {
+		return nil
+	}
+	started := time.Now()
+	job, err := c.batch.Jobs(pod.Namespace).Create(ctx, lifelineJob(pod), metav1.CreateOptions{FieldManager: managedBy})
+	if err != nil {
+		return nil
+	}
+	l := &lifeline{c: c, job: job, started: started, done: make(chan struct{})}
+	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID}}
+	pulse, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	go l.beat(pulse)
+	return l
+}
+
+// lifelineJob is the Job for a Pod. Its template is never used, but has to be
+// one that policies of the cluster let pass.
+func lifelineJob(pod *corev1.Pod) *batchv1.Job {
+	none, ttl := int32(0), int32(lifelineTTL/time.Second)
+	spec := pod.Spec.DeepCopy()
+	for i := range spec.Containers {
+		spec.Containers[i].Env = nil // the questions, which may be many
+	}
+	meta := metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}
+	job := &batchv1.Job{ObjectMeta: meta, Spec: batchv1.JobSpec{
+		Parallelism: &none, Completions: &none, BackoffLimit: &none, TTLSecondsAfterFinished: &ttl,
+		Template: corev1.PodTemplateSpec{ObjectMeta: meta, Spec: *spec},
+	}}
+	job.Namespace, job.Name = pod.Namespace, pod.Name
+	return job
+}
+
+// beat puts the end off, again and again. The time to live counts from the
+// Job's completion, which is later than its creation: a little more than asked.
+func (l *lifeline) beat(ctx context.Context) {
+	defer close(l.done)
+	tick := time.NewTicker(lifelinePulse)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		ttl := (time.Since(l.started) + lifelineTTL) / time.Second
+		patch := fmt.Appendf(nil, `{"spec":{"ttlSecondsAfterFinished":%d}}`, ttl)
+		_, err := l.c.batch.Jobs(l.job.Namespace).Patch(ctx, l.job.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: managedBy})
+		if apierrors.IsForbidden(err) {
+			l.remove(ctx, metav1.DeletePropagationOrphan) // else the Pod would go while it is at work
+			return
+		}
+	}
+}
+
+// release ends the lifeline; its Pod has been removed, or goes with it.
+func (l *lifeline) release(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	l.stop()
+	<-l.done
+	l.remove(ctx, metav1.DeletePropagationBackground)
+}
+
+// remove deletes the Job; where that fails its time to live does it.
+func (l *lifeline) remove(ctx context.Context, dependents metav1.DeletionPropagation) {
+	_ = l.c.batch.Jobs(l.job.Namespace).Delete(ctx, l.job.Name, metav1.DeleteOptions{PropagationPolicy: &dependents})
+}

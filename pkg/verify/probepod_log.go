@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+const (
+	// maxPodLog bounds what is read of a probe Pod's log, in bytes.
+	maxPodLog = 64 << 20
+	// helloGrace is how long a started probe Pod may take to write its first line.
+	helloGrace = 10 * time.Second
+	// logTries bounds how often a log is read that breaks off.
+	logTries = 4
+)
+
+// errSilent says that nothing was written in time.
+var errSilent = errors.New("silent")
+
+// followLog reads the prober's output while it is written. A log that breaks
+// off is read again from its beginning: each answer counts once.
+func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit func(probe.Outcome)) error {
+	had := map[string]bool{}
+	var end probe.End
+	var err error
+	for try := 1; ; try++ {
+		end, err = readLog(ctx, c, pod, func(o probe.Outcome) {
+			if !had[o.Probe] {
+				had[o.Probe] = true
+				emit(o)
+			}
+		})
+		if try == logTries || !again.Passing(err) || !again.Pause(ctx, try) {
+			break
+		}
+	}
+	image := pod.Spec.Containers[0].Image
+	switch {
+	case errors.Is(err, errSilent):
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s", image, helloGrace.Seconds())
+	case errors.Is(err, probe.ErrNoProber):
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", image)
+	case apierrors.IsForbidden(err):
+		return fail("permission to read Pod logs (get pods/log) in namespace "+pod.Namespace, "the probe Pod's log may not be read")
+	case err != nil && ctx.Err() != nil:
+		return fail("more time (--timeout)", "the run ended before the probe Pod had")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fail("another try", "the probe Pod's log ended early%s", howEnded(ctx, c, pod))
+	case err != nil:
+		return fail("another try", "the probe Pod's log cannot be read: %v", err)
+	case end.Error != "":
+		return fail("an image of this version (--probe-image)", "the probe Pod: %s", end.Error)
+	case end.Count != want:
+		return fail("another try", "the probe Pod answered %d of %d questions", end.Count, want)
+	}
+	return nil
+}
+
+// readLog reads the prober's output to its end, once.
+func readLog(ctx context.Context, c *clients, pod *corev1.Pod, emit func(probe.Outcome)) (probe.End, error) {
+	limit := int64(maxPodLog)
+	// An image that is no prober may run for ever and write nothing.
+	lctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var silent atomic.Bool
+	timer := time.AfterFunc(helloGrace, func() { silent.Store(true); cancel() })
+	defer timer.Stop()
+	stream, err := c.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true, LimitBytes: &limit}).Stream(lctx)
+	if err == nil {
+		defer stream.Close()
+		log := &heard{Reader: stream, first: func() { timer.Stop() }}
+		var end probe.End
+		if end, err = probe.ReadOutcomes(log, emit); err == nil {
+			return end, nil
+		}
+		if errors.Is(err, probe.ErrNoProber) && log.err != nil && !errors.Is(log.err, io.EOF) {
+			err = log.err // it broke off in the first line
+		}
+	}
+	if silent.Load() && ctx.Err() == nil {
+		err = errSilent
+	}
+	return probe.End{}, err
+}
+
+// heard calls first when the first bytes come, and keeps how reading ended.
+type heard struct {
+	io.Reader
+	first func()
+	err   error
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 && h.first != nil {
+		h.first()
+		h.first = nil
+	}
+	h.err = err
+	return n, err
+}
+
+// howEnded says how a probe Pod's container has ended, where that can be seen.
+func howEnded(ctx context.Context, c *clients, pod *corev1.Pod) string {
+	list, err := c.core.Pods(pod.Namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String()})
+	if err != nil {
+		return ""
+	}
+	for i := range list.Items {
+		for _, cs := range list.Items[i].Status.ContainerStatuses {
+			if t := cs.State.Terminated; t != nil {
+				return fmt.Sprintf(": its container ended with %s (exit code %d)", t.Reason, t.ExitCode)
+			}
+		}
+	}
+	return ""
+}
