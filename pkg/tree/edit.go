@@ -188,15 +188,11 @@ func build(path []step, v any) any {
 
 // below writes a value after the last line of node, from a column on.
 func (p *page) below(node *yaml.Node, column int, v any) (int, bool) {
-	out, err := k8syaml.Marshal(v)
-	if err != nil {
+	added, ok := block(v, column, p.eol)
+	if !ok {
 		return 0, false
 	}
 	at := p.end(node, column-1)
-	var added []string
-	for l := range strings.SplitSeq(strings.TrimSuffix(string(out), "\n"), "\n") {
-		added = append(added, strings.Repeat(" ", column-1)+l+p.eol)
-	}
 	if at > 0 && !strings.HasSuffix(p.lines[at-1], "\n") {
 		p.lines[at-1] += p.eol
 	}
@@ -204,23 +200,17 @@ func (p *page) below(node *yaml.Node, column int, v any) (int, bool) {
 	return at, true
 }
 
-// inline adds a field to a map written in braces.
-func (p *page) inline(node *yaml.Node, rest []step, v any) (int, bool) {
-	if len(rest) != 1 {
-		return 0, false
+// block writes a value on lines of its own, from a column on.
+func block(v any, column int, eol string) ([]string, bool) {
+	out, err := k8syaml.Marshal(v)
+	if err != nil {
+		return nil, false
 	}
-	text, ok := spell(v, 0)
-	line := p.lines[node.Line-1]
-	at := offset(line, node.Column)
-	if !ok || at < 0 || line[at] != '{' {
-		return 0, false
+	var lines []string
+	for l := range strings.SplitSeq(strings.TrimSuffix(string(out), "\n"), "\n") {
+		lines = append(lines, strings.Repeat(" ", column-1)+l+eol)
 	}
-	added := rest[0].field + ": " + text
-	if len(node.Content) > 0 {
-		added += ", "
-	}
-	p.lines[node.Line-1] = line[:at+1] + added + line[at+1:]
-	return node.Line, true
+	return lines, true
 }
 
 // end is the last line of a node whose lines are indented by indent or more.
@@ -247,11 +237,14 @@ func lastLine(n *yaml.Node) int {
 	return last
 }
 
-// remove takes a field out with all its lines. One that shares its line with
-// another, or is the only one of its map, stays.
+// remove takes a field out, with all its lines where they are its own. The only
+// field of a map stays.
 func (p *page) remove(parent, key, val *yaml.Node) bool {
-	if key == nil || parent == nil || parent.Kind != yaml.MappingNode || parent.Style&yaml.FlowStyle != 0 || len(parent.Content) <= 2 {
+	if key == nil || parent == nil || parent.Kind != yaml.MappingNode || len(parent.Content) <= 2 {
 		return false
+	}
+	if parent.Style&yaml.FlowStyle != 0 {
+		return p.cut(key, val)
 	}
 	line := p.lines[key.Line-1]
 	at := offset(line, key.Column)

@@ -61,6 +61,9 @@ func (t *Tree) Mend(ref Ref, patch string) ([]Edit, error) {
 	if err != nil {
 		return nil, fail("%v", err)
 	}
+	for i := range changes {
+		changes[i] = asSpelled(valueAt(obj.Object, changes[i].path), changes[i])
+	}
 	want := obj.DeepCopy()
 	if text(merged(obj, changes)) == text(obj.Object) {
 		return nil, fail("the tree says so already; apply it")
@@ -108,6 +111,9 @@ func plainLeaf(l leaf) leaf {
 func (t *Tree) change(ref Ref, l leaf, want *unstructured.Unstructured) *Tree {
 	all := sources(t.fs, t.dir, ref)
 	obj := object(t.objs, ref)
+	if l.remove {
+		l.path = pruned(obj.Object, l.path)
+	}
 	for _, s := range all {
 		path, ok := s.locate(l.path, obj.Object, ref.Name)
 		if !ok {
@@ -121,8 +127,14 @@ func (t *Tree) change(ref Ref, l leaf, want *unstructured.Unstructured) *Tree {
 			if l.remove {
 				return p.remove(parent, key, node)
 			}
-			return p.replace(node, l.value)
+			return p.replace(node, l.value) || p.each(node, l.value)
 		}); next != nil {
+			return next
+		}
+		if l.remove {
+			continue
+		}
+		if next := t.try(ref, s.file, want, func(p *page) bool { return p.rewrite(node, l.value) }); next != nil {
 			return next
 		}
 	}

@@ -45,6 +45,11 @@ func leaves(patch map[string]any) ([]leaf, error) {
 				return nil
 			}
 		case []any:
+			if rest, ok := replaced(v); ok {
+				v = rest
+				set = append(set, leaf{path: path, value: v})
+				return nil
+			}
 			if keyed(path, v) {
 				for _, e := range v {
 					elem := e.(map[string]any)
@@ -76,6 +81,19 @@ func leaves(patch map[string]any) ([]leaf, error) {
 		}
 	}
 	return append(set, removed...), nil
+}
+
+// replaced returns the list that is to take the place of the one there, where a
+// patch says so by the directive at its head.
+func replaced(list []any) ([]any, bool) {
+	if len(list) == 0 {
+		return nil, false
+	}
+	m, ok := list[0].(map[string]any)
+	if !ok || len(m) != 1 || m["$patch"] != "replace" {
+		return nil, false
+	}
+	return list[1:], true
 }
 
 // keyed says whether the elements of a list are merged by keys, all of them.
@@ -160,6 +178,12 @@ func element(list []any, match map[string]any) (map[string]any, int) {
 // strategic merge does, for the paths that leaves makes.
 func merge(obj map[string]any, l leaf) {
 	at := obj
+	if l.remove {
+		if valueAt(obj, l.path) == nil {
+			return
+		}
+		l.path = pruned(obj, l.path)
+	}
 	for i := 0; i < len(l.path); i++ {
 		name, last := l.path[i].field, i == len(l.path)-1
 		switch {
@@ -189,6 +213,61 @@ func merge(obj map[string]any, l leaf) {
 			at = next
 		}
 	}
+}
+
+// asSpelled leaves out of a list what its elements, as they are now, leave to the
+// API server's default: the protocol of a port.
+func asSpelled(now any, l leaf) leaf {
+	list, ok := l.value.([]any)
+	have, _ := now.([]any)
+	if !ok || len(have) != len(list) {
+		return l
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		out[i] = e
+		elem, isMap := e.(map[string]any)
+		was, wasMap := have[i].(map[string]any)
+		if isMap && wasMap && elem["protocol"] == "TCP" && was["protocol"] == nil {
+			elem = maps.Clone(elem)
+			delete(elem, "protocol")
+			out[i] = elem
+		}
+	}
+	l.value = out
+	return l
+}
+
+// pruned is the path of what goes with the field at path: a map that would be
+// left empty goes too, as the API server leaves it out.
+func pruned(obj map[string]any, path []step) []step {
+	for len(path) > 1 && path[len(path)-2].match == nil && path[len(path)-1].match == nil {
+		m, ok := valueAt(obj, path[:len(path)-1]).(map[string]any)
+		if !ok || len(m) != 1 || m[path[len(path)-1].field] == nil {
+			return path
+		}
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
+// valueAt returns what a built object has at a path; nil when it has nothing there.
+func valueAt(obj map[string]any, path []step) any {
+	var at any = obj
+	for _, s := range path {
+		if s.match != nil {
+			list, _ := at.([]any)
+			e, n := element(list, s.match)
+			if n < 0 {
+				return nil
+			}
+			at = e
+			continue
+		}
+		m, _ := at.(map[string]any)
+		at = m[s.field]
+	}
+	return at
 }
 
 // parse turns the path of a field, as findings write it
