@@ -21,7 +21,7 @@ type preset struct {
 	tag         string
 	port        int32
 	appProtocol string
-	// user and group that the image itself creates for its program.
+	// user and group that the image itself creates for its program, or anyUser.
 	user, group int64
 	writable    []mount
 	env         []corev1.EnvVar // what it needs to run so
@@ -41,7 +41,7 @@ type resources struct{ cpu, memory string }
 // It has no liveness probe: how long the program may take is not known, and a
 // wrong guess restarts it for ever.
 var unknownImage = preset{
-	user: 10001, group: 10001,
+	user: anyUser, group: anyUser,
 	writable: []mount{{"tmp", "/tmp", "64Mi"}},
 	requests: resources{"50m", "64Mi"}, limits: resources{"500m", "256Mi"},
 	readiness: tcpProbe,

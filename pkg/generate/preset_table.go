@@ -7,6 +7,10 @@ import (
 // dataLimit bounds what an app keeps in a volume that goes with its Pod.
 const dataLimit = "1Gi"
 
+// anyUser is for images that run as whichever user they are told: one that no
+// machine has for anybody else, should a process ever leave its container.
+const anyUser = 10001
+
 // tmp is what many programs write to.
 var tmp = mount{"tmp", "/tmp", "64Mi"}
 
@@ -18,7 +22,7 @@ var presets = []preset{
 		repositories: []string{"redis", "library/redis"},
 		before:       7,
 		port:         6379, appProtocol: "redis",
-		user: 999, group: 999,
+		user: anyUser, group: anyUser,
 		writable: []mount{{"data", "/data", dataLimit}},
 		requests: resources{"50m", "64Mi"}, limits: resources{"500m", "256Mi"},
 		readiness: oldPongProbe("redis-cli"), liveness: replyProbe("redis-cli"),
@@ -26,7 +30,7 @@ var presets = []preset{
 	{
 		repositories: []string{"redis", "library/redis"},
 		port:         6379, appProtocol: "redis",
-		user: 999, group: 999,
+		user: anyUser, group: anyUser,
 		writable: []mount{{"data", "/data", dataLimit}},
 		requests: resources{"50m", "64Mi"}, limits: resources{"500m", "256Mi"},
 		readiness: pongProbe("redis-cli"), liveness: replyProbe("redis-cli"),
@@ -34,7 +38,7 @@ var presets = []preset{
 	{
 		repositories: []string{"valkey/valkey"},
 		port:         6379, appProtocol: "redis",
-		user: 999, group: 999,
+		user: anyUser, group: anyUser,
 		writable: []mount{{"data", "/data", dataLimit}},
 		requests: resources{"50m", "64Mi"}, limits: resources{"500m", "256Mi"},
 		readiness: pongProbe("valkey-cli"), liveness: replyProbe("valkey-cli"),
@@ -104,7 +108,7 @@ var presets = []preset{
 	{
 		repositories: []string{"nats", "library/nats"},
 		port:         4222, appProtocol: "nats",
-		user: 10001, group: 10001, // it runs as any
+		user: anyUser, group: anyUser,
 		writable: []mount{tmp},
 		requests: resources{"50m", "32Mi"}, limits: resources{"500m", "128Mi"},
 		readiness: tcpProbe, liveness: patientTCPProbe,

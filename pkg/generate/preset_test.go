@@ -22,9 +22,9 @@ func TestPresets(t *testing.T) {
 		paths           string
 		ready           string
 	}{
-		{"redis:6.2", "redis", 6379, 999, "/data", "sh -c"},
-		{"redis:alpine", "redis", 6379, 999, "/data", "redis-cli -e -p 6379 ping"},
-		{"valkey/valkey:8", "redis", 6379, 999, "/data", "valkey-cli -e -p 6379 ping"},
+		{"redis:6.2", "redis", 6379, 10001, "/data", "sh -c"},
+		{"redis:alpine", "redis", 6379, 10001, "/data", "redis-cli -e -p 6379 ping"},
+		{"valkey/valkey:8", "redis", 6379, 10001, "/data", "valkey-cli -e -p 6379 ping"},
 		{"postgres:17", "postgresql", 5432, 999, "/var/lib/postgresql/data /var/run/postgresql /tmp", "pg_isready"},
 		{"postgres:17-alpine", "postgresql", 5432, 70, "/var/lib/postgresql/data /var/run/postgresql /tmp", "pg_isready"},
 		{"postgres", "postgresql", 5432, 999, "/var/lib/postgresql /var/run/postgresql /tmp", "pg_isready"},

@@ -236,10 +236,10 @@ func TestComplete(t *testing.T) {
 
 func TestPresetFor(t *testing.T) {
 	for image, user := range map[string]int64{
-		"redis": 999, "redis:alpine": 999, "docker.io/library/redis": 999, "registry.lab:5000/redis": 999,
-		"redis@sha256:" + strings.Repeat("0", 64): 999,
+		"mongo": 999, "mongo:8": 999, "docker.io/library/mongo": 999, "registry.lab:5000/mongo": 999,
+		"mongo@sha256:" + strings.Repeat("0", 64): 999,
 		"nginx:1.29":    101,
-		"bitnami/redis": 10001, "example.com/team/redis": 10001, "Redis": 10001, "": 10001,
+		"bitnami/mongo": 10001, "example.com/team/mongo": 10001, "Mongo": 10001, "": 10001,
 	} {
 		if p, known := presetFor(image); p.user != user || known != (user != 10001) {
 			t.Errorf("%s: %v, user %d", image, known, p.user)
