@@ -94,7 +94,7 @@ func junitService(s *verify.ServiceVerdict) junitSuite {
 		if id == "" {
 			id = "cause"
 		}
-		c := junitCase{Class: key, Name: id, Failure: &junitMessage{Message: clean(f.Message), Type: id, Text: plainFinding(f)}}
+		c := junitCase{Class: key, Name: id + " " + at(f), Failure: &junitMessage{Message: clean(f.Message), Type: id, Text: plainFinding(f)}}
 		if f.Source != nil {
 			c.File, c.Line = clean(f.Source.File), f.Source.Line
 		}
@@ -111,6 +111,12 @@ func junitService(s *verify.ServiceVerdict) junitSuite {
 	}
 	suite.Output = strings.Join(output, "\n")
 	return suite
+}
+
+// at is the object and the field at fault: two causes may have one ID, and CI
+// systems show one case a name.
+func at(f *verify.Finding) string {
+	return strings.TrimSpace(clean(f.Object.String()) + " " + clean(f.Field))
 }
 
 // plainFinding is what stands under a cause, as text without colour or width.

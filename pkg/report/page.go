@@ -249,10 +249,14 @@ func (c *canvas) reaches(s *verify.ServiceVerdict) {
 // gaps says what could not be seen.
 func (c *canvas) gaps(gaps []verify.Gap) {
 	for _, g := range gaps {
-		where := "everywhere"
-		if g.Namespace != "" {
-			where = "in " + clean(g.Namespace)
-		}
-		c.hang("not seen    ", len("not seen    "), clean(g.Resource)+" "+where+": "+clean(g.Reason))
+		c.hang("not seen    ", len("not seen    "), gapText(g))
 	}
+}
+
+func gapText(g verify.Gap) string {
+	where := "everywhere"
+	if g.Namespace != "" {
+		where = "in " + clean(g.Namespace)
+	}
+	return clean(g.Resource) + " " + where + ": " + clean(g.Reason)
 }

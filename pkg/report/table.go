@@ -14,16 +14,9 @@ import (
 // table writes many Services, one a line, worst first, and a sum. Wide adds
 // columns, and a page for each Service that is not verified.
 func (c *canvas) table(v *verify.Verdict) {
-	services := slices.Clone(v.Services)
-	slices.SortStableFunc(services, func(a, b verify.ServiceVerdict) int {
-		return cmp.Or(
-			cmp.Compare(rank(a.State), rank(b.State)),
-			cmp.Compare(a.Namespace, b.Namespace),
-			cmp.Compare(a.Name, b.Name),
-		)
-	})
+	services := worstFirst(v.Services)
 	if len(services) == 0 {
-		c.line("no Services")
+		c.line(sum(v))
 		c.gaps(v.Gaps)
 		return
 	}
@@ -39,6 +32,19 @@ func (c *canvas) table(v *verify.Verdict) {
 			c.page(&services[i], &verify.Verdict{})
 		}
 	}
+}
+
+// worstFirst is a sorted copy: failed, not proven, proven; then by name.
+func worstFirst(services []verify.ServiceVerdict) []verify.ServiceVerdict {
+	out := slices.Clone(services)
+	slices.SortStableFunc(out, func(a, b verify.ServiceVerdict) int {
+		return cmp.Or(
+			cmp.Compare(rank(a.State), rank(b.State)),
+			cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Name, b.Name),
+		)
+	})
+	return out
 }
 
 // rank orders states, worst first.
@@ -203,6 +209,9 @@ func sum(v *verify.Verdict) string {
 		if n[p.state] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[p.state], p.word))
 		}
+	}
+	if len(parts) == 0 {
+		return "no Services"
 	}
 	out := fmt.Sprintf("%d Services: %s", len(v.Services), strings.Join(parts, ", "))
 	if v.Seconds > 0 {
