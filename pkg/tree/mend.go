@@ -66,7 +66,7 @@ func (t *Tree) Mend(ref Ref, patch string) ([]Edit, error) {
 	}
 	want := obj.DeepCopy()
 	if text(merged(obj, changes)) == text(obj.Object) {
-		return nil, fail("the tree says so already; apply it")
+		return nil, &UnlocatedError{Dir: t.dir, Object: ref, Reason: "the tree says so already; apply it", Said: true}
 	}
 	next := &Tree{dir: t.dir, fs: t.fs, objs: t.objs}
 	for _, l := range changes {

@@ -48,6 +48,8 @@ type UnlocatedError struct {
 	Dir    string
 	Object Ref
 	Reason string
+	// Said is true when the tree says so already: applying it is what is missing.
+	Said bool
 }
 
 // Error names the object and the tree.

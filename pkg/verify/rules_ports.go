@@ -199,24 +199,38 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", classEvidence(bad), bad.addresses(3)))
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), c.answersOn(pv, other).addresses(3)))
 	var target any = port
-	// A name stays a name where the container has one for that port.
-	if _, pod := c.backendOwner(pv); pod != nil && pv.port.TargetPort.Type == intstr.String {
-		for i := range pod.Spec.Containers {
-			for _, cp := range pod.Spec.Containers[i].Ports {
-				if cp.ContainerPort == int32(port) && cp.Name != "" {
-					target = cp.Name
-				}
-			}
+	named := pv.port.TargetPort.Type == intstr.String
+	// A name stays a name where the container has one for that port, be it the
+	// live Service's or the tree's.
+	for _, name := range containerPortNames(backend, int32(port)) {
+		if named || name == c.expectedTarget(pv) {
+			target = name
 		}
-		if target == any(port) {
-			// The Service's name is right; the container's number behind it is not.
-			f.Object, f.Field = c.v.ownerOf(pod), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
-			f.Fix = &Fix{Summary: fmt.Sprintf("declare the container port %q as %d", pv.port.TargetPort.StrVal, port)}
-			return f
-		}
+	}
+	if named && backend != nil && target == any(port) {
+		// The Service's name is right; the container's number behind it is not.
+		f.Object, f.Field = c.v.ownerOf(backend), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
+		f.Fix = &Fix{Summary: fmt.Sprintf("declare the container port %q as %d", pv.port.TargetPort.StrVal, port)}
+		return f
 	}
 	f.Fix = portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
 	return f
+}
+
+// containerPortNames lists the names under which a Pod's containers declare a port.
+func containerPortNames(pod *corev1.Pod, port int32) []string {
+	if pod == nil {
+		return nil
+	}
+	var names []string
+	for i := range pod.Spec.Containers {
+		for _, cp := range pod.Spec.Containers[i].Ports {
+			if cp.ContainerPort == port && cp.Name != "" {
+				names = append(names, cp.Name)
+			}
+		}
+	}
+	return names
 }
 
 // answersOn returns the good answers of all backends on the port of one of them.

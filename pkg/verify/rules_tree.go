@@ -3,6 +3,8 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -110,27 +112,63 @@ func portsPatch(ports []any) string {
 	return string(y)
 }
 
+// expectedTarget is the targetPort that the tree gives a port; empty: it has none.
+func (c *serviceCase) expectedTarget(pv portView) string {
+	want := c.expected()
+	if want == nil {
+		return ""
+	}
+	for _, p := range want.Spec.Ports {
+		if PortKey(p) == pv.key {
+			return targetText(p)
+		}
+	}
+	return ""
+}
+
 // ruleDrift: SVC801. A verdict on the live Service says nothing of the tree.
+// Where the cause of a failure is a field that differs, that is told under it.
 func ruleDrift(c *serviceCase) []finding {
 	want := c.expected()
 	if want == nil || c.has("SVC209", "SVC501", "SVC502", "SVC508", "SVC604") {
 		return nil
 	}
-	diff := serviceDiff(c.svc, want)
-	if len(diff) == 0 {
+	var evidence []string
+	for _, d := range serviceDiff(c.svc, want) {
+		i := slices.IndexFunc(c.findings, func(f finding) bool {
+			return f.Severity == SeverityFailure && f.Object == c.ref() && f.Field == d.field
+		})
+		if i >= 0 {
+			c.findings[i].Evidence = append(c.findings[i].Evidence, d.String())
+			continue
+		}
+		evidence = append(evidence, d.String())
+	}
+	if len(evidence) == 0 {
 		return nil
 	}
 	return []finding{{Finding: Finding{ID: "SVC801", Severity: SeverityWarning, Object: c.ref(),
 		Message:  fmt.Sprintf("%s in the cluster differs from the tree; what was verified is the one in the cluster.", c.ref()),
-		Evidence: diff, Fix: &Fix{Summary: "apply the tree, or change it to what is wanted"}}}}
+		Evidence: evidence, Fix: &Fix{Summary: "apply the tree, or change it to what is wanted"}}}}
+}
+
+// fieldDrift is a field of a Service, named by its index in the cluster, that
+// the tree says otherwise.
+type fieldDrift struct{ field, live, tree string }
+
+func (d fieldDrift) String() string {
+	if d.live == "" {
+		return fmt.Sprintf("%s: %s in the tree, not in the cluster", d.field, d.tree)
+	}
+	return fmt.Sprintf("%s: %s in the cluster, %s in the tree", d.field, d.live, d.tree)
 }
 
 // serviceDiff lists the fields that decide where traffic goes and that differ.
-func serviceDiff(live, want *corev1.Service) []string {
-	var diff []string
+func serviceDiff(live, want *corev1.Service) []fieldDrift {
+	var diff []fieldDrift
 	add := func(field, l, w string) {
 		if l != w {
-			diff = append(diff, fmt.Sprintf("%s: %s in the cluster, %s in the tree", field, orNone(l), orNone(w)))
+			diff = append(diff, fieldDrift{field, orNone(l), orNone(w)})
 		}
 	}
 	wantType := want.Spec.Type
@@ -143,22 +181,19 @@ func serviceDiff(live, want *corev1.Service) []string {
 		return diff
 	}
 	add("spec.selector", selectorText(live.Spec.Selector), selectorText(want.Spec.Selector))
-	have := map[string]corev1.ServicePort{}
-	for _, p := range live.Spec.Ports {
-		have[PortKey(p)] = p
-	}
 	for i, p := range want.Spec.Ports {
-		l, ok := have[PortKey(p)]
-		if !ok {
-			diff = append(diff, fmt.Sprintf("spec.ports[%d]: %q is not in the cluster", i, PortKey(p)))
+		at := slices.IndexFunc(live.Spec.Ports, func(l corev1.ServicePort) bool { return PortKey(l) == PortKey(p) })
+		if at < 0 {
+			diff = append(diff, fieldDrift{field: fmt.Sprintf("spec.ports[%d]", i), tree: strconv.Quote(PortKey(p))})
 			continue
 		}
-		add(fmt.Sprintf("spec.ports[%d].port", i), fmt.Sprint(l.Port), fmt.Sprint(p.Port))
+		l := live.Spec.Ports[at]
+		add(fmt.Sprintf("spec.ports[%d].port", at), fmt.Sprint(l.Port), fmt.Sprint(p.Port))
 		target := targetText(p)
 		if target == "" {
 			target = fmt.Sprint(p.Port) // what the API server fills in
 		}
-		add(fmt.Sprintf("spec.ports[%d].targetPort", i), targetText(l), target)
+		add(fmt.Sprintf("spec.ports[%d].targetPort", at), targetText(l), target)
 	}
 	return diff
 }

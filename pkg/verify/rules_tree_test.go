@@ -14,7 +14,7 @@ func TestDrift(t *testing.T) {
 		{"another type", "{type: NodePort, selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}", "spec.type: ClusterIP in the cluster, NodePort in the tree"},
 		{"another selector", "{selector: {app: x}, ports: [{name: redis, port: 6379}]}", "spec.selector: app.kubernetes.io/name=redis in the cluster, app=x in the tree"},
 		{"another target", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379, targetPort: redis}]}", "spec.ports[0].targetPort: 6379 in the cluster, redis in the tree"},
-		{"one more port", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}, {name: more, port: 1}]}", `spec.ports[1]: "more" is not in the cluster`},
+		{"one more port", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}, {name: more, port: 1}]}", `spec.ports[1]: "more" in the tree, not in the cluster`},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

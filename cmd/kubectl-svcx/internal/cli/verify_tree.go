@@ -32,7 +32,7 @@ func (p *program) locate(o *verifyOptions, v *verify.Verdict) (*tree.Tree, error
 	changed := false
 	for i := range v.Services {
 		for j := range v.Services[i].Findings {
-			ok, err := mend(t, &v.Services[i].Findings[j])
+			ok, err := o.mend(t, &v.Services[i].Findings[j])
 			if err != nil {
 				return nil, err
 			}
@@ -46,12 +46,17 @@ func (p *program) locate(o *verifyOptions, v *verify.Verdict) (*tree.Tree, error
 }
 
 // mend puts one finding's fix into the tree, or says why it has no place there.
-func mend(t *tree.Tree, f *verify.Finding) (bool, error) {
+func (o *verifyOptions) mend(t *tree.Tree, f *verify.Finding) (bool, error) {
 	if f.Fix == nil || f.Fix.Patch == "" || f.Severity == verify.SeverityNote {
 		return false, nil
 	}
 	edits, err := t.Mend(tree.Ref{Kind: f.Object.Kind, Namespace: f.Object.Namespace, Name: f.Object.Name}, f.Fix.Patch)
 	var none *tree.UnlocatedError
+	if errors.As(err, &none) && none.Said {
+		// Somebody changed the live object: the tree needs no change.
+		f.Fix = &verify.Fix{Summary: "apply the tree, which says it right: " + f.Fix.Summary, Command: o.applyCommand()}
+		return false, nil
+	}
 	if errors.As(err, &none) {
 		f.Fix.Unlocated = none.Reason
 		return false, nil
@@ -87,8 +92,13 @@ func (p *program) writeFixes(o *verifyOptions, t *tree.Tree, g *progress) error 
 	if err != nil {
 		return err
 	}
-	g.step("next", "kubectl svcx apply -k %s%s --verify", quoted(o.kustomize), o.namespaceFlag())
+	g.step("next", "%s", o.applyCommand())
 	return nil
+}
+
+// applyCommand is the command that brings the tree to the cluster and proves it.
+func (o *verifyOptions) applyCommand() string {
+	return fmt.Sprintf("kubectl svcx apply -k %s%s --verify", quoted(o.kustomize), o.namespaceFlag())
 }
 
 // fixCommand is the command that writes what the report shows; empty when
