@@ -3,6 +3,8 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,4 +63,62 @@ func selectorFix(summary string, ref ObjectRef, have, want map[string]string) *F
 		}
 	}
 	return patchFix(summary, ref, map[string]any{"spec": map[string]any{"selector": sel}})
+}
+
+// portsFix changes fields of one port by which ports are told apart: the list
+// is replaced as a whole.
+func portsFix(summary string, ref ObjectRef, svc *corev1.Service, index int, fields map[string]any) *Fix {
+	var ports []any
+	for i, p := range svc.Spec.Ports {
+		m := portMap(p)
+		if i == index {
+			maps.Copy(m, fields)
+		}
+		ports = append(ports, m)
+	}
+	return &Fix{Summary: summary, Patch: portsPatch(ports)}
+}
+
+// protocolFix makes a port forward the other protocol.
+func protocolFix(ref ObjectRef, svc *corev1.Service, index int, proto corev1.Protocol) *Fix {
+	f := portsFix(fmt.Sprintf("use protocol %s", proto), ref, svc, index, map[string]any{"protocol": string(proto)})
+	f.Command = fmt.Sprintf(`kubectl patch service %s -n %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]'`, svc.Name, svc.Namespace, index, proto)
+	return f
+}
+
+// containersFix changes fields of containers of a workload, by their names. A
+// bare Pod's containers cannot be changed: its fix has no patch.
+func containersFix(summary string, owner ObjectRef, fields map[string]map[string]any) *Fix {
+	if owner.Kind == "Pod" {
+		return &Fix{Summary: summary}
+	}
+	var list []any
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		ctr := map[string]any{"name": name}
+		maps.Copy(ctr, fields[name])
+		list = append(list, ctr)
+	}
+	return patchFix(summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": list}}}})
+}
+
+// containerPorts writes the ports of a container, for a patch that replaces the list.
+func containerPorts(ports []corev1.ContainerPort) []any {
+	list := []any{map[string]any{"$patch": "replace"}}
+	for _, p := range ports {
+		m := map[string]any{"containerPort": p.ContainerPort}
+		if p.Name != "" {
+			m["name"] = p.Name
+		}
+		if protocolOf(p.Protocol) != corev1.ProtocolTCP {
+			m["protocol"] = string(p.Protocol)
+		}
+		if p.HostPort != 0 {
+			m["hostPort"] = p.HostPort
+		}
+		if p.HostIP != "" {
+			m["hostIP"] = p.HostIP
+		}
+		list = append(list, m)
+	}
+	return list
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -154,7 +156,31 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 	slices.SortFunc(s.Logs, func(a, b ContainerLog) int { return compareStrings(a.Pod+a.Container, b.Pod+b.Container) })
 }
 
-func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
+// lastLog reads the end of a container's log. The kubelet removes the log of one
+// run when the next has ended, and says so in the place of a log; by then there
+// is a newer one.
+func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (text string, err error) {
+	for range maxLogReads {
+		text, err = readLog(ctx, c, p, container, previous)
+		if err != nil || !strings.HasPrefix(text, logRemoved) {
+			return text, err
+		}
+		select {
+		case <-time.After(logPause):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return "", nil
+}
+
+const (
+	logRemoved  = "unable to retrieve container logs for "
+	maxLogReads = 5
+	logPause    = 200 * time.Millisecond
+)
+
+func readLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
 	lines, limit := int64(logLines), int64(64<<10)
 	stream, err := c.core.Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: container, Previous: previous, TailLines: &lines, LimitBytes: &limit}).Stream(ctx)
 	if err != nil {

@@ -58,6 +58,9 @@ type Client struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Node is where it runs, when it is one Pod.
 	Node string `json:"node,omitempty"`
+	// ShortNames are the targets of other namespaces (namespace/name) that it is
+	// told by their bare names.
+	ShortNames map[string]ShortName `json:"shortNames,omitempty"`
 }
 
 // client is a Client with what its probe Pod needs.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,8 +32,11 @@ func ruleCannotCreate(c *serviceCase) []finding {
 			break
 		}
 	}
-	f.Message = fmt.Sprintf("%s cannot create its Pods: %s: %s", w.ref, cause, text)
+	f.Message = fmt.Sprintf("%s cannot create its Pods: %s: %s", w.ref, cause, probe.Printable(text, maxEventText))
 	f.Fix = &Fix{Summary: fix}
+	if f.ID == "SVC317" {
+		f.Fix = restrictedFix(fix, w, strings.ToLower(text))
+	}
 	if n := len(c.podsOf(w)); n > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%d of %d Pods exist", n, w.desired()))
 	}
@@ -74,6 +78,10 @@ func (c *serviceCase) podsOf(w *workload) []*corev1.Pod {
 	return out
 }
 
+// maxRefusal bounds the API server's words, in bytes: Pod Security lists every
+// field that is missing.
+const maxRefusal = 1200
+
 // refusal returns why the Pods of a workload cannot be created, and where that
 // was read: in a condition, which ends with its cause, or in an event.
 func (c *serviceCase) refusal(w *workload) (text, evidence string) {
@@ -82,7 +90,7 @@ func (c *serviceCase) refusal(w *workload) (text, evidence string) {
 		names = append(names, rs.Name)
 		for _, cond := range rs.Status.Conditions {
 			if cond.Type == appsv1.ReplicaSetReplicaFailure && cond.Status == corev1.ConditionTrue && cond.Reason == "FailedCreate" {
-				text = probe.Printable(cond.Message, maxEventText)
+				text = probe.Printable(cond.Message, maxRefusal)
 				return text, fmt.Sprintf("ReplicaSet/%s ReplicaFailure: %s", rs.Name, text)
 			}
 		}
@@ -98,7 +106,7 @@ func (c *serviceCase) refusal(w *workload) (text, evidence string) {
 	if last == nil {
 		return "", ""
 	}
-	text = probe.Printable(last.Message, maxEventText)
+	text = probe.Printable(last.Message, maxRefusal)
 	return text, fmt.Sprintf("event FailedCreate on %s/%s: %s", last.InvolvedObject.Kind, last.InvolvedObject.Name, text)
 }
 
@@ -115,4 +123,40 @@ func (v *view) replicaSetsOf(owner ObjectRef) []*appsv1.ReplicaSet {
 	}
 	slices.SortStableFunc(out, func(a, b *appsv1.ReplicaSet) int { return revision(b) - revision(a) })
 	return out
+}
+
+// restrictedFix sets the fields that the restricted Pod Security standard wants
+// to be said, where nothing else is missing; what a Pod asks for beyond the
+// standard it may need, and is not taken from it.
+func restrictedFix(summary string, w *workload, text string) *Fix {
+	wanted := map[string]map[string]any{
+		"allowprivilegeescalation":  {"allowPrivilegeEscalation": false},
+		"unrestricted capabilities": {"capabilities": map[string]any{"drop": []any{"ALL"}}},
+		"runasnonroot":              {"runAsNonRoot": true},
+		"seccompprofile":            {"seccompProfile": map[string]any{"type": "RuntimeDefault"}},
+	}
+	_, list, _ := strings.Cut(text, `violates podsecurity "restricted:`)
+	_, list, ok := strings.Cut(list, `": `)
+	if !ok || len(w.template.Spec.InitContainers) > 0 || strings.HasSuffix(text, "…") {
+		return &Fix{Summary: summary}
+	}
+	fields := map[string]any{}
+	for _, part := range strings.Split(list, "), ") {
+		words, _, _ := strings.Cut(part, " (")
+		known := false
+		for word, set := range wanted {
+			if strings.HasPrefix(words, word) {
+				maps.Copy(fields, set)
+				known = true
+			}
+		}
+		if !known {
+			return &Fix{Summary: summary}
+		}
+	}
+	by := map[string]map[string]any{}
+	for i := range w.template.Spec.Containers {
+		by[w.template.Spec.Containers[i].Name] = map[string]any{"securityContext": fields}
+	}
+	return containersFix(summary, w.ref, by)
 }

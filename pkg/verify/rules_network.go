@@ -100,7 +100,7 @@ func ruleBlocked(c *serviceCase) []finding {
 			f.ID, f.Object, f.Field = "SVC409", policyRef(from.namespace, outNames), "spec.egress"
 			f.Message = fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client%s out to the Pods of %s on port %s.",
 				listWords(outNames), from.namespace, c.v.asClient(), owner, lost[0].port())
-			f.Fix = &Fix{Summary: fmt.Sprintf("add an egress rule to these Pods on port %s", lost[0].port())}
+			f.Fix = c.v.egressFix(fmt.Sprintf("add an egress rule to these Pods on port %s", lost[0].port()), f.Object, toBackends(c.svc, from.namespace, pv))
 		default:
 			if !c.betweenNodes(&f, lost, all) {
 				if len(lost) < len(all) {
@@ -200,8 +200,8 @@ func ruleDNSBlocked(c *serviceCase) []finding {
 	}
 	f := Finding{ID: "SVC403", Severity: SeverityFailure, Object: policyRef(from.namespace, names), Field: "spec.egress",
 		Message:  fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client%s ask the cluster's DNS (port 53).", listWords(names), from.namespace, c.v.asClient()),
-		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
-		Fix:      &Fix{Summary: "add an egress rule to port 53, UDP and TCP, of the Pods labelled k8s-app=kube-dns in kube-system"}}
+		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)}}
+	f.Fix = c.v.egressFix("add an egress rule to port 53, UDP and TCP, of the Pods labelled k8s-app=kube-dns in kube-system", f.Object, toDNS())
 	if e := c.ev.on(probe.PathClusterIP, "", "").where(probe.ClassOK); len(e) > 0 {
 		f.Evidence = append(f.Evidence, "the address itself answers: "+e.addresses(1))
 	}

@@ -31,22 +31,11 @@ func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) 
 	case "ErrImageNeverPull":
 		f.Message = fmt.Sprintf("%s may not pull the image %s (imagePullPolicy Never), and its node does not have it.", owner, image)
 		f.Fix = &Fix{Summary: "load the image onto the nodes, or use imagePullPolicy IfNotPresent"}
-		if owner.Kind != "Pod" {
-			f.Fix = patchFix(f.Fix.Summary, owner, templatePatch(cs.Name, map[string]any{"imagePullPolicy": "IfNotPresent"}))
-		}
+		f.Fix = containersFix(f.Fix.Summary, owner, map[string]map[string]any{cs.Name: {"imagePullPolicy": "IfNotPresent"}})
 	default:
 		return finding{}, false
 	}
 	return finding{Finding: f}, true
-}
-
-// templatePatch changes fields of one container of a workload.
-func templatePatch(container string, fields map[string]any) map[string]any {
-	ctr := map[string]any{"name": container}
-	for k, v := range fields {
-		ctr[k] = v
-	}
-	return map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{ctr}}}}}
 }
 
 // missingObject finds the ConfigMap or Secret that a message names as missing.

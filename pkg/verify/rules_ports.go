@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -46,13 +47,15 @@ func ruleNamedPort(c *serviceCase) []finding {
 			if pod != nil {
 				f.Object = c.v.ownerOf(pod)
 				f.Field = "spec.template.spec.containers[].ports"
+				f.Fix = declareFix(f.Fix.Summary, f.Object, pod, name, pv.usable[0].port, pv.port.Protocol)
 			}
 		case pod != nil && otherProtocol(pod, name, pv.port.Protocol) != "":
 			other := otherProtocol(pod, name, pv.port.Protocol)
 			f.ID = "SVC202"
 			f.Field = portField(pv, "protocol")
 			f.Message = fmt.Sprintf("%s sends %s to the target port %q, which its Pods declare for %s.", c.ref(), protocolOf(pv.port.Protocol), name, other)
-			f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))}
+			f.Fix = protocolFix(c.ref(), c.svc, pv.index, other)
+			f.Fix.Summary = fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))
 		default:
 			f.Message = fmt.Sprintf("%s sends port %q to the target port named %q, which %s declares.", c.ref(), pv.key, name, who)
 			f.Fix = c.namedPortFix(pv, pod)
@@ -63,6 +66,29 @@ func ruleNamedPort(c *serviceCase) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// declareFix names a container's port as the other Pods behind the Service do:
+// that of the same number, which need not be declared yet where the Pod has one
+// container only.
+func declareFix(summary string, owner ObjectRef, pod *corev1.Pod, name string, number int32, proto corev1.Protocol) *Fix {
+	for i := range pod.Spec.Containers {
+		ctr := &pod.Spec.Containers[i]
+		ports := slices.Clone(ctr.Ports)
+		at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool {
+			return p.ContainerPort == number && protocolOf(p.Protocol) == protocolOf(proto)
+		})
+		switch {
+		case at >= 0:
+			ports[at].Name = name
+		case len(pod.Spec.Containers) == 1:
+			ports = append(ports, corev1.ContainerPort{Name: name, ContainerPort: number, Protocol: proto})
+		default:
+			continue
+		}
+		return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"ports": containerPorts(ports)}})
+	}
+	return &Fix{Summary: summary}
 }
 
 // namedPortFix proposes the one port that can be meant.
@@ -210,7 +236,7 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 	if named && backend != nil && target == any(port) {
 		// The Service's name is right; the container's number behind it is not.
 		f.Object, f.Field = c.v.ownerOf(backend), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
-		f.Fix = &Fix{Summary: fmt.Sprintf("declare the container port %q as %d", pv.port.TargetPort.StrVal, port)}
+		f.Fix = renumberFix(f.Object, backend, pv.port.TargetPort.StrVal, int32(port))
 		return f
 	}
 	f.Fix = portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
@@ -231,6 +257,19 @@ func containerPortNames(pod *corev1.Pod, port int32) []string {
 		}
 	}
 	return names
+}
+
+// renumberFix gives a container's port of this name another number.
+func renumberFix(owner ObjectRef, pod *corev1.Pod, name string, number int32) *Fix {
+	summary := fmt.Sprintf("declare the container port %q as %d", name, number)
+	for i := range pod.Spec.Containers {
+		ports := slices.Clone(pod.Spec.Containers[i].Ports)
+		if at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool { return p.Name == name }); at >= 0 {
+			ports[at].ContainerPort = number
+			return containersFix(summary, owner, map[string]map[string]any{pod.Spec.Containers[i].Name: {"ports": containerPorts(ports)}})
+		}
+	}
+	return &Fix{Summary: summary}
 }
 
 // answersOn returns the good answers of all backends on the port of one of them.
@@ -277,7 +316,7 @@ func classEvidence(e evidence) string {
 }
 
 func (c *serviceCase) loopbackOnly(pv portView, a, b evidence) finding {
-	owner, _ := c.backendOwner(pv)
+	owner, pod := c.backendOwner(pv)
 	good := a.where(probe.ClassOK)
 	return finding{port: pv.key, Finding: Finding{ID: "SVC205", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
 		Message: fmt.Sprintf("the application of %s listens on 127.0.0.1:%s only: it answers inside its Pod, and no client can reach it.", owner, good[0].port()),
@@ -285,7 +324,45 @@ func (c *serviceCase) loopbackOnly(pv portView, a, b evidence) finding {
 			fmt.Sprintf("tunnel (localhost inside the Pod): %s from %d/%d", pv.check.Good(), len(good), len(a)),
 			fmt.Sprintf("connect refused: %s", b.addresses(3)),
 		},
-		Fix: &Fix{Summary: "make the application listen on all addresses (0.0.0.0 and ::); for Redis: bind * -::*"}}}
+		Fix: allAddresses(owner, pod, good[0].port())}}
+}
+
+// allAddresses makes an application listen on all addresses, where its arguments
+// or environment say the loopback address with the port that was seen to answer
+// there. Redis is told without a port, and then wants a password as well.
+func allAddresses(owner ObjectRef, pod *corev1.Pod, port string) *Fix {
+	summary := "make the application listen on all addresses (0.0.0.0 and ::); for Redis: bind * -::*"
+	if pod == nil {
+		return &Fix{Summary: summary}
+	}
+	open := func(text string) string {
+		for host, all := range map[string]string{"127.0.0.1": "0.0.0.0", "localhost": "0.0.0.0", "[::1]": "[::]"} {
+			if before, after, ok := strings.Cut(text, host+":"+port); ok && (after == "" || after[0] < '0' || after[0] > '9') {
+				return before + all + ":" + port + after
+			}
+		}
+		return text
+	}
+	for i := range pod.Spec.Containers {
+		ctr := &pod.Spec.Containers[i]
+		for field, list := range map[string][]string{"args": ctr.Args, "command": ctr.Command} {
+			var words []any
+			changed := false
+			for _, w := range list {
+				words = append(words, open(w))
+				changed = changed || open(w) != w
+			}
+			if changed {
+				return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {field: words}})
+			}
+		}
+		for _, e := range ctr.Env {
+			if v := open(e.Value); v != e.Value {
+				return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"env": []any{map[string]any{"name": e.Name, "value": v}}}})
+			}
+		}
+	}
+	return &Fix{Summary: summary}
 }
 
 func (c *serviceCase) podAddressOnly(pv portView, a evidence) finding {

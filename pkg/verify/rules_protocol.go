@@ -187,11 +187,14 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 		case peer == "tls":
 			f.ID = "SVC706"
 			f.Message = fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", bad[0].port(), owner, pv.check)
-			f.Fix = &Fix{Summary: "say so in the port's appProtocol or name (https, tls), or choose the check"}
+			f.Fix = c.tlsFix(pv)
 		case o.Class == probe.ClassTLS && strings.Contains(o.Detail, "does not speak TLS"):
 			f.ID = "SVC706"
 			f.Message = fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked.", bad[0].port(), owner, pv.check)
 			f.Fix = &Fix{Summary: "say so in the port's appProtocol or name, or choose the check"}
+			if pv.check == probe.CheckHTTPS {
+				f.Fix = portFix(f.Fix.Summary, c.ref(), c.svc, pv.port, map[string]any{"appProtocol": "http"})
+			}
 		case o.Class == probe.ClassProtocol && peer != "":
 			f.ID = "SVC707"
 			f.Message = fmt.Sprintf("port %s of %s speaks %s, not %s.", bad[0].port(), owner, peer, pv.check)
@@ -231,7 +234,17 @@ func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (findi
 				fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
 				"tunnel: TLS handshake on port " + a.port() + " (" + a.outcome.Facts["tls"] + ")",
 			},
-			Fix: &Fix{Summary: "say so in the port's appProtocol or name (https, tls), or choose the check"}}}, true
+			Fix: c.tlsFix(pv)}}, true
 	}
 	return finding{}, false
+}
+
+// tlsFix says of a port that its protocol is spoken inside TLS.
+func (c *serviceCase) tlsFix(pv portView) *Fix {
+	summary := "say so in the port's appProtocol or name (https, tls), or choose the check"
+	inside, ok := map[probe.Check]string{probe.CheckHTTP: "https", probe.CheckRedis: "rediss", probe.CheckTCP: "tls"}[pv.check]
+	if !ok {
+		return &Fix{Summary: summary}
+	}
+	return portFix(summary, c.ref(), c.svc, pv.port, map[string]any{"appProtocol": inside})
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -15,77 +14,6 @@ const (
 	factNode      = "node"      // where it ran
 	factNamespace = "namespace" // and in which namespace
 )
-
-// ruleShortName: SVC405. A Pod of another namespace is told the Service's
-// short name, which does not exist there.
-func ruleShortName(c *serviceCase) []finding {
-	if len(c.svc.Spec.Ports) == 0 {
-		return nil
-	}
-	for ns, pods := range c.v.byNS {
-		if ns == c.svc.Namespace || c.v.service(ns+"/"+c.svc.Name) != nil {
-			continue
-		}
-		for _, p := range pods {
-			where := c.usesShortName(p)
-			if where == "" {
-				continue
-			}
-			owner := c.v.ownerOf(p)
-			f := Finding{ID: "SVC405", Severity: SeverityWarning, Object: ObjectRef{Kind: owner.Kind, Namespace: ns, Name: owner.Name},
-				Field: "spec.template.spec.containers",
-				Message: fmt.Sprintf("%s in namespace %s uses the short name %q, which exists in namespace %s only: there the Service is called %s.%s.",
-					owner, ns, c.svc.Name, c.svc.Namespace, c.svc.Name, c.svc.Namespace),
-				Evidence: []string{"Pod/" + p.Name + " " + where, "namespace " + ns + " has no Service of that name"},
-				Fix:      &Fix{Summary: fmt.Sprintf("use %s.%s", c.svc.Name, c.svc.Namespace)}}
-			for _, a := range c.ev.explored(probe.PathDNS, "").where(probe.ClassNameUnknown) {
-				if a.host() == c.svc.Name {
-					f.Evidence = append(f.Evidence, fmt.Sprintf("dns: %s does not exist for a Pod in namespace %s", a.host(), a.outcome.Facts[factNamespace]))
-				}
-			}
-			return []finding{{Finding: f}}
-		}
-	}
-	return nil
-}
-
-// usesShortName says where a Pod's environment or arguments name the Service
-// with one of its ports, or as a host.
-func (c *serviceCase) usesShortName(p *corev1.Pod) string {
-	for i := range p.Spec.Containers {
-		ctr := &p.Spec.Containers[i]
-		for _, e := range ctr.Env {
-			host := strings.HasSuffix(e.Name, "HOST") || strings.HasSuffix(e.Name, "ADDR") || strings.HasSuffix(e.Name, "SERVER")
-			if c.namesService(e.Value, host) {
-				return "environment variable " + probe.Printable(e.Name, 64)
-			}
-		}
-		for _, a := range slices.Concat(ctr.Command, ctr.Args) {
-			if c.namesService(a, false) {
-				return "argument " + probe.Printable(a, 120)
-			}
-		}
-	}
-	return ""
-}
-
-func (c *serviceCase) namesService(text string, host bool) bool {
-	if host && text == c.svc.Name {
-		return true
-	}
-	for _, p := range c.svc.Spec.Ports {
-		address := fmt.Sprintf("%s:%d", c.svc.Name, p.Port)
-		i := strings.Index(text, address)
-		if i < 0 {
-			continue
-		}
-		before, after := text[:i], text[i+len(address):]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], "/@,= ")) && (after == "" || strings.ContainsAny(after[:1], "/?, ")) {
-			return true
-		}
-	}
-	return false
-}
 
 // The labels by which the service proxy is told to leave a Service, or an
 // EndpointSlice, alone (pkg/proxy/apis/well_known_labels.go of Kubernetes; the

@@ -49,7 +49,7 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 			evidence = append(evidence, fmt.Sprintf("tunnel: %s on localhost:%d inside the Pod; its address refuses", pv.check.Good(), target))
 			return finding{Finding: Finding{ID: "SVC205", Object: owner, Field: field, Evidence: evidence,
 				Message: fmt.Sprintf("container %q of %s listens on 127.0.0.1:%d only, where no client outside the Pod can reach it.", ctr.Name, owner, target),
-				Fix:     &Fix{Summary: "make the application listen on all addresses (0.0.0.0 and ::)"}}}, true
+				Fix:     allAddresses(owner, p, strconv.Itoa(int(target)))}}, true
 		case target != asked && (tunnel != nil && tunnel.good() || direct != nil && direct.good()):
 			evidence = append(evidence, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
 			return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe", Evidence: evidence,
@@ -90,11 +90,7 @@ func readinessFix(owner ObjectRef, ctr *corev1.Container, port int32) *Fix {
 		kind = "grpc"
 	}
 	summary := fmt.Sprintf("point the readiness probe at port %d", port)
-	if owner.Kind == "Pod" {
-		return &Fix{Summary: summary} // a Pod's probes cannot be changed
-	}
-	return patchFix(summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
-		"containers": []any{map[string]any{"name": ctr.Name, "readinessProbe": map[string]any{kind: map[string]any{"port": port}}}}}}}})
+	return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"readinessProbe": map[string]any{kind: map[string]any{"port": port}}}})
 }
 
 func readinessOther(owner ObjectRef, ctr *corev1.Container, text string, evidence []string) finding {

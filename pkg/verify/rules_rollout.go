@@ -50,6 +50,7 @@ func ruleRolloutStuck(c *serviceCase) []finding {
 		refused, _ := "", ""
 		if failing == nil && newReady == 0 && newest.Spec.Replicas != nil && *newest.Spec.Replicas > newest.Status.Replicas {
 			refused, _ = c.refusal(&w)
+			refused = probe.Printable(refused, maxEventText)
 		}
 		if oldReady == 0 || newReady > 0 || (failing == nil && refused == "") {
 			continue

@@ -18,7 +18,8 @@ func ruleTransport(c *serviceCase) []finding {
 		if want == corev1.ProtocolUDP {
 			e, path = c.ev.on(probe.PathPod, "", pv.key).asked(), probe.PathPod
 		}
-		if c.failure(pv.key) || want == corev1.ProtocolSCTP || len(pv.usable) == 0 || len(e.where(probe.ClassOK)) > 0 {
+		// Who answers, be it in another protocol, listens.
+		if c.failure(pv.key) || want == corev1.ProtocolSCTP || len(pv.usable) == 0 || len(e.reached()) > 0 && want == corev1.ProtocolUDP || len(e.where(probe.ClassOK)) > 0 {
 			continue
 		}
 		other, check := corev1.ProtocolUDP, probe.CheckUDP
@@ -48,16 +49,7 @@ func ruleTransport(c *serviceCase) []finding {
 		if len(e) > 0 {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s, %s: %s", path, want, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])))
 		}
-		var ports []any
-		for i, p := range c.svc.Spec.Ports {
-			m := portMap(p)
-			if i == pv.index {
-				m["protocol"] = string(other)
-			}
-			ports = append(ports, m)
-		}
-		f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s", other), Patch: portsPatch(ports),
-			Command: fmt.Sprintf(`kubectl patch service %s -n %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]'`, c.svc.Name, c.svc.Namespace, pv.index, other)}
+		f.Fix = protocolFix(c.ref(), c.svc, pv.index, other)
 		out = append(out, f)
 	}
 	return out
@@ -90,7 +82,8 @@ func ruleHeadlessPort(c *serviceCase) []finding {
 			Message: fmt.Sprintf("%s is headless, so its targetPort is not applied: clients connect to port %d on the Pods, which listen on %d.",
 				c.ref(), pv.port.Port, target),
 			Evidence: []string{"connect refused: " + byName.addresses(2), fmt.Sprintf("%s: %s", pv.check.Good(), direct.addresses(3))},
-			Fix:      &Fix{Summary: fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target)}}})
+			Fix: portsFix(fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target), c.ref(), c.svc, pv.index,
+				map[string]any{"port": target, "targetPort": target})}})
 	}
 	return out
 }

@@ -102,6 +102,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 			if r.client, err = findClient(ctx, c, *o.From, t.Namespace); err != nil {
 				return nil, err
 			}
+			r.client.ShortNames = s.shortNames(r.client.Namespace, &r.client.spec)
 			s.Client, plan.Client = &r.client.Client, r.client.Namespace
 		}
 	}

@@ -45,6 +45,10 @@ type Case struct {
 	// NotProven accepts exit code 3 of a healthy case, where the machine can
 	// not prove the path; the reason.
 	NotProven string `json:"notProven,omitempty"`
+	// ByHand says why this variant has no fix that a manifest could hold, where
+	// others of its ID have. Mends says why it has one where others have none.
+	ByHand string `json:"byHand,omitempty"`
+	Mends  string `json:"mends,omitempty"`
 
 	name    string
 	objects [][]byte
@@ -119,17 +123,13 @@ func (c *Case) matches(words []string) bool {
 	})
 }
 
-// Catalogue lists every fault, and those that a lab cannot exhibit.
+// Catalogue says of faults what their cases cannot: the keys are IDs of
+// verify.Catalogue, the values reasons.
 type Catalogue struct {
-	Faults []Fault `json:"faults"`
-}
-
-// Fault is one entry of the catalogue.
-type Fault struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
-	// NotHere says why the lab cannot exhibit it.
-	NotHere string `json:"notHere,omitempty"`
+	// NotHere are the faults that the lab cannot exhibit.
+	NotHere map[string]string `json:"notHere"`
+	// ByHand are those for which no manifest that mends them can be derived.
+	ByHand map[string]string `json:"byHand"`
 }
 
 // loadCatalogue reads catalogue.yaml.

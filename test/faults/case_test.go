@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
 // TestCoverage wants two variants of every fault of the catalogue, pairs, and
@@ -18,9 +20,13 @@ func TestCoverage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	faults, err := verify.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
 	variants, known := map[string]int{}, map[string]bool{}
 	sound, pairs := 0, 0
-	for _, f := range catalogue.Faults {
+	for _, f := range faults {
 		known[f.ID] = true
 	}
 	for _, c := range cases {
@@ -38,12 +44,19 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range catalogue.Faults {
+	for _, f := range faults {
 		switch n := variants[f.ID]; {
-		case f.NotHere != "" && n > 0:
+		case catalogue.NotHere[f.ID] != "" && n > 0:
 			t.Errorf("%s has %d cases, yet is said not to be seen here", f.ID, n)
-		case f.NotHere == "" && n < 2:
+		case catalogue.NotHere[f.ID] == "" && n < 2:
 			t.Errorf("%s (%s) has %d variants, want two", f.ID, f.Title, n)
+		}
+	}
+	for _, list := range []map[string]string{catalogue.NotHere, catalogue.ByHand} {
+		for id := range list {
+			if !known[id] {
+				t.Errorf("catalogue.yaml: %s is no fault", id)
+			}
 		}
 	}
 	if sound < 25 || pairs < 5 {

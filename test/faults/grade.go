@@ -34,6 +34,11 @@ type Result struct {
 	// Settled is how long the steady state took, Seconds the verdict; both in seconds.
 	Settled float64 `json:"settled"`
 	Seconds float64 `json:"seconds"`
+	// Mended says whether the fix, applied, makes verify pass, and MendWhy why not;
+	// Mending is how long that took, in seconds.
+	Mended  Mended  `json:"mended"`
+	MendWhy string  `json:"mendWhy,omitempty"`
+	Mending float64 `json:"mending,omitempty"`
 	// Verdict is the file that holds the verdict's JSON.
 	Verdict string `json:"verdict,omitempty"`
 }

@@ -63,6 +63,7 @@ type bench struct {
 	out        string
 	image      string
 	keep       bool
+	catalogue  *Catalogue
 	timeout    time.Duration
 
 	kube    kubernetes.Interface
@@ -95,6 +96,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+	b.catalogue = catalogue
 	all, err := loadCases(sub)
 	if err != nil {
 		return 1, err
@@ -120,11 +122,9 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	results := b.all(ctx, cases, *parallel)
-	var absent []Fault
-	for _, f := range catalogue.Faults {
-		if f.NotHere != "" && flags.NArg() == 0 {
-			absent = append(absent, f)
-		}
+	absent := catalogue
+	if flags.NArg() > 0 {
+		absent = &Catalogue{}
 	}
 	if err := b.save(results); err != nil {
 		return 1, err
@@ -133,7 +133,7 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	for _, r := range results {
-		if r.Mark != MarkRight {
+		if r.Mark != MarkRight || r.Mended == MendedNo {
 			return 2, nil
 		}
 	}
@@ -193,7 +193,11 @@ func (b *bench) all(ctx context.Context, cases []*Case, parallel int) []Result {
 		if err := b.save(results); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
-		fmt.Fprintf(os.Stderr, "%3d/%d  %-11s  %5.1f s  %s  %s\n", len(results), len(cases), r.Mark, r.Seconds, c.name, shorten(r.Why, 160))
+		why := r.Why
+		if r.Mended == MendedNo {
+			why = strings.TrimSpace(why + " not mended: " + r.MendWhy)
+		}
+		fmt.Fprintf(os.Stderr, "%3d/%d  %-11s  %5.1f s  %-7s  %s  %s\n", len(results), len(cases), r.Mark, r.Seconds, r.Mended, c.name, shorten(why, 200))
 	}
 	var wg sync.WaitGroup
 	places := make(chan struct{}, parallel)
@@ -218,7 +222,7 @@ func (b *bench) all(ctx context.Context, cases []*Case, parallel int) []Result {
 
 // one seeds a case, asks, grades and removes it.
 func (b *bench) one(parent context.Context, c *Case) (r Result) {
-	r = Result{IDs: c.IDs(), Variant: c.name, Mark: MarkError}
+	r = Result{IDs: c.IDs(), Variant: c.name, Mark: MarkError, Mended: MendedNone}
 	ctx, cancel := context.WithTimeout(parent, b.timeout)
 	defer cancel()
 	ns := strings.ToLower(c.name) + "-" + b.run
@@ -263,21 +267,40 @@ func (b *bench) one(parent context.Context, c *Case) (r Result) {
 		return r
 	}
 	r.Mark, r.Named, r.Why = grade(c, v)
+	if r.Mark != MarkRight || len(c.Expect) == 0 {
+		return r
+	}
+	if r.MendWhy = b.catalogue.byHand(c); r.MendWhy != "" {
+		r.Mended = MendedByHand
+		return r
+	}
+	ctx, cancelMend := context.WithTimeout(parent, b.timeout)
+	defer cancelMend()
+	start = time.Now()
+	r.Mended, r.MendWhy = b.mend(ctx, c, ns)
+	r.Mending = time.Since(start).Seconds()
 	return r
 }
 
-// ask runs kubectl svcx verify.
+// ask asks for the cause of a case.
 func (b *bench) ask(ctx context.Context, c *Case, ns string) (v *verify.Verdict, raw string, seconds float64, err error) {
-	args := append([]string{"svcx", "verify"}, b.place(ns).filled(c.Verify)...)
+	dir := ""
 	if c.Tree != "" {
-		dir, err := b.writeTree(c, ns)
-		if err != nil {
+		if dir, err = b.writeTree(c, ns); err != nil {
 			return nil, "", 0, err
 		}
 		defer os.RemoveAll(dir)
+	}
+	return b.verify(ctx, c, ns, dir)
+}
+
+// verify runs kubectl svcx verify, with the tree in dir unless that is empty.
+func (b *bench) verify(ctx context.Context, c *Case, ns, dir string, more ...string) (v *verify.Verdict, raw string, seconds float64, err error) {
+	args := append([]string{"svcx", "verify"}, b.place(ns).filled(c.Verify)...)
+	if dir != "" {
 		args = append(args, "-k", dir)
 	}
-	args = append(args, "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json")
+	args = append(append(args, "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json"), more...)
 	start := time.Now()
 	raw, code, err := b.command(ctx, "kubectl", args...)
 	seconds = time.Since(start).Seconds()
@@ -290,6 +313,13 @@ func (b *bench) ask(ctx context.Context, c *Case, ns string) (v *verify.Verdict,
 		return nil, raw, seconds, fmt.Errorf("the verdict is no JSON: %w", err)
 	}
 	return v, raw, seconds, nil
+}
+
+// keepText keeps what a step printed beside the verdicts.
+func (b *bench) keepText(name, text string) {
+	if err := os.WriteFile(filepath.Join(b.out, name), []byte(text), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+	}
 }
 
 // sweep removes what is left of this run.

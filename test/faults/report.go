@@ -3,22 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // printTable prints the results, what is not right last, and the sums.
-func printTable(w io.Writer, results []Result, absent []Fault) error {
+func printTable(w io.Writer, results []Result, about *Catalogue) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "ID\tVARIANT\tRESULT\tSETTLED\tVERDICT")
+	fmt.Fprintln(tw, "ID\tVARIANT\tRESULT\tSETTLED\tVERDICT\tMENDED")
 	slices.SortFunc(results, func(a, b Result) int { return strings.Compare(a.Variant, b.Variant) })
 	for _, r := range results {
 		ids := strings.Join(r.IDs, "+")
 		if ids == "" {
 			ids = "none"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f s\t%.1f s\n", ids, r.Variant, r.Mark, r.Settled, r.Seconds)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f s\t%.1f s\t%s\n", ids, r.Variant, r.Mark, r.Settled, r.Seconds, r.Mended)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -34,14 +35,36 @@ func printTable(w io.Writer, results []Result, absent []Fault) error {
 			}
 		}
 	}
-	if len(absent) > 0 {
-		fmt.Fprintln(w, "\nNot exhibited by the lab:")
-		for _, f := range absent {
-			fmt.Fprintf(w, "  %s  %s: %s\n", f.ID, f.Title, f.NotHere)
+	for _, r := range results {
+		if r.Mended == MendedNo {
+			fmt.Fprintf(w, "\nnot mended  %s\n  %s\n", r.Variant, shorten(r.MendWhy, 600))
 		}
 	}
+	reasons(w, "Mended by hand only, since no manifest can be derived:", handReasons(results))
+	reasons(w, "Not exhibited by the lab:", about.NotHere)
 	_, err := fmt.Fprintln(w, "\n"+summary(results))
 	return err
+}
+
+// handReasons collects why faults have no fix, by ID or by case.
+func handReasons(results []Result) map[string]string {
+	out := map[string]string{}
+	for _, r := range results {
+		if r.Mended == MendedByHand {
+			out[strings.Join(r.IDs, "+")] = r.MendWhy
+		}
+	}
+	return out
+}
+
+func reasons(w io.Writer, title string, why map[string]string) {
+	if len(why) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\n"+title)
+	for _, id := range slices.Sorted(maps.Keys(why)) {
+		fmt.Fprintf(w, "  %s  %s\n", id, why[id])
+	}
 }
 
 // summary is the last line: sums by mark, and the median time to a verdict.
@@ -49,8 +72,10 @@ func summary(results []Result) string {
 	count := map[Mark]int{}
 	faults, sound := 0, 0
 	var seconds []float64
+	mended := map[Mended]int{}
 	for _, r := range results {
 		count[r.Mark]++
+		mended[r.Mended]++
 		if len(r.IDs) > 0 {
 			faults++
 		} else {
@@ -65,8 +90,9 @@ func summary(results []Result) string {
 		slices.Sort(seconds)
 		median = seconds[len(seconds)/2]
 	}
-	return fmt.Sprintf("%d with faults, %d healthy: %d right, %d wrong, %d missed, %d false alarms, %d not proven, %d errors; median verdict %.1f s",
-		faults, sound, count[MarkRight], count[MarkWrong], count[MarkMissed], count[MarkFalseAlarm], count[MarkUnproven], count[MarkError], median)
+	return fmt.Sprintf("%d with faults, %d healthy: %d right, %d wrong, %d missed, %d false alarms, %d not proven, %d errors; median verdict %.1f s\n%d mended by their fix, %d not, %d by hand only",
+		faults, sound, count[MarkRight], count[MarkWrong], count[MarkMissed], count[MarkFalseAlarm], count[MarkUnproven], count[MarkError], median,
+		mended[MendedYes], mended[MendedNo], mended[MendedByHand])
 }
 
 func shorten(s string, n int) string {

@@ -98,14 +98,8 @@ func (b *bench) steady(ctx context.Context, c *Case, ns string, until []Conditio
 		return nil
 	}
 	if len(until) == 0 {
-		for i := -1; i < len(c.Namespaces); i++ {
-			name := ns
-			if i >= 0 {
-				name += "-" + c.Namespaces[i]
-			}
-			if err := b.workloadsReady(ctx, name); err != nil {
-				return err
-			}
+		if err := b.running(ctx, c, ns); err != nil {
+			return err
 		}
 	}
 	for _, cond := range until {
@@ -115,6 +109,24 @@ func (b *bench) steady(ctx context.Context, c *Case, ns string, until []Conditio
 	}
 	return nil
 }
+
+// running waits until all workloads of a case are ready.
+func (b *bench) running(ctx context.Context, c *Case, ns string) error {
+	for i := -1; i < len(c.Namespaces); i++ {
+		name := ns
+		if i >= 0 {
+			name += "-" + c.Namespaces[i]
+		}
+		if err := b.workloadsReady(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldManager is what the objects are applied as: the case's user has applied
+// them with the tool, and applies the mended ones with it too.
+const fieldManager = "kubectl-svcx"
 
 // apply creates an object, server-side, in its own namespace or the given one.
 func (b *bench) apply(ctx context.Context, ns string, obj *unstructured.Unstructured) error {
@@ -133,7 +145,7 @@ func (b *bench) apply(ctx context.Context, ns string, obj *unstructured.Unstruct
 	}
 	client := b.dynamic.Resource(mapping.Resource).Namespace(ns)
 	force := true
-	options := metav1.PatchOptions{FieldManager: "svcx-faults", Force: &force}
+	options := metav1.PatchOptions{FieldManager: fieldManager, Force: &force}
 	if mapping.Scope.Name() == "root" {
 		_, err = b.dynamic.Resource(mapping.Resource).Patch(ctx, obj.GetName(), types.ApplyPatchType, data, options)
 		return err
@@ -230,6 +242,7 @@ func (b *bench) writeTree(c *Case, ns string) (string, error) {
 	}
 	files := []string{}
 	for i, obj := range objs {
+		delete(obj.Object, "status")
 		data, err := sigsyaml.Marshal(obj.Object)
 		if err != nil {
 			return "", err
