@@ -161,7 +161,7 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 // is a newer one.
 func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (text string, err error) {
 	for range maxLogReads {
-		text, err = readLog(ctx, c, p, container, previous)
+		text, err = logOf(ctx, c, p, container, previous)
 		if err != nil || !strings.HasPrefix(text, logRemoved) {
 			return text, err
 		}
@@ -180,7 +180,7 @@ const (
 	logPause    = 200 * time.Millisecond
 )
 
-func readLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
+func logOf(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
 	lines, limit := int64(logLines), int64(64<<10)
 	stream, err := c.core.Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: container, Previous: previous, TailLines: &lines, LimitBytes: &limit}).Stream(ctx)
 	if err != nil {
