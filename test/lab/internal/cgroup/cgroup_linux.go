@@ -13,6 +13,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Hierarchy is one mounted cgroup hierarchy.
@@ -98,56 +100,127 @@ func Missing(hs []Hierarchy) ([]string, error) {
 // Create makes a cgroup in every hierarchy, and on v2 hands its controllers down to it.
 func Create(hs []Hierarchy, path string) error {
 	for _, h := range hs {
-		if err := create(h, path); err != nil {
+		create := createV1
+		if h.V2 {
+			create = createV2
+		}
+		if err := create(h.Mount, strings.Split(strings.Trim(path, "/"), "/")); err != nil {
 			return fmt.Errorf("cgroup %s: %w", path, err)
 		}
 	}
 	return nil
 }
 
-func create(h Hierarchy, path string) error {
-	dir := h.Mount
-	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {
-		if h.V2 {
-			if err := delegate(dir); err != nil {
-				return err
-			}
+func createV1(dir string, parts []string) error {
+	for _, part := range parts {
+		dir = filepath.Join(dir, part)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := inheritCPUs(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createV2 remembers which controllers were not handed down by the machine before, so
+// that Remove can take them back.
+func createV2(dir string, parts []string) error {
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for i, part := range parts {
+		enabled, err := delegate(dir)
+		if err != nil {
+			return err
 		}
 		dir = filepath.Join(dir, part)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if !h.V2 {
-			if err := inheritCPUs(dir); err != nil {
+		if i == 0 {
+			if err := remember(dir, enabled); err != nil {
 				return err
 			}
 		}
 	}
-	if h.V2 {
-		return delegate(dir)
-	}
-	return nil
+	_, err = delegate(dir)
+	return err
 }
 
 // needed are the controllers that the kubelet cannot do without; v2 counts CPU time by
 // itself and has no cpuacct.
 var needed = []string{"cpu", "cpuacct", "cpuset", "memory", "pids"}
 
-// delegate enables, below a v2 cgroup, every controller that it has. One that nobody
-// needs may refuse.
-func delegate(dir string) error {
-	data, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+// delegate enables, below a v2 cgroup, every controller that it has, and returns those
+// that were not enabled before. One that nobody needs may refuse.
+func delegate(dir string) ([]string, error) {
+	has, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	control := filepath.Join(dir, "cgroup.subtree_control")
-	for _, c := range strings.Fields(string(data)) {
-		if err := os.WriteFile(control, []byte("+"+c), 0o644); err != nil && slices.Contains(needed, c) {
-			return fmt.Errorf("enable controller %s below %s: %w "+
+	control := filepath.Join(dir, subtreeControl)
+	before, err := os.ReadFile(control)
+	if err != nil {
+		return nil, err
+	}
+	var enabled []string
+	for _, c := range strings.Fields(string(has)) {
+		if slices.Contains(strings.Fields(string(before)), c) {
+			continue
+		}
+		err := os.WriteFile(control, []byte("+"+c), 0o644)
+		if err == nil {
+			enabled = append(enabled, c)
+		} else if slices.Contains(needed, c) {
+			return nil, fmt.Errorf("enable controller %s below %s: %w "+
 				"(processes in that cgroup itself prevent it: move them into a cgroup of their own)", c, dir, err)
 		}
 	}
+	return enabled, nil
+}
+
+const subtreeControl = "cgroup.subtree_control"
+
+// enabledAttr is an attribute of the cgroup that all labs share. It names the controllers
+// that a lab enabled in the machine's own cgroup above it, and it goes with that cgroup,
+// so it cannot be stale.
+const enabledAttr = "trusted.svcx-lab.enabled"
+
+func remember(dir string, enabled []string) error {
+	if len(enabled) == 0 {
+		return nil
+	}
+	list := strings.Join(append(remembered(dir), enabled...), " ")
+	if err := unix.Setxattr(dir, enabledAttr, []byte(list), 0); err != nil {
+		return fmt.Errorf("note the controllers that were enabled above %s: %w", dir, err)
+	}
 	return nil
+}
+
+func remembered(dir string) []string {
+	list := make([]byte, 1024)
+	n, err := unix.Getxattr(dir, enabledAttr, list)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(list[:n]))
+}
+
+// lock keeps two labs from making and removing what they share at the same moment.
+func lock(dir string) (unlock func(), err error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { unix.Close(fd) }, nil
 }
 
 // inheritCPUs fills a new v1 cpuset, which starts empty and then accepts no process.
@@ -191,8 +264,28 @@ func Remove(ctx context.Context, hs []Hierarchy, path string) error {
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
-		// Other labs may live in the parent; then it is not empty, which is fine.
-		_ = os.Remove(filepath.Dir(dir))
+		if err := removeShared(h.Mount, filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeShared removes the cgroup that labs share when no lab is left in it, and takes
+// back the controllers that they enabled for it.
+func removeShared(mount, dir string) error {
+	unlock, err := lock(mount)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	enabled := remembered(dir)
+	if os.Remove(dir) != nil {
+		return nil // there is another lab, or was none
+	}
+	for _, c := range enabled {
+		// The kernel refuses where somebody else has come to use it, and rightly.
+		_ = os.WriteFile(filepath.Join(filepath.Dir(dir), subtreeControl), []byte("-"+c), 0o644)
 	}
 	return nil
 }

@@ -83,11 +83,17 @@ func TestCreateDelegatesOnV2(t *testing.T) {
 	path := []string{"", "svcx-lab", "svcx-lab/x", "svcx-lab/x/worker"}
 	for _, p := range path {
 		write(t, filepath.Join(root, p, "cgroup.controllers"), "cpu memory\n")
+		write(t, filepath.Join(root, p, "cgroup.subtree_control"), "")
 	}
+	// What the machine hands down already is left as it is.
+	write(t, filepath.Join(root, "cgroup.subtree_control"), "cpu memory\n")
 	if err := Create([]Hierarchy{{Mount: root, V2: true}}, "/svcx-lab/x/worker"); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range path {
+	if data, err := os.ReadFile(filepath.Join(root, "cgroup.subtree_control")); err != nil || string(data) != "cpu memory\n" {
+		t.Errorf("the machine's controllers are now %q (%v)", data, err)
+	}
+	for _, p := range path[1:] {
 		// The kernel adds what is written; a plain file keeps the last.
 		data, err := os.ReadFile(filepath.Join(root, p, "cgroup.subtree_control"))
 		if err != nil || string(data) != "+memory" {
@@ -133,6 +139,34 @@ func TestRemove(t *testing.T) {
 	}
 	if err := Remove(context.Background(), hs, "/svcx-lab/y"); err != nil {
 		t.Errorf("removing what is not there: %v", err)
+	}
+}
+
+// What a lab enabled in the machine's own cgroup goes when the last lab goes, and what was
+// enabled before stays.
+func TestRemoveTakesBackWhatWasEnabled(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skipf("%s DID NOT RUN: it needs root, to set a trusted attribute", t.Name())
+	}
+	root := t.TempDir()
+	control := filepath.Join(root, "cgroup.subtree_control")
+	write(t, control, "memory pids\n")
+	for _, dir := range []string{"svcx-lab/x", "svcx-lab/y"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := remember(filepath.Join(root, "svcx-lab"), []string{"cpuset"}); err != nil {
+		t.Fatal(err)
+	}
+	hs := []Hierarchy{{Mount: root, V2: true}}
+	for _, step := range []struct{ remove, want string }{{"/svcx-lab/x", "memory pids\n"}, {"/svcx-lab/y", "-cpuset"}} {
+		if err := Remove(t.Context(), hs, step.remove); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(control); err != nil || string(data) != step.want {
+			t.Errorf("after %s was removed, %q (%v) is written; want %q", step.remove, data, err, step.want)
+		}
 	}
 }
 
