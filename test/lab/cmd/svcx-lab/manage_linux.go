@@ -133,11 +133,7 @@ example/app:v1=./app.`,
 				}
 				return lab.PushBinary(cmd.Context(), l, image, binary)
 			}
-			self, err := os.Executable()
-			if err != nil {
-				return err
-			}
-			programs, err := lab.FindPrograms(self)
+			programs, err := ownPrograms()
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,10 @@ reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
 }
 
 func newUpCommand(name *string) *cobra.Command {
-	var noInstall bool
+	var (
+		noInstall bool
+		timeout   time.Duration
+	)
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up, over whatever is left of an earlier one",
@@ -45,17 +48,16 @@ Debian packages that it needs and that are missing are installed, without starti
 services. Exits with 4 when no lab can run on this machine as it is, and says why.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			self, err := os.Executable()
-			if err != nil {
-				return err
+			if timeout <= 0 {
+				return &usageError{fmt.Errorf("--timeout=%s: give a duration above 0, such as 2m", timeout)}
 			}
-			programs, err := lab.FindPrograms(self)
+			programs, err := ownPrograms()
 			if err != nil {
 				return err
 			}
 			start := time.Now()
 			progress := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Install: !noInstall, Progress: progress})
+			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Install: !noInstall, Timeout: timeout, Progress: progress})
 			if err != nil {
 				return err
 			}
@@ -64,7 +66,17 @@ services. Exits with 4 when no lab can run on this machine as it is, and says wh
 		},
 	}
 	cmd.Flags().BoolVar(&noInstall, "no-install", false, "name missing packages instead of installing them")
+	cmd.Flags().DurationVar(&timeout, "timeout", lab.DefaultTimeout, "how long to wait for each step; raise it on a slow machine")
 	return cmd
+}
+
+// ownPrograms finds the lab's programs beside this one.
+func ownPrograms() (lab.Programs, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return lab.Programs{}, err
+	}
+	return lab.FindPrograms(self)
 }
 
 func newDownCommand(name *string) *cobra.Command {

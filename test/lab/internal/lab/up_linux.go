@@ -26,14 +26,19 @@ import (
 type Options struct {
 	Name     string
 	Programs Programs
-	Install  bool // missing Debian packages, rather than only name them
+	Install  bool          // missing Debian packages, rather than only name them
+	Timeout  time.Duration // of each thing that is waited for; 0 means DefaultTimeout
 	Progress func(string)
 }
+
+// DefaultTimeout is many times what any step takes on two cores.
+const DefaultTimeout = 2 * time.Minute
 
 type runner struct {
 	lab      layout.Lab
 	machine  *Machine
 	paths    Programs
+	timeout  time.Duration
 	progress func(string)
 	options  components.Options
 	clients  map[string]*supervisor.Client
@@ -82,7 +87,10 @@ func Up(ctx context.Context, o Options) (layout.Lab, error) {
 	if !lab.IPv6 {
 		o.Progress("IPv4 only: " + machine.WhyNoIPv6)
 	}
-	r := &runner{lab: lab, machine: machine, paths: o.Programs, progress: o.Progress}
+	r := &runner{lab: lab, machine: machine, paths: o.Programs, timeout: o.Timeout, progress: o.Progress}
+	if r.timeout == 0 {
+		r.timeout = DefaultTimeout
+	}
 	if err := r.up(ctx); err != nil {
 		return lab, r.abandon(err)
 	}
@@ -298,7 +306,7 @@ func (r *runner) startRest(ctx context.Context) error {
 
 // until waits for a condition, and fails early when a component of the lab keeps ending.
 func (r *runner) until(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not within %s; on a slow machine, give --timeout more", r.timeout))
 	defer cancel()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
@@ -312,7 +320,7 @@ func (r *runner) until(ctx context.Context, what string, done func(context.Conte
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
