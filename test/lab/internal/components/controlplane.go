@@ -99,39 +99,35 @@ func APIServerComponent(lab layout.Lab) supervisor.Component {
 // ControllerManagerComponent runs the controllers. The nodes' Pod ranges are fixed by the
 // lab, so it allocates none.
 func ControllerManagerComponent(lab layout.Lab) supervisor.Component {
-	config := Kubeconfig(lab, ControllerManager)
-	return kubernetes(lab, layout.ControlPlane, ControllerManager,
-		"--kubeconfig="+config,
-		"--authentication-kubeconfig="+config,
-		"--authorization-kubeconfig="+config,
-		"--bind-address=127.0.0.1",
-		"--leader-elect=false",
+	return apiClient(lab, ControllerManager,
 		"--allocate-node-cidrs=false",
 		"--use-service-account-credentials=true",
 		"--root-ca-file="+lab.PKI("ca.crt"),
 		"--service-account-private-key-file="+lab.PKI("service-account.key"),
 		"--cluster-signing-cert-file="+lab.PKI("ca.crt"),
 		"--cluster-signing-key-file="+lab.PKI("ca.key"),
-		// The default of 20 requests a second makes its controllers start 5 s later.
-		"--kube-api-qps=500",
-		"--kube-api-burst=1000",
-		"--profiling=false",
 	)
 }
 
 // SchedulerComponent gives Pods their nodes.
 func SchedulerComponent(lab layout.Lab) supervisor.Component {
-	config := Kubeconfig(lab, Scheduler)
-	return kubernetes(lab, layout.ControlPlane, Scheduler,
-		"--kubeconfig="+config,
-		"--authentication-kubeconfig="+config,
-		"--authorization-kubeconfig="+config,
+	return apiClient(lab, Scheduler)
+}
+
+// apiClient is a component of the control plane that works through the API server.
+func apiClient(lab layout.Lab, name string, flags ...string) supervisor.Component {
+	config := Kubeconfig(lab, name)
+	return kubernetes(lab, layout.ControlPlane, name, append([]string{
+		"--kubeconfig=" + config,
+		"--authentication-kubeconfig=" + config,
+		"--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1",
 		"--leader-elect=false",
+		// The default of 20 requests a second makes controllers start 5 s later.
 		"--kube-api-qps=500",
 		"--kube-api-burst=1000",
 		"--profiling=false",
-	)
+	}, flags...)...)
 }
 
 // RegistryComponent serves images, publicly and with a password.
