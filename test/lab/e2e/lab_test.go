@@ -192,7 +192,7 @@ func kill(t *testing.T, pids []int) {
 // Two labs work side by side; one is killed in the middle of its work and comes up again
 // over its remains while the other goes on; when both are down the machine is as before.
 func TestNothingStaysBehind(t *testing.T) {
-	const one, two = "test-one", "test-two"
+	one, two := labName("one"), labName("two")
 	before := look(t, one, two)
 	downAtEnd(t, one, two)
 
@@ -261,7 +261,7 @@ func TestNothingStaysBehind(t *testing.T) {
 
 // An up that is killed at any moment leaves remains that the next up or down clears.
 func TestKilledWhileComingUp(t *testing.T) {
-	const name = "test-half"
+	name := labName("half")
 	before := look(t, name)
 	downAtEnd(t, name)
 	for _, moment := range []string{"/run/svcx-lab/" + name + "/lab.json", "/run/svcx-lab/" + name + "/worker/init.sock", "/var/lib/svcx-lab/" + name + "/logs/control-plane-etcd.log"} {
@@ -289,7 +289,7 @@ func TestKilledWhileComingUp(t *testing.T) {
 }
 
 func TestFailuresOnDemand(t *testing.T) {
-	const name = "test-fail"
+	name := labName("fail")
 	before := look(t, name)
 	downAtEnd(t, name)
 	lab(t, name, "up")
@@ -353,7 +353,7 @@ func TestFailuresOnDemand(t *testing.T) {
 
 // Every way out of a node ends in the node: only the lab's own networks have a route.
 func TestNothingLeavesTheMachine(t *testing.T) {
-	const name = "test-net"
+	name := labName("net")
 	downAtEnd(t, name)
 	lab(t, name, "up")
 	// The table of routes is asked; nothing is sent.

@@ -21,20 +21,23 @@ import (
 // kind.
 type traces map[string][]string
 
-// look records the machine. Other labs may be up and go on working; what belongs to
-// them is left out.
+// look records the tests' own machine. Of the cgroups, which are the real machine's,
+// those of the labs under test count.
 func look(t *testing.T, labs ...string) traces {
 	t.Helper()
 	out := traces{
-		"process":  processes(t, labs),
+		"process":  processes(t),
 		"mount":    lines(t, "/proc/self/mountinfo"),
 		"link":     nil,
 		"address":  nil,
 		"route":    nil,
 		"cgroup":   cgroups(t, labs),
-		"file":     files(t, labs),
+		"file":     files(),
 		"sysctl":   sysctls(t),
-		"firewall": lines(t, "/proc/net/ip_tables_names"),
+		"firewall": firewall(t),
+	}
+	if list, ok := controllers(t, labs); ok {
+		out["controller"] = list
 	}
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -43,9 +46,6 @@ func look(t *testing.T, labs ...string) traces {
 	names := map[int]string{}
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
-		if foreign(l.Attrs().Name, labs) {
-			continue
-		}
 		out["link"] = append(out["link"], l.Attrs().Name)
 		addrs, err := netlink.AddrList(l, netlink.FAMILY_ALL)
 		if err != nil {
@@ -60,9 +60,7 @@ func look(t *testing.T, labs ...string) traces {
 		t.Fatal(err)
 	}
 	for _, r := range routes {
-		if !foreign(names[r.LinkIndex], labs) {
-			out["route"] = append(out["route"], fmt.Sprintf("%v via %v dev %s table %d", r.Dst, r.Gw, names[r.LinkIndex], r.Table))
-		}
+		out["route"] = append(out["route"], fmt.Sprintf("%v via %v dev %s table %d", r.Dst, r.Gw, names[r.LinkIndex], r.Table))
 	}
 	for _, list := range out {
 		sort.Strings(list)
@@ -70,16 +68,13 @@ func look(t *testing.T, labs ...string) traces {
 	return out
 }
 
-// foreign says that an interface belongs to a lab that is not under test.
-func foreign(link string, labs []string) bool {
-	name, ok := strings.CutPrefix(link, "sx-")
-	return ok && !slices.Contains(labs, name)
-}
-
-// added are the lines that were not there before.
+// added are the lines that were not there before, of the kinds that were looked at before.
 func (after traces) added(before traces) []string {
 	var out []string
 	for kind, list := range after {
+		if _, ok := before[kind]; !ok {
+			continue
+		}
 		for _, line := range list {
 			if !slices.Contains(before[kind], line) {
 				out = append(out, kind+": "+line)
@@ -90,60 +85,28 @@ func (after traces) added(before traces) []string {
 	return out
 }
 
-// processes are those in a host of one of the labs, and those in a network or process
-// namespace that is not the machine's and in no other lab's host.
-func processes(t *testing.T, labs []string) []string {
+// processes are all but the tests themselves and their init.
+func processes(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		t.Fatal(err)
 	}
-	type process struct {
-		parent  int
-		command string
-		foreign bool // in namespaces of its own
-	}
-	all := map[int]process{}
+	var out []string
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
+		if err != nil || pid == 1 || pid == os.Getpid() {
 			continue
 		}
-		dir := filepath.Join("/proc", e.Name())
-		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
 		if err != nil {
 			continue // ended meanwhile
 		}
-		command, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		p := process{command: string(bytes.ReplaceAll(command, []byte{0}, []byte{' '}))}
-		after := stat[bytes.LastIndexByte(stat, ')')+1:]
-		var state string
-		if _, err := fmt.Sscan(string(after), &state, &p.parent); err != nil {
-			t.Fatal(err)
+		if state := stat[bytes.LastIndexByte(stat, ')')+1:]; bytes.HasPrefix(state, []byte(" Z")) {
+			continue // ended; init will notice
 		}
-		for _, ns := range []string{"net", "pid", "mnt"} {
-			own, _ := os.Readlink("/proc/self/ns/" + ns)
-			its, err := os.Readlink(filepath.Join(dir, "ns", ns))
-			if err == nil && its != own {
-				p.foreign = true
-			}
-		}
-		if state == "Z" {
-			p.foreign = false // ended; whoever inherited it will notice
-		}
-		all[pid] = p
-	}
-	var out []string
-	for pid, p := range all {
-		lab := ""
-		for at := pid; at > 1; at = all[at].parent {
-			if _, rest, ok := strings.Cut(all[at].command, "run host --config=/run/svcx-lab/"); ok {
-				lab, _, _ = strings.Cut(rest, "/")
-			}
-		}
-		if slices.Contains(labs, lab) || lab == "" && p.foreign {
-			out = append(out, fmt.Sprintf("%d %.100s", pid, p.command))
-		}
+		command, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		out = append(out, fmt.Sprintf("%d %.100s", pid, bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
 	}
 	return out
 }
@@ -169,39 +132,53 @@ func cgroups(t *testing.T, labs []string) []string {
 	return out
 }
 
-// files lists where Kubernetes, containerd, CNI and the lab itself like to write.
-func files(t *testing.T, labs []string) []string {
+// controllers are those that the machine hands down to its cgroups, on cgroup v2. While
+// a lab that is not under test is up, they are that lab's business too.
+func controllers(t *testing.T, labs []string) (list []string, ok bool) {
 	t.Helper()
-	var out []string
-	home, err := os.UserHomeDir()
+	others, err := os.ReadDir("/sys/fs/cgroup/svcx-lab")
+	for _, other := range others {
+		if other.IsDir() && !slices.Contains(labs, other.Name()) {
+			return nil, false
+		}
+	}
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile("/sys/fs/cgroup/cgroup.subtree_control")
+	if os.IsNotExist(err) {
+		return nil, false // v1
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots := []string{"/etc", "/run", "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd",
-		"/var/lib/redis", "/var/log", "/var/run/netns", "/usr/libexec/kubernetes", filepath.Join(home, ".kube/config")}
-	for _, lab := range labs {
-		roots = append(roots, "/var/lib/svcx-lab/"+lab)
-	}
-	for _, root := range roots {
-		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return nil
+	return strings.Fields(string(data)), true
+}
+
+// files lists where Kubernetes, containerd, CNI and the lab itself like to write; changes
+// to /etc and its like are in /run.
+func files() []string {
+	var out []string
+	for _, root := range []string{"/run", "/var/lib", "/usr/libexec/kubernetes"} {
+		_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				out = append(out, path)
 			}
-			if filepath.Dir(path) == "/run/svcx-lab" && !slices.Contains(labs, d.Name()) {
-				return fs.SkipDir
-			}
-			if path == "/run/svcx-lab" {
-				return nil // stays while another lab is up
-			}
-			line := path
-			if info, err := d.Info(); err == nil && !d.IsDir() && (strings.HasPrefix(path, "/etc/") || root == path) {
-				line = fmt.Sprintf("%s %d %s", path, info.Size(), info.ModTime())
-			}
-			out = append(out, line)
 			return nil
 		})
 	}
 	return out
+}
+
+// firewall is what netfilter holds, by either of its interfaces.
+func firewall(t *testing.T) []string {
+	t.Helper()
+	rules, err := command(t.Context(), "nft", "list", "ruleset")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := lines(t, "/proc/net/ip_tables_names")
+	return append(out, strings.Split(strings.TrimSpace(rules), "\n")...)
 }
 
 // sysctls are the machine-wide settings that Kubernetes likes to change.
