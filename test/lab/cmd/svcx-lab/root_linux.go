@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +32,7 @@ reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&name, "name", layout.DefaultName, "name of the lab; several can run side by side")
-	root.AddCommand(newUpCommand(&name), newDownCommand(&name), newStatusCommand(&name), newKubeconfigCommand(&name),
+	root.AddCommand(newUpCommand(&name), newCheckCommand(), newDownCommand(&name), newStatusCommand(&name), newKubeconfigCommand(&name),
 		newPushCommand(&name), newStopCommand(&name), newStartCommand(&name), newCutCommand(&name), newHealCommand(&name), newRunCommand())
 	return root
 }
@@ -68,6 +70,29 @@ services. Exits with 4 when no lab can run on this machine as it is, and says wh
 	cmd.Flags().BoolVar(&noInstall, "no-install", false, "name missing packages instead of installing them")
 	cmd.Flags().DurationVar(&timeout, "timeout", lab.DefaultTimeout, "how long to wait for each step; raise it on a slow machine")
 	return cmd
+}
+
+func newCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Say whether a lab can run on this machine",
+		Long: `Say whether a lab can run on this machine, and change nothing.
+Packages that "up" would install are only named. Exits with 4 when no lab can run here.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			machine, err := lab.Examine()
+			var cannot *lab.CannotRunError
+			if errors.As(err, &cannot) && cannot.OnlyPackages {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "a lab can run here, once these packages are installed:", strings.Join(machine.Missing, " "))
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "a lab can run here")
+			return err
+		},
+	}
 }
 
 // ownPrograms finds the lab's programs beside this one.

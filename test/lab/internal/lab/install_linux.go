@@ -23,6 +23,14 @@ func InstallCommand(packages []string) string {
 	return "apt-get update && apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
 }
 
+func findAPT() (string, error) {
+	apt, err := exec.LookPath("apt-get")
+	if err != nil {
+		return "", errors.New("and there is no apt-get to install them with")
+	}
+	return apt, nil
+}
+
 // Install installs Debian packages without starting their services: the lab runs its own
 // containerd, and the machine shall not get one running because of it.
 func Install(ctx context.Context, packages []string, progress func(string)) error {
@@ -32,9 +40,9 @@ func Install(ctx context.Context, packages []string, progress func(string)) erro
 			Next:    "on Debian or Ubuntu, install them: " + InstallCommand(packages),
 		}
 	}
-	apt, err := exec.LookPath("apt-get")
+	apt, err := findAPT()
 	if err != nil {
-		return cannot("and there is no apt-get to install them with")
+		return cannot(err.Error())
 	}
 	progress("installing packages: " + strings.Join(packages, " "))
 	undo, err := forbidServices()

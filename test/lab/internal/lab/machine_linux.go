@@ -22,6 +22,8 @@ import (
 type CannotRunError struct {
 	Reasons []string
 	Next    string
+	// OnlyPackages: nothing stands in the way but packages that can be installed.
+	OnlyPackages bool
 }
 
 func (e *CannotRunError) Error() string {
@@ -100,12 +102,18 @@ func Examine() (*Machine, error) {
 		return nil, err
 	}
 	var reasons []string
-	next := ""
+	next, installable := "", false
 	paths, missing := missingPackages(lookPath, components.PluginsSource)
 	m.Programs, m.Missing = paths, missing
 	if len(missing) > 0 {
-		reasons = append(reasons, "these packages are missing: "+strings.Join(missing, " "))
-		next = "install them: " + InstallCommand(missing)
+		reason := "these packages are missing: " + strings.Join(missing, " ")
+		if _, err := findAPT(); err == nil {
+			installable = true
+		} else {
+			reason += " (" + err.Error() + ")"
+		}
+		reasons = append(reasons, reason)
+		next = "on Debian or Ubuntu, install them: " + InstallCommand(missing)
 	}
 	hs, err := cgroup.Hierarchies("/proc/self/mounts")
 	if err != nil {
@@ -121,9 +129,18 @@ func Examine() (*Machine, error) {
 	}
 	if err := canIsolate(); err != nil {
 		reasons = append(reasons, "namespaces cannot be made here ("+err.Error()+"): is this an unprivileged container?")
+	} else if len(missing) == 0 {
+		lacks, err := kernelLacks(paths)
+		if err != nil {
+			return nil, err
+		}
+		if len(lacks) > 0 {
+			reasons = append(reasons, "the kernel has no "+strings.Join(lacks, "; no "))
+			next = "load the modules, or boot a kernel that has them; what the kernel says of it: dmesg"
+		}
 	}
 	if len(reasons) > 0 {
-		return m, &CannotRunError{Reasons: reasons, Next: next}
+		return m, &CannotRunError{Reasons: reasons, Next: next, OnlyPackages: installable && len(reasons) == 1}
 	}
 	m.IPv6, m.WhyNoIPv6 = hasIPv6()
 	return m, nil
@@ -190,7 +207,7 @@ func hasIPv6() (bool, string) {
 	}
 	// Without NAT the service proxy cannot serve IPv6 Services.
 	cmd := exec.Command("/bin/sh", "-c", "ip6tables -t nat -L -n")
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", noLockFile}
 	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: hostNamespaces}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return false, "IPv6 NAT does not work: " + strings.TrimSpace(string(out))

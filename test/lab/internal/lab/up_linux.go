@@ -55,7 +55,8 @@ func Up(ctx context.Context, o Options) (layout.Lab, error) {
 		return lab, err
 	}
 	machine, err := Examine()
-	if err != nil && o.Install && machine != nil && len(machine.Missing) > 0 {
+	var cannot *CannotRunError
+	if o.Install && errors.As(err, &cannot) && cannot.OnlyPackages {
 		if err := Install(ctx, machine.Missing, o.Progress); err != nil {
 			return lab, err
 		}
