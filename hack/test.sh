@@ -10,69 +10,114 @@ cd "$(dirname "$0")/.."
 lab=e2e
 # These run on any cluster; those of the libraries need what only the lab has,
 # such as its test server and its registry with a password.
-anywhere=(./test/e2e/...)
-in_lab=(./pkg/apply/... ./pkg/verify/...)
-not_run=()
+anywhere=(test/e2e)
+in_lab=(pkg/apply pkg/verify)
+lab_flags=(-count=1 -timeout 20m '-ldflags=-s -w' '-gcflags=all=-N -l')
+
+work=$(mktemp -d)
+cleanup=('rm -rf "$work"')
+trap 'for ((i = ${#cleanup[@]} - 1; i >= 0; i--)); do eval "${cleanup[i]}"; done' EXIT
 
 heading() { printf '\n== %s\n' "$*"; }
 
-# tests_behind TAG PACKAGE…: how many tests only the tag brings in.
-tests_behind() {
-	local tag=$1
-	shift
-	local with without
-	with=$(go test -tags "$tag" -list . "$@" | grep -c '^Test' || true)
-	without=$(go test -list . "$@" 2>/dev/null | grep -c '^Test' || true)
-	echo $((with - without))
+# tests ARGUMENT…: go test with a line a package. When a test fails, all that was said
+# follows. Tests that skip themselves are kept for the end.
+tests() {
+	local code=0
+	go test -v "$@" 2>&1 | tee "$work/log" | { grep --line-buffered -E '^(ok|FAIL|panic:|[[:space:]]*--- FAIL)' || true; } || code=$?
+	if [[ $code != 0 ]]; then
+		heading "what the tests said"
+		grep -vE '^(=== |[[:space:]]*--- PASS|PASS$)' "$work/log" || true
+		exit "$code"
+	fi
+	awk '/^ +[[:alnum:]_]+\.go:[0-9]+: / { sub(/^ +[^ ]+ /, ""); reason = $0 }
+		/^=== RUN/ { reason = "" }
+		/--- SKIP: / { print "  " $3 (reason == "" ? "" : ": " reason) }' "$work/log" >>"$work/skipped"
 }
+
+# without REASON TAG FOLDER…: notes that the tests behind a build tag do not run; without
+# a tag, all.
+without() {
+	local reason=$1 tag=$2
+	shift 2
+	grep -rlE --include='*_test.go' "${tag:+^//go:build .*}$tag" "$@" | xargs grep -hoE '^func Test[[:alnum:]_]+' | sed 's/^func //' |
+		grep -vx TestMain | sort >"$work/names"
+	{
+		echo "did not run: $(wc -l <"$work/names" | tr -d ' ') tests, $reason:"
+		paste -s -d ' ' "$work/names" | fold -s -w 100 | sed 's/^/  /; s/ *$//'
+	} >>"$work/not-run"
+}
+
+# in_packages FOLDER…: as go test wants them.
+in_packages() { printf './%s/...\n' "$@"; }
 
 end_to_end() {
 	heading "end-to-end tests on $1"
 	shift
-	PATH=$PWD/bin:$PATH go test -tags e2e -count=1 -timeout 30m -p 1 -parallel 6 -run "${SVCX_E2E_RUN:-.}" "$@"
+	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 6 -run "${SVCX_E2E_RUN:-.}" "$@"
+}
+
+# tests_of_the_lab [FLAG…]: those of test/lab, which is a module of its own. Packages
+# without tests are left out: Kubernetes itself is among what they would build.
+tests_of_the_lab() {
+	if [[ $(uname -s) != Linux ]]; then
+		without "the lab's own, since it is for Linux only" "" test/lab
+		return
+	fi
+	heading "the lab's own tests"
+	local packages
+	packages=$(cd test/lab && go list "$@" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+	# shellcheck disable=SC2086 # one word a package
+	cd test/lab && tests "${lab_flags[@]}" "$@" $packages
+	cd ../..
+}
+
+# without_lab REASON: runs what is left of the lab's tests when no lab can be had.
+without_lab() {
+	without "end to end: $1" e2e "${anywhere[@]}" "${in_lab[@]}"
+	without "of real labs: $1" lab test/lab/e2e
+	tests_of_the_lab
 }
 
 heading "tests that need no cluster"
 go vet -tags e2e ./...
-go test ./...
+tests ./...
 
 if [[ -n ${SVCX_E2E_CONTEXT:-} ]]; then
-	kubeconfig=$(mktemp)
-	trap 'rm -f "$kubeconfig"' EXIT
-	kubectl config view --raw --minify --flatten --context="$SVCX_E2E_CONTEXT" >"$kubeconfig"
-	export SVCX_E2E_KUBECONFIG=$kubeconfig
-	end_to_end "context $SVCX_E2E_CONTEXT" "${anywhere[@]}"
-	not_run+=("the libraries' end-to-end tests ($(tests_behind e2e "${in_lab[@]}")): they need the lab's images")
-	not_run+=("the lab's own tests ($(cd test/lab && tests_behind lab ./...)): the cluster is a given one")
+	kubectl config view --raw --minify --flatten --context="$SVCX_E2E_CONTEXT" >"$work/kubeconfig"
+	export SVCX_E2E_KUBECONFIG=$work/kubeconfig
+	# shellcheck disable=SC2046
+	end_to_end "context $SVCX_E2E_CONTEXT" $(in_packages "${anywhere[@]}")
+	without "of the libraries, end to end: they need the lab's images, and context $SVCX_E2E_CONTEXT was named" e2e "${in_lab[@]}"
+	without "of real labs: context $SVCX_E2E_CONTEXT was named" lab test/lab/e2e
+	tests_of_the_lab
 elif [[ $(uname -s) != Linux || $(id -u) != 0 ]]; then
-	not_run+=("the end-to-end tests ($(tests_behind e2e "${anywhere[@]}" "${in_lab[@]}")): the lab needs root on Linux; name a cluster with SVCX_E2E_CONTEXT=… to run them there")
+	without_lab "the lab needs root on Linux (SVCX_E2E_CONTEXT=… runs them on a cluster of yours)"
 else
 	heading "the lab"
-	./test/lab/build.sh
 	code=0
-	bin/svcx-lab up --name "$lab" || code=$?
+	{ ./test/lab/build.sh && bin/svcx-lab up --name "$lab"; } || code=$?
 	if [[ $code == 4 ]]; then
-		not_run+=("the end-to-end tests ($(tests_behind e2e "${anywhere[@]}" "${in_lab[@]}")): the lab cannot run on this machine, see above")
+		without_lab "the lab cannot run on this machine, see above"
 	elif [[ $code != 0 ]]; then
-		bin/svcx-lab down --name "$lab" || true
 		exit "$code"
 	else
-		trap 'bin/svcx-lab down --name "$lab"' EXIT
+		cleanup+=('bin/svcx-lab down --name "$lab"')
 		SVCX_E2E_KUBECONFIG=$(bin/svcx-lab kubeconfig --path --name "$lab")
 		export SVCX_E2E_KUBECONFIG
 		export SVCX_E2E_PROBE_IMAGE=kubectlsvcx/svcx-probe:latest
 		export SVCX_E2E_PRIVATE_IMAGE=private.lab.example/private/redis:alpine
-		end_to_end "the lab" "${anywhere[@]}" "${in_lab[@]}"
-		trap - EXIT
+		# shellcheck disable=SC2046
+		end_to_end "the lab" $(in_packages "${anywhere[@]}" "${in_lab[@]}")
 		bin/svcx-lab down --name "$lab"
-		heading "the lab's own tests"
-		# One package at a time: one of them compares the whole machine before and after.
-		(cd test/lab && go test -tags lab -p 1 -count=1 -timeout 20m -ldflags='-s -w' -gcflags='all=-N -l' ./...)
+		tests_of_the_lab -tags lab
 	fi
 fi
 
 heading "result"
 echo "every test that ran has passed"
-for what in "${not_run[@]}"; do
-	echo "did not run: $what"
-done
+if [[ -s $work/skipped ]]; then
+	echo "did not run, for a reason of their own:"
+	cat "$work/skipped"
+fi
+if [[ -e $work/not-run ]]; then cat "$work/not-run"; fi
