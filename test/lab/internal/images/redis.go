@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -27,9 +29,12 @@ func redisImage(ctx context.Context, c Config) (Image, error) {
 		return Image{}, err
 	}
 	// The official image has a shell, and readiness probes use it. Debian's is dash.
-	shell, err := findProgram("", "dash")
-	if err != nil {
-		return Image{}, err
+	// Of what else there is for it to call, these are the least that scripts need.
+	programs := map[string]string{"/bin/sh": "dash", "/bin/cat": "cat", "/bin/chmod": "chmod", "/bin/wc": "wc"}
+	for path, name := range programs {
+		if programs[path], err = findProgram("", name); err != nil {
+			return Image{}, err
+		}
 	}
 	version, err := redisVersion(ctx, client)
 	if err != nil {
@@ -48,12 +53,16 @@ func redisImage(ctx context.Context, c Config) (Image, error) {
 		l.file("/usr/local/bin/docker-entrypoint.sh", c.Init, 0o755),
 		l.file("/usr/libexec/redis/redis-server", server, 0o755),
 		l.file("/usr/local/bin/redis-cli", client, 0o755),
-		l.file("/bin/sh", shell, 0o755),
 	); err != nil {
 		return Image{}, err
 	}
+	for path, program := range programs {
+		if err := l.file(path, program, 0o755); err != nil {
+			return Image{}, err
+		}
+	}
 	l.link("/usr/local/bin/redis-server", "docker-entrypoint.sh")
-	for _, program := range []string{server, client, shell} {
+	for _, program := range append(slices.Collect(maps.Values(programs)), server, client) {
 		libraries, err := sharedLibraries(ctx, program)
 		if err != nil {
 			return Image{}, err
