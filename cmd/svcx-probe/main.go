@@ -5,18 +5,26 @@
 // --stdin, as a JSON array on stdin. One JSON object a line goes to stdout for
 // each outcome, then a last line with the count. It exits with 0 when all
 // questions have been asked, whatever the answers; 1 when there was no list.
+//
+// In a container that nobody can remove, two flags see to it that it ends:
+// --attended stops asking when stdin ends, which it does when whoever started it
+// is gone, and --within=DURATION bounds it in any case, waiting for the list
+// included.
 package main
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
@@ -36,24 +44,26 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fromStdin := false
-	for _, arg := range args {
-		switch arg {
-		case "--version", "version":
-			fmt.Fprintf(stdout, "svcx-probe %s (commit %s, %s, %s %s/%s)\n", version, commit, date, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return 0
-		case "--stdin":
-			fromStdin = true
-		default:
-			fmt.Fprintf(stderr, "error: unknown argument %q; usage: svcx-probe [--version | --stdin]\n", arg)
-			return 1
-		}
+	o, err := parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "error: %v; usage: svcx-probe [--version | --stdin [--attended]] [--within=DURATION]\n", err)
+		return 1
+	}
+	if o.version {
+		fmt.Fprintf(stdout, "svcx-probe %s (commit %s, %s, %s %s/%s)\n", version, commit, date, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return 0
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.within > 0 {
+		ctx, cancel = context.WithTimeout(ctx, o.within)
+		defer cancel()
 	}
 	out := bufio.NewWriter(stdout)
 	enc := json.NewEncoder(out)
 	_ = enc.Encode(probe.Hello{Prober: probe.ProberName, Version: version})
 	_ = out.Flush()
-	probes, err := list(fromStdin, getenv, stdin)
+	probes, err := o.list(ctx, getenv, stdin, cancel)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: %v\n", err)
 		_ = enc.Encode(probe.End{End: true, Version: version, Error: err.Error()})
@@ -73,13 +83,59 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	return 0
 }
 
-func list(fromStdin bool, getenv func(string) string, stdin io.Reader) ([]probe.Probe, error) {
-	if !fromStdin {
+// options are what the arguments say.
+type options struct {
+	version, stdin, attended bool
+	within                   time.Duration
+}
+
+func parse(args []string) (o options, err error) {
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		switch {
+		case arg == "--version", arg == "version":
+			o.version = true
+		case arg == "--stdin":
+			o.stdin = true
+		case arg == "--attended":
+			o.attended = true
+		case name == "--within":
+			if o.within, err = time.ParseDuration(value); err != nil || o.within <= 0 {
+				return o, fmt.Errorf("--within: %q is no duration, such as 90s", value)
+			}
+		default:
+			return o, fmt.Errorf("unknown argument %q", arg)
+		}
+	}
+	if o.attended && !o.stdin {
+		return o, errors.New("--attended needs --stdin")
+	}
+	return o, nil
+}
+
+// list reads the questions. Where the run is attended, gone is called when
+// stdin ends. A read cannot be given up: at the end of ctx it is left behind,
+// since the process is about to end.
+func (o options) list(ctx context.Context, getenv func(string) string, stdin io.Reader, gone func()) ([]probe.Probe, error) {
+	if !o.stdin {
 		return probe.Decode(getenv)
 	}
 	var probes []probe.Probe
-	if err := json.NewDecoder(stdin).Decode(&probes); err != nil {
-		return nil, fmt.Errorf("reading the probe list from stdin: %w", err)
+	read := make(chan error, 1)
+	go func() {
+		read <- json.NewDecoder(stdin).Decode(&probes)
+		if o.attended {
+			_, _ = io.Copy(io.Discard, stdin)
+			gone()
+		}
+	}()
+	select {
+	case err := <-read:
+		if err != nil {
+			return nil, fmt.Errorf("reading the probe list from stdin: %w", err)
+		}
+		return probes, nil
+	case <-ctx.Done():
+		return nil, errors.New("no probe list came on stdin in time")
 	}
-	return probes, nil
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
@@ -53,10 +55,42 @@ func TestRun(t *testing.T) {
 			t.Errorf("exit %d, %s", code, &out)
 		}
 	})
-	t.Run("unknown argument", func(t *testing.T) {
-		var out bytes.Buffer
-		if code := run(t.Context(), []string{"--wat"}, nil, nil, &out, &out); code != 1 {
-			t.Errorf("exit %d, want 1", code)
+	t.Run("bad arguments", func(t *testing.T) {
+		for _, args := range [][]string{{"--wat"}, {"--within=soon"}, {"--within=-1s"}, {"--attended"}} {
+			var out bytes.Buffer
+			if code := run(t.Context(), args, nil, nil, &out, &out); code != 1 || !strings.Contains(out.String(), "usage:") {
+				t.Errorf("%s: exit %d, want 1; %s", args, code, &out)
+			}
+		}
+	})
+	t.Run("the list never comes", func(t *testing.T) {
+		in, w := io.Pipe()
+		defer w.Close()
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), []string{"--stdin", "--within=50ms"}, nil, in, &out, &errOut); code != 1 || !strings.Contains(errOut.String(), "in time") {
+			t.Errorf("exit %d, %s", code, &errOut)
+		}
+	})
+	t.Run("whoever started it is gone", func(t *testing.T) {
+		// A listener that takes no connection further: the answer never comes.
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		list, _ := json.Marshal([]probe.Probe{{ID: "slow", Check: probe.CheckRedis, Address: silent.Addr().String(), Timeout: time.Hour}})
+		in, w := io.Pipe()
+		go func() {
+			_, _ = w.Write(list)
+			conn, err := silent.Accept() // it is asking
+			if err == nil {
+				defer conn.Close()
+			}
+			_ = w.Close()
+		}()
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), []string{"--stdin", "--attended"}, nil, in, &out, &errOut); code != 0 || !strings.Contains(out.String(), string(probe.ClassCanceled)) {
+			t.Errorf("exit %d, %s%s", code, &out, &errOut)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
 )
@@ -29,13 +30,15 @@ func checkFor(p Probe) func(context.Context, *attempt) error {
 		return askPostgres
 	case CheckMySQL:
 		return askMySQL
+	case CheckExec:
+		return askExec
 	}
 	return nil
 }
 
 // Checks lists the checks that Run knows, in a fixed order.
 func Checks() []Check {
-	return []Check{CheckRedis, CheckTCP, CheckUDP, CheckHTTP, CheckHTTPS, CheckGRPC, CheckTLS, CheckDNS, CheckDNSServer, CheckPostgres, CheckMySQL}
+	return []Check{CheckRedis, CheckTCP, CheckUDP, CheckHTTP, CheckHTTPS, CheckGRPC, CheckTLS, CheckDNS, CheckDNSServer, CheckPostgres, CheckMySQL, CheckExec}
 }
 
 // Good returns the few words with which a report says that a check was answered.
@@ -59,18 +62,24 @@ func (c Check) Good() string {
 		return "Postgres takes logins"
 	case CheckMySQL:
 		return "MySQL takes logins"
+	case CheckExec:
+		return "exit code 0"
 	}
 	return "answers"
 }
 
 // askTCP wants the connection to open, no more: many protocols wait for the
-// client to speak first.
+// client to speak first. Where an answer is expected it sends what it was given
+// and reads until that has come.
 func askTCP(ctx context.Context, a *attempt) error {
 	conn, err := a.dial(ctx)
 	if err != nil {
 		return err
 	}
 	a.detail = "connected"
+	if a.probe.Send != "" || a.probe.Expect != "" {
+		return converse(a, conn)
+	}
 	if o, ok := conn.(*watchedConn).Conn.(opener); ok {
 		a.connected = false
 		if err := o.Opened(ctx); err != nil {
@@ -78,6 +87,27 @@ func askTCP(ctx context.Context, a *attempt) error {
 		}
 		a.connected = true
 	}
+	return nil
+}
+
+// converse sends and reads until what is expected has come.
+func converse(a *attempt, conn net.Conn) error {
+	if _, err := io.WriteString(conn, a.probe.Send); err != nil {
+		return err
+	}
+	var answer []byte
+	buf := make([]byte, 4096)
+	for !strings.Contains(string(answer), a.probe.Expect) || len(answer) == 0 {
+		n, err := conn.Read(buf)
+		answer = append(answer, buf[:n]...)
+		if n == 0 && err != nil {
+			if len(answer) > 0 {
+				return seen(ClassProtocol, "another answer than expected: "+firstBytes(answer))
+			}
+			return err
+		}
+	}
+	a.detail = "answered " + firstBytes(answer)
 	return nil
 }
 

@@ -41,6 +41,8 @@ const (
 	CheckDNSServer Check = "dns-server" // a query is answered, over the probe's network
 	CheckPostgres  Check = "postgres"   // the server takes up a start-up message
 	CheckMySQL     Check = "mysql"      // the server greets and takes up a login
+
+	CheckExec Check = "exec" // a command in a container ends with exit code 0
 )
 
 // Location is where a probe has to run for its answer to mean anything.
@@ -86,8 +88,11 @@ type Probe struct {
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`
 	H2C        bool   `json:"h2c,omitempty"`    // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
-	Send       string `json:"send,omitempty"`   // udp: the datagram to send; a default of no protocol when empty
-	Expect     string `json:"expect,omitempty"` // udp: what the answer must contain; anything when empty
+	Send       string `json:"send,omitempty"`   // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
+	Expect     string `json:"expect,omitempty"` // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
+	// Command is what exec runs, in the container In, as NAMESPACE/POD/CONTAINER.
+	Command []string `json:"command,omitempty"`
+	In      string   `json:"in,omitempty"`
 	// UsernameEnv and PasswordEnv name environment variables of the process that
 	// runs the probe. Secrets are never part of a Probe. Where the variable holds
 	// no password the server is asked without one.

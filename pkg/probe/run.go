@@ -30,6 +30,8 @@ type Options struct {
 	// Withheld, when set, says why this place is not given the passwords of
 	// probes. A server that asks for one then ends in ClassLocal with this text.
 	Withheld string
+	// Exec runs the commands of exec probes; nil means that this place cannot.
+	Exec Executor
 }
 
 const (

@@ -316,3 +316,96 @@ func TestThousandsAreFast(t *testing.T) {
 	}
 	t.Logf("%d questions in %s", len(probes), time.Since(start))
 }
+
+// TestExpectedReplies: tcp and udp checks that are told what to send and want back.
+func TestExpectedReplies(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				buf := make([]byte, 64)
+				n, _ := conn.Read(buf)
+				// In two parts, the expected words across them.
+				_, _ = conn.Write([]byte("VERS"))
+				_, _ = conn.Write(append([]byte("ION of "), buf[:n]...))
+			}()
+		}
+	}()
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	go func() {
+		buf := make([]byte, 64)
+		for {
+			n, from, err := u.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = u.WriteTo(append([]byte("got "), buf[:n]...), from)
+		}
+	}()
+	for _, tc := range []struct {
+		p    Probe
+		want Class
+	}{
+		{Probe{Check: CheckTCP, Send: "a\r\n", Expect: "VERSION of a"}, ClassOK},
+		{Probe{Check: CheckTCP, Send: "a\r\n"}, ClassOK},
+		{Probe{Check: CheckTCP, Send: "a\r\n", Expect: "nothing like it"}, ClassProtocol},
+		{Probe{Check: CheckTCP, Expect: "unasked", Timeout: 100 * time.Millisecond}, ClassNoAnswer},
+		{Probe{Check: CheckUDP, Send: "b", Expect: "got b"}, ClassOK},
+		{Probe{Check: CheckUDP, Send: "b", Expect: "got c"}, ClassProtocol},
+	} {
+		if tc.p.Address = l.Addr().String(); tc.p.Check == CheckUDP {
+			tc.p.Address = u.LocalAddr().String()
+		}
+		Run(t.Context(), []Probe{tc.p}, Options{}, func(o Outcome) {
+			if o.Class != tc.want {
+				t.Errorf("%+v: %s (%s), want %s", tc.p, o.Class, o.Detail, tc.want)
+			}
+		})
+	}
+}
+
+func TestExec(t *testing.T) {
+	run := func(out string, code int, err error) Executor {
+		return func(ctx context.Context, _ Probe) (string, int, error) {
+			if out == "wait" {
+				<-ctx.Done()
+				return "", 0, ctx.Err()
+			}
+			return out, code, err
+		}
+	}
+	for name, tc := range map[string]struct {
+		exec   Executor
+		want   Class
+		detail string
+	}{
+		"good":       {run("a\nfine\n", 0, nil), ClassOK, "exit code 0"},
+		"bad":        {run("a\nno \x1b[31mway\n\n", 3, nil), ClassErrorReply, "exit code 3: no way"},
+		"quiet":      {run("", 1, nil), ClassErrorReply, "exit code 1"},
+		"no command": {run("sh: x: not found", 127, nil), ClassLocal, "not found"},
+		"not run":    {run("", 0, &DialError{Class: ClassLocal, Text: "not permitted"}), ClassLocal, "not permitted"},
+		"no end":     {run("wait", 0, nil), ClassNoAnswer, ""},
+		"no place":   {nil, ClassLocal, "from here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			Run(t.Context(), []Probe{{Check: CheckExec, Timeout: 50 * time.Millisecond}}, Options{Exec: tc.exec}, func(o Outcome) {
+				if o.Class != tc.want || !strings.Contains(o.Detail, tc.detail) {
+					t.Errorf("%s %q, want %s %q", o.Class, o.Detail, tc.want, tc.detail)
+				}
+			})
+		})
+	}
+}

@@ -111,7 +111,7 @@ func ReadOutcomes(r io.Reader, emit func(Outcome)) (End, error) {
 		return End{}, err
 	}
 	if json.Unmarshal(first, &hello) != nil || hello.Prober != ProberName {
-		return End{}, ErrNoProber
+		return End{}, fmt.Errorf("%w, it begins with %s", ErrNoProber, firstBytes(first))
 	}
 	for {
 		line, err := readLine(in)

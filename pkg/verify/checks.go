@@ -165,6 +165,15 @@ func onePerAddress(list []endpoint) []endpoint {
 	return out
 }
 
+// asked is a port with the check that a path was asked with: a command is run
+// where a container can, and elsewhere the port's own check is made.
+func asked(pv portView, e evidence) portView {
+	if len(e) > 0 {
+		pv.check = e[0].probe.Check
+	}
+	return pv
+}
+
 // line makes a report line of the answers on one path.
 func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string) CheckResult {
 	t := e.tally()
@@ -208,6 +217,7 @@ func (c *serviceCase) checkTunnel(pv portView) {
 		c.noBackend(probe.PathTunnel, pv)
 		return
 	}
+	pv = asked(pv, e)
 	good := fmt.Sprintf("%s from %d/%d", pv.check.Good(), len(e), len(e))
 	if n := len(onePerPod(withPods(pv.usable))); n > len(e) {
 		good += fmt.Sprintf(", a sample of %d", n)
@@ -252,7 +262,7 @@ func (c *serviceCase) noBackend(path probe.Path, pv portView) {
 	case path == probe.PathTunnel:
 		return // UDP, or backends that are no Pods: there is no tunnel to them
 	default:
-		r.State, r.Summary, r.Needs = StateNotProven, fmt.Sprintf("not proven: no check for %s", protocolOf(pv.port.Protocol)), "a protocol that can be probed"
+		r.State, r.Summary, r.Needs = StateNotProven, fmt.Sprintf("not proven: no check for %s", protocolOf(pv.port.Protocol)), "a command that asks it (--check=exec:COMMAND)"
 	}
 	c.add(r)
 }
@@ -263,6 +273,7 @@ func (c *serviceCase) checkPod(pv portView) {
 		c.noBackend(probe.PathPod, pv)
 		return
 	}
+	pv = asked(pv, e)
 	n := len(e.distinct())
 	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), n, n))
 	if other := c.otherPort(pv); other != nil && r.State == StateFailed {
@@ -301,6 +312,7 @@ func (c *serviceCase) checkClusterIP(pv portView) {
 		c.noBackend(probe.PathClusterIP, pv)
 		return
 	}
+	pv = asked(pv, e)
 	t := e.tally()
 	c.add(c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t)))
 }

@@ -30,6 +30,9 @@ var wellKnown = map[int32]probe.Check{
 // chooseCheck picks the protocol question for a Service port: what the user
 // said, the appProtocol, the name (or what it starts with), the number, TCP.
 func chooseCheck(override probe.Check, p corev1.ServicePort) probe.Check {
+	if override == probe.CheckExec {
+		override = "" // it is asked beside the port's own
+	}
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
 		if override == probe.CheckDNSServer || override == "" && speaksDNS(p) {
 			return probe.CheckDNSServer

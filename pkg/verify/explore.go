@@ -33,7 +33,7 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 	for _, pr := range probes {
 		p.seen[pr.ID] = true
 		_, port, err := net.SplitHostPort(pr.Address)
-		if err != nil || pr.From != probe.FromTunnel || !telling(class[pr.ID]) && !mute(class[pr.ID]) {
+		if err != nil || pr.From != probe.FromTunnel || pr.Check == probe.CheckExec || !telling(class[pr.ID]) && !mute(class[pr.ID]) {
 			continue
 		}
 		pod := v.pods[pr.Pod]

@@ -38,6 +38,7 @@ const (
 
 // clients are the parts of the API that are read, and the Pods that probe.
 type clients struct {
+	cfg        *rest.Config // as it was given, for what needs connections of its own
 	core       coreclient.CoreV1Interface
 	apps       appsclient.AppsV1Interface
 	batch      batchclient.BatchV1Interface
@@ -57,7 +58,7 @@ func newClients(cfg *rest.Config) (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}
-	out := &clients{}
+	out := &clients{cfg: cfg}
 	if out.core, err = coreclient.NewForConfigAndClient(c, http); err != nil {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}

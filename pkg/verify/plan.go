@@ -32,8 +32,10 @@ const (
 
 // PlanOptions narrows what PlanProbes asks.
 type PlanOptions struct {
-	// Check, when set, is asked on every TCP port in place of the one chosen.
-	Check probe.Check
+	// Checks are asked in place of those told from the ports.
+	Checks Checks
+	// Send and Expect, when set, are what udp and tcp checks send and want back.
+	Send, Expect string
 	// Settle is for how long an answer may still be from before a change, and is
 	// asked again: caches of DNS for all of it, proxies for a few seconds.
 	Settle time.Duration
@@ -65,7 +67,7 @@ func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 			p.externalName(svc, o)
 			continue
 		}
-		ports := v.ports(svc, o.Check)
+		ports := v.ports(svc, o.Checks)
 		for _, pv := range ports {
 			p.backends(svc, pv)
 			if len(pv.usable) > 0 || pv.unknown {
@@ -162,6 +164,12 @@ func (p *planner) admits(svc *corev1.Service, client string) bool {
 
 // add gives a probe its ID and keeps it, once.
 func (p *planner) add(pr probe.Probe) {
+	if len(pr.Command) > 0 {
+		pr = p.commanded(pr)
+	}
+	if pr.Network == networkSCTP && pr.Check != probe.CheckExec {
+		return
+	}
 	kind := ""
 	if pr.Exploratory {
 		kind = "?"
@@ -184,15 +192,21 @@ func (p *planner) add(pr probe.Probe) {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
-	pr.Confirm = !pr.Exploratory || pr.Check == probe.CheckDNS
+	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
 	p.probes = append(p.probes, pr)
 }
 
+// networkSCTP marks questions that only a command can ask.
+const networkSCTP = "sctp"
+
 // base starts a probe about one port of a Service.
 func base(svc *corev1.Service, pv portView) probe.Probe {
-	pr := probe.Probe{Service: svc.Namespace + "/" + svc.Name, Port: pv.key, Check: pv.check, Network: "tcp"}
-	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
+	pr := probe.Probe{Service: svc.Namespace + "/" + svc.Name, Port: pv.key, Check: pv.check, Command: pv.command, Network: "tcp"}
+	switch protocolOf(pv.port.Protocol) {
+	case corev1.ProtocolUDP:
 		pr.Network = "udp"
+	case corev1.ProtocolSCTP:
+		pr.Network = networkSCTP
 	}
 	pr.TLS = pv.check == probe.CheckRedis && insideTLS(pv.port)
 	if pv.port.AppProtocol != nil && strings.EqualFold(*pv.port.AppProtocol, "kubernetes.io/h2c") && pv.check == probe.CheckHTTP {
@@ -231,9 +245,6 @@ func hostPort(host string, port int32) string {
 
 // backends asks every backend of a port: through the tunnel and at its address.
 func (p *planner) backends(svc *corev1.Service, pv portView) {
-	if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
-		return
-	}
 	var withPod []endpoint
 	for _, e := range pv.usable {
 		pr := base(svc, pv)
@@ -274,9 +285,10 @@ func (p *planner) backends(svc *corev1.Service, pv portView) {
 	}
 }
 
-// tunnel asks a Pod through the port-forward tunnel, which carries TCP only.
+// tunnel asks a Pod through the port-forward tunnel, which carries TCP only, or
+// by a command in it.
 func (p *planner) tunnel(svc *corev1.Service, pv portView, pod string, port int32, exploratory bool) {
-	if protocolOf(pv.port.Protocol) != corev1.ProtocolTCP {
+	if protocolOf(pv.port.Protocol) != corev1.ProtocolTCP && pv.command == nil {
 		return
 	}
 	pr := base(svc, pv)
@@ -318,80 +330,6 @@ func (p *planner) otherProtocol(svc *corev1.Service, pv portView, e endpoint) {
 			p.add(pr)
 		}
 	}
-}
-
-// declares reports whether a Pod declares a port number for a protocol.
-func declares(pod *corev1.Pod, number int32, proto corev1.Protocol) bool {
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
-			if cp.ContainerPort == number && protocolOf(cp.Protocol) == proto {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func declaresAny(pod *corev1.Pod) bool {
-	for i := range pod.Spec.Containers {
-		if len(pod.Spec.Containers[i].Ports) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// declaredPorts lists the TCP ports that a Pod's containers declare.
-func declaredPorts(pod *corev1.Pod, except int32) []int32 {
-	var out []int32
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
-			if protocolOf(cp.Protocol) == corev1.ProtocolTCP && cp.ContainerPort != except && len(out) < 8 {
-				out = append(out, cp.ContainerPort)
-			}
-		}
-	}
-	return out
-}
-
-// serviceName is the name under which a Service is known in its cluster,
-// without the cluster's domain, which the resolver adds.
-func serviceName(svc *corev1.Service) string { return svc.Name + "." + svc.Namespace + ".svc" }
-
-// clusterIPs returns a Service's addresses; none for a headless one.
-func clusterIPs(svc *corev1.Service) []string {
-	ips := svc.Spec.ClusterIPs
-	if len(ips) == 0 && svc.Spec.ClusterIP != "" {
-		ips = []string{svc.Spec.ClusterIP}
-	}
-	var out []string
-	for _, ip := range ips {
-		if ip != corev1.ClusterIPNone && ip != "" {
-			out = append(out, ip)
-		}
-	}
-	return out
-}
-
-func headless(svc *corev1.Service) bool {
-	return svc.Spec.Type != corev1.ServiceTypeExternalName && svc.Spec.ClusterIP == corev1.ClusterIPNone
-}
-
-// ingressHosts returns the addresses that a load balancer has been given.
-func ingressHosts(svc *corev1.Service) []string {
-	var out []string
-	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		return nil
-	}
-	for _, in := range svc.Status.LoadBalancer.Ingress {
-		switch {
-		case in.IP != "":
-			out = append(out, in.IP)
-		case in.Hostname != "":
-			out = append(out, in.Hostname)
-		}
-	}
-	return out
 }
 
 // onePerPod keeps one endpoint a Pod: a dual-stack Service has two.

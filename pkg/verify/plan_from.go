@@ -20,6 +20,9 @@ func (o PlanOptions) finish(s *Snapshot, list []probe.Probe) {
 		case probe.CheckRedis, probe.CheckPostgres, probe.CheckMySQL:
 			p.TLS = p.TLS || o.TLS
 		}
+		if p.Check == probe.CheckUDP || p.Check == probe.CheckTCP && !p.Exploratory {
+			p.Send, p.Expect = o.Send, o.Expect
+		}
 		if o.Auth != nil && p.Check == probe.CheckRedis {
 			o.Auth.into(p, s.Client)
 		}

@@ -12,9 +12,6 @@ import (
 
 // through asks a port through everything that leads to its backends.
 func (p *planner) through(svc *corev1.Service, pv portView) {
-	if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
-		return
-	}
 	attempts := min(max(attemptsPerBackend*len(pv.usable), 2), maxThroughService)
 	pr := base(svc, pv)
 	for _, ip := range clusterIPs(svc) {
@@ -112,7 +109,7 @@ func (v *view) nameAddresses(svc *corev1.Service) []string {
 		return clusterIPs(svc)
 	}
 	var want []string
-	for _, pv := range v.ports(svc, "") {
+	for _, pv := range v.ports(svc, Checks{}) {
 		if pv.unknown {
 			return nil
 		}
@@ -146,10 +143,7 @@ func (p *planner) externalName(svc *corev1.Service, o PlanOptions) {
 		p.add(probe.Probe{Path: probe.PathExternalName, From: probe.FromCluster, Check: probe.CheckDNS,
 			Service: svc.Namespace + "/" + svc.Name, Address: target + "."})
 	}
-	for _, pv := range p.v.ports(svc, o.Check) {
-		if protocolOf(pv.port.Protocol) == corev1.ProtocolSCTP {
-			continue
-		}
+	for _, pv := range p.v.ports(svc, o.Checks) {
 		pr := base(svc, pv)
 		pr.Path, pr.From, pr.Address = probe.PathExternalName, probe.FromCluster, hostPort(target, pv.port.Port)
 		if net.ParseIP(target) == nil {

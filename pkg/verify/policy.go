@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -44,13 +45,17 @@ func (v *view) asker(namespace string) party {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[LabelProbe] = ""
-	return party{namespace: c.Namespace, labels: labels}
+	if !c.Ephemeral {
+		labels[LabelProbe] = ""
+	}
+	return party{namespace: c.Namespace, labels: labels, addresses: c.Addresses}
 }
 
 // describe names the asker for a report.
 func (v *view) describe(from party) string {
-	if c := v.s.Client; c != nil {
+	if c := v.s.Client; c != nil && c.Ephemeral {
+		return fmt.Sprintf("Pod %s of namespace %s itself", strings.Split(c.Container, "/")[1], c.Namespace)
+	} else if c != nil {
 		return fmt.Sprintf("a Pod of namespace %s with the labels of %s", c.Namespace, c.ObjectRef)
 	}
 	return fmt.Sprintf("a Pod in namespace %s labelled %s=%s", from.namespace, labelName, probeName)

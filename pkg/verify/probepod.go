@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +40,8 @@ const (
 type podFailure struct {
 	reason string
 	needs  string
+	// noShell says that the image cannot take in svcx-probe; another one may.
+	noShell bool
 }
 
 func (e *podFailure) Error() string { return e.reason }
@@ -56,6 +58,7 @@ type podRun struct {
 	name      string // of the Pod
 	run       string // value of LabelProbe
 	image     string
+	stream    *streamed     // how svcx-probe gets into the image; nil: it is there
 	timeout   time.Duration // of the whole run
 	auth      *Auth
 	client    *client // whom the Pod stands for; nil: nobody
@@ -81,23 +84,29 @@ func newProbePod(r podRun) (*corev1.Pod, error) {
 	if r.node != "" {
 		pinTo(pod, r.node)
 	}
+	if r.stream != nil {
+		r.stream.prepare(pod, r.node)
+	}
 	return pod, nil
 }
 
-// pinTo has a Pod run on one node, whatever keeps other Pods off it. The
-// scheduler still decides, so that it can say why not.
-func pinTo(pod *corev1.Pod, node string) {
+// pinTo has a Pod run on one of some nodes, whatever keeps other Pods off them.
+// The scheduler still decides, so that it can say why not.
+func pinTo(pod *corev1.Pod, nodes ...string) {
+	var terms []corev1.NodeSelectorTerm // any of them will do
+	for _, n := range nodes {
+		terms = append(terms, corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{n}}}})
+	}
 	pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-			MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}},
-		}}},
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
 	}}
 	pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 }
 
 func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 	yes, no := true, false
-	uid := int64(65532)
+	uid := int64(probeUID)
 	seconds := int64((r.timeout+deadlineSlack)/time.Second) + 1
 	grace := int64(0)
 	return &corev1.Pod{
@@ -127,7 +136,7 @@ func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
-				Name: "svcx-probe",
+				Name: probeName,
 				// No pull policy: the API server's default pulls a moving tag (latest)
 				// every time, and any other only where it is missing.
 				Image: r.image,
@@ -136,12 +145,23 @@ func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
 					Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("64Mi")},
 				},
-				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, RunAsNonRoot: &yes,
-					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-				},
+				SecurityContext: restricted(),
 			}},
 		},
+	}
+}
+
+// probeUID is the user that svcx-probe runs as.
+const probeUID = 65532
+
+// restricted satisfies the restricted Pod Security Standard for one container.
+func restricted() *corev1.SecurityContext {
+	yes, no := true, false
+	uid := int64(probeUID)
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, RunAsNonRoot: &yes, RunAsUser: &uid, RunAsGroup: &uid,
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
 }
 
@@ -188,19 +208,20 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 	}
 	created = true
 	progress("probe Pod " + namespace + "/" + made.Name + " starts")
-	if err := waitStarted(ctx, c, made, r.image); err != nil {
+	at := &seat{namespace: namespace, pod: made.Name, container: probeName, image: r.image, version: made.ResourceVersion, streamed: r.stream != nil}
+	if err := waitStarted(ctx, c, at); err != nil {
 		return err
 	}
-	return followLog(ctx, c, made, len(r.probes), func(o probe.Outcome) {
-		// Where it was asked from is part of what was seen.
-		facts := map[string]string{factNamespace: namespace}
-		if made.Spec.NodeName != "" {
-			facts[factNode] = made.Spec.NodeName
+	var in io.Reader
+	if r.stream != nil {
+		f, err := r.stream.prober.Open()
+		if err != nil {
+			return fail("a file of svcx-probe that can be read (--probe-binary)", "svcx-probe cannot be streamed: %v", err)
 		}
-		maps.Copy(facts, o.Facts)
-		o.Facts = facts
-		emit(o)
-	})
+		defer f.Close()
+		in = f
+	}
+	return c.converse(ctx, at, in, false, len(r.probes), emit)
 }
 
 // createPod creates a probe Pod. A try whose answer was lost may have made it.

@@ -20,6 +20,10 @@ type From struct {
 	// Namespace, Kind and Name are those of a client: a Pod, or a workload. An
 	// empty namespace is that of the Services asked about.
 	Namespace, Kind, Name string
+	// Ephemeral asks from an ephemeral container in the client's Pod (of a
+	// workload: one of its Pods), not from a Pod like it. Nobody can remove it
+	// again: it ends with the run, and stays in the Pod's spec until the Pod goes.
+	Ephemeral bool
 }
 
 // clientKinds are the kinds that a client can be, by what people write for them.
@@ -61,6 +65,12 @@ type Client struct {
 	// ShortNames are the targets of other namespaces (namespace/name) that it is
 	// told by their bare names.
 	ShortNames map[string]ShortName `json:"shortNames,omitempty"`
+	// Container is where its commands run, as NAMESPACE/POD/CONTAINER; empty: nowhere.
+	Container string `json:"container,omitempty"`
+	// Ephemeral says that the questions came out of its own Pod, which has these
+	// addresses, and not out of a Pod like it.
+	Ephemeral bool     `json:"ephemeral,omitempty"`
+	Addresses []string `json:"addresses,omitempty"`
 }
 
 // client is a Client with what its probe Pod needs.
@@ -69,6 +79,8 @@ type client struct {
 	apiVersion string
 	uid        types.UID
 	spec       corev1.PodSpec
+	selector   *metav1.LabelSelector // of a workload
+	pod        *corev1.Pod           // the one that is asked from, or in; nil: none
 }
 
 // volatileLabels name one Pod or one revision, and are what controllers find
@@ -79,8 +91,9 @@ var volatileLabels = []string{
 	"controller-uid", "batch.kubernetes.io/controller-uid",
 }
 
-// findClient reads the client that questions are asked as.
-func findClient(ctx context.Context, c *clients, f From, namespace string) (*client, error) {
+// findClient reads the client that questions are asked as. commands says that
+// some of them are commands, which need a Pod of it that runs.
+func findClient(ctx context.Context, c *clients, f From, namespace string, commands bool) (*client, error) {
 	if f.Namespace != "" {
 		namespace = f.Namespace
 	}
@@ -92,7 +105,7 @@ func findClient(ctx context.Context, c *clients, f From, namespace string) (*cli
 	if f.Kind == "Pod" {
 		var p *corev1.Pod
 		if p, err = c.core.Pods(namespace).Get(ctx, f.Name, metav1.GetOptions{}); err == nil {
-			out.apiVersion, out.uid, out.spec, out.Labels, out.Node = "v1", p.UID, p.Spec, p.Labels, p.Spec.NodeName
+			out.apiVersion, out.uid, out.spec, out.Labels, out.Node, out.pod = "v1", p.UID, p.Spec, p.Labels, p.Spec.NodeName, p
 		}
 	} else {
 		err = out.fromWorkload(ctx, c)
@@ -103,11 +116,58 @@ func findClient(ctx context.Context, c *clients, f From, namespace string) (*cli
 	if err != nil {
 		return nil, fmt.Errorf("reading the client %s in namespace %s: %w", out.ObjectRef, namespace, err)
 	}
+	if commands || f.Ephemeral {
+		if err := out.live(ctx, c); err != nil {
+			return nil, fmt.Errorf("the client %s in namespace %s: %w", out.ObjectRef, namespace, err)
+		}
+		out.Container = namespace + "/" + out.pod.Name + "/" + mainContainer(out.pod)
+	}
 	out.Labels = maps.Clone(out.Labels)
+	if f.Ephemeral {
+		out.Ephemeral, out.Labels, out.Node, out.Addresses = true, out.pod.Labels, out.pod.Spec.NodeName, partyOf(out.pod).addresses
+		return out, nil
+	}
 	for _, key := range volatileLabels {
 		delete(out.Labels, key)
 	}
 	return out, out.standIn(ctx, c)
+}
+
+// live finds a Pod of the client that runs, the Ready ones first.
+func (t *client) live(ctx context.Context, c *clients) error {
+	if t.Kind == "Pod" && t.selector == nil {
+		if t.pod.Status.Phase != corev1.PodRunning {
+			return fmt.Errorf("the Pod does not run (it is %s); name one that does", t.pod.Status.Phase)
+		}
+		return nil
+	}
+	pods, err := t.pods(ctx, c)
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		p := &pods[i]
+		if p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil && (t.pod == nil || podReady(p) && !podReady(t.pod)) {
+			t.pod = p
+		}
+	}
+	if t.pod == nil {
+		return fmt.Errorf("none of its Pods runs; name a client that does")
+	}
+	return nil
+}
+
+// pods lists the Pods of a workload, without probe Pods, which may look like them.
+func (t *client) pods(ctx context.Context, c *clients) ([]corev1.Pod, error) {
+	sel, err := metav1.LabelSelectorAsSelector(t.selector)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.core.Pods(t.Namespace).List(ctx, metav1.ListOptions{LabelSelector: sel.String(), Limit: pageSize})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.Labels[LabelProbe] != "" }), nil
 }
 
 // fromWorkload reads what the Pods of a workload are like. The probe Pod is to
@@ -115,38 +175,33 @@ func findClient(ctx context.Context, c *clients, f From, namespace string) (*cli
 // which owns no Pods itself, or else one of the workload's Pods.
 func (t *client) fromWorkload(ctx context.Context, c *clients) error {
 	var template corev1.PodTemplateSpec
-	var selector *metav1.LabelSelector
 	switch t.Kind {
 	case "Deployment":
 		d, err := c.apps.Deployments(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		t.apiVersion, t.uid, t.spec, t.Labels = "apps/v1", d.UID, d.Spec.Template.Spec, d.Spec.Template.Labels
+		t.apiVersion, t.uid, t.spec, t.Labels, t.selector = "apps/v1", d.UID, d.Spec.Template.Spec, d.Spec.Template.Labels, d.Spec.Selector
 		return nil
 	case "StatefulSet":
 		s, err := c.apps.StatefulSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		template, selector, t.uid = s.Spec.Template, s.Spec.Selector, s.UID
+		template, t.selector, t.uid = s.Spec.Template, s.Spec.Selector, s.UID
 	case "DaemonSet":
 		d, err := c.apps.DaemonSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		template, selector, t.uid = d.Spec.Template, d.Spec.Selector, d.UID
+		template, t.selector, t.uid = d.Spec.Template, d.Spec.Selector, d.UID
 	}
-	sel, err := metav1.LabelSelectorAsSelector(selector)
+	pods, err := t.pods(ctx, c)
 	if err != nil {
 		return err
 	}
-	pods, err := c.core.Pods(t.Namespace).List(ctx, metav1.ListOptions{LabelSelector: sel.String(), Limit: pageSize})
-	if err != nil {
-		return err
-	}
-	for i := range pods.Items {
-		p := &pods.Items[i]
+	for i := range pods {
+		p := &pods[i]
 		if o := metav1.GetControllerOf(p); o != nil && o.UID == t.uid {
 			t.ObjectRef = ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}
 			t.apiVersion, t.uid, t.spec, t.Labels = "v1", p.UID, template.Spec, template.Labels
@@ -188,8 +243,8 @@ const notReady = "svcx/never-ready"
 //     it removed with the client;
 //   - labels that name a revision are left out.
 //
-// An ephemeral container in the client would be nearer still, but can never be
-// removed again.
+// An ephemeral container in the client is nearer still, and can never be removed
+// again: it is made only where From.Ephemeral asks for it.
 func (t *client) dress(pod *corev1.Pod) {
 	own := pod.Labels[LabelProbe]
 	pod.Labels = maps.Clone(t.Labels)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -29,14 +30,61 @@ const (
 // errSilent says that nothing was written in time.
 var errSilent = errors.New("silent")
 
-// followLog reads the prober's output while it is written. A log that breaks
-// off is read again from its beginning: each answer counts once.
-func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit func(probe.Outcome)) error {
+// converse gives the prober in a started container what it waits for on stdin
+// (in; nil: nothing) and calls emit for each outcome that it writes. stay keeps
+// stdin open until the outcomes are read: the prober then ends when it closes.
+func (c *clients) converse(ctx context.Context, s *seat, in io.Reader, stay bool, want int, emit func(probe.Outcome)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var fed atomic.Pointer[error]
+	if in != nil {
+		if stay {
+			in = io.MultiReader(in, &untilDone{ctx})
+		}
+		go func() {
+			if err := c.attach(ctx, *s, in); err != nil && ctx.Err() == nil {
+				fed.Store(&err)
+				cancel()
+			}
+		}()
+	}
+	err := followLog(ctx, c, s, in != nil, want, func(o probe.Outcome) {
+		// Where it was asked from is part of what was seen.
+		facts := map[string]string{factNamespace: s.namespace}
+		if s.node != "" {
+			facts[factNode] = s.node
+		}
+		maps.Copy(facts, o.Facts)
+		o.Facts = facts
+		emit(o)
+	})
+	if why := fed.Load(); err != nil && why != nil {
+		var f *podFailure
+		if errors.As(*why, &f) {
+			return f
+		}
+		return fail("another try", "attaching to Pod/%s failed: %v", s.pod, *why)
+	}
+	return err
+}
+
+// untilDone is an input that is at its end when its context is.
+type untilDone struct{ ctx context.Context }
+
+func (u *untilDone) Read([]byte) (int, error) {
+	<-u.ctx.Done()
+	return 0, io.EOF
+}
+
+// followLog reads the prober's output while it is written. patient says that the
+// prober waits for something before it writes at all. A log that breaks off is
+// read again from its beginning: each answer counts once.
+func followLog(ctx context.Context, c *clients, s *seat, patient bool, want int, emit func(probe.Outcome)) error {
 	had := map[string]bool{}
 	var end probe.End
 	var err error
 	for try := 1; ; try++ {
-		end, err = readLog(ctx, c, pod, func(o probe.Outcome) {
+		end, err = readLog(ctx, c, s, patient, func(o probe.Outcome) {
 			if !had[o.Probe] {
 				had[o.Probe] = true
 				emit(o)
@@ -46,18 +94,20 @@ func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit 
 			break
 		}
 	}
-	image := pod.Spec.Containers[0].Image
 	switch {
 	case errors.Is(err, errSilent):
-		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s", image, helloGrace.Seconds())
-	case errors.Is(err, probe.ErrNoProber):
-		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", image)
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s", s.image, helloGrace.Seconds())
+	case errors.Is(err, probe.ErrNoProber) && s.streamed && ctx.Err() == nil:
+		// The shell has said why.
+		return s.noStart(err.Error())
+	case errors.Is(err, probe.ErrNoProber) && ctx.Err() == nil:
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", s.image)
 	case apierrors.IsForbidden(err):
-		return fail("permission to read Pod logs (get pods/log) in namespace "+pod.Namespace, "the probe Pod's log may not be read")
+		return fail("permission to read Pod logs (get pods/log) in namespace "+s.namespace, "the probe Pod's log may not be read")
 	case err != nil && ctx.Err() != nil:
 		return fail("more time (--timeout)", "the run ended before the probe Pod had")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fail("another try", "the probe Pod's log ended early%s", howEnded(ctx, c, pod))
+		return fail("another try", "the probe Pod's log ended early%s", howEnded(ctx, c, s))
 	case err != nil:
 		return fail("another try", "the probe Pod's log cannot be read: %v", err)
 	case end.Error != "":
@@ -69,15 +119,20 @@ func followLog(ctx context.Context, c *clients, pod *corev1.Pod, want int, emit 
 }
 
 // readLog reads the prober's output to its end, once.
-func readLog(ctx context.Context, c *clients, pod *corev1.Pod, emit func(probe.Outcome)) (probe.End, error) {
+func readLog(ctx context.Context, c *clients, s *seat, patient bool, emit func(probe.Outcome)) (probe.End, error) {
 	limit := int64(maxPodLog)
 	// An image that is no prober may run for ever and write nothing.
 	lctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var silent atomic.Bool
-	timer := time.AfterFunc(helloGrace, func() { silent.Store(true); cancel() })
+	timer := time.AfterFunc(helloGrace, func() {
+		if !patient {
+			silent.Store(true)
+			cancel()
+		}
+	})
 	defer timer.Stop()
-	stream, err := c.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true, LimitBytes: &limit}).Stream(lctx)
+	stream, err := c.core.Pods(s.namespace).GetLogs(s.pod, &corev1.PodLogOptions{Container: s.container, Follow: true, LimitBytes: &limit}).Stream(lctx)
 	if err == nil {
 		defer stream.Close()
 		log := &heard{Reader: stream, first: func() { timer.Stop() }}
@@ -113,13 +168,13 @@ func (h *heard) Read(p []byte) (int, error) {
 }
 
 // howEnded says how a probe Pod's container has ended, where that can be seen.
-func howEnded(ctx context.Context, c *clients, pod *corev1.Pod) string {
-	list, err := c.core.Pods(pod.Namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String()})
+func howEnded(ctx context.Context, c *clients, s *seat) string {
+	list, err := c.core.Pods(s.namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", s.pod).String()})
 	if err != nil {
 		return ""
 	}
 	for i := range list.Items {
-		for _, cs := range list.Items[i].Status.ContainerStatuses {
+		for _, cs := range probers(&list.Items[i], s) {
 			if t := cs.State.Terminated; t != nil {
 				return fmt.Sprintf(": its container ended with %s (exit code %d)", t.Reason, t.ExitCode)
 			}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 
 // scheduleGrace is how long a probe Pod may be unschedulable before it is given up.
 const scheduleGrace = 5 * time.Second
+
+// pullGrace is how long an image may take to arrive, at most; half of what is
+// left of the run where that is less.
+const pullGrace = 30 * time.Second
 
 // createFailure says why the API server refused the probe Pod.
 func createFailure(namespace string, err error) error {
@@ -35,18 +40,18 @@ func createFailure(namespace string, err error) error {
 	return fail("a probe Pod that the cluster admits", "the probe Pod was refused: %s", msg)
 }
 
-// waitStarted returns when the probe Pod's container has started, or early when
-// it cannot. It notes in pod on which node that is.
-func waitStarted(ctx context.Context, c *clients, pod *corev1.Pod, image string) error {
-	st := &starting{pod: pod, image: image}
-	opts := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String(), ResourceVersion: pod.ResourceVersion}
+// waitStarted returns when the container of svcx-probe has started, or early
+// when it cannot. It notes in s on which node that is.
+func waitStarted(ctx context.Context, c *clients, s *seat) error {
+	st := &starting{c: c, seat: s}
+	opts := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", s.pod).String(), ResourceVersion: s.version}
 	for cuts := 0; ; cuts++ {
-		w, err := c.core.Pods(pod.Namespace).Watch(ctx, opts)
+		w, err := c.core.Pods(s.namespace).Watch(ctx, opts)
 		switch {
 		case ctx.Err() != nil:
 			return st.late()
 		case err != nil && !again.Passing(err) && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err):
-			return fail("permission to watch Pods in namespace "+pod.Namespace, "the probe Pod cannot be watched: %v", err)
+			return fail("permission to watch Pods in namespace "+s.namespace, "the probe Pod cannot be watched: %v", err)
 		case err == nil:
 			done, err := st.follow(ctx, w)
 			w.Stop()
@@ -64,9 +69,10 @@ func waitStarted(ctx context.Context, c *clients, pod *corev1.Pod, image string)
 
 // starting is a probe Pod on its way.
 type starting struct {
-	pod           *corev1.Pod
-	image         string
+	c             *clients
+	seat          *seat
 	unschedulable <-chan time.Time
+	slow          <-chan time.Time // its image is late then
 	why           string
 }
 
@@ -82,6 +88,14 @@ func (st *starting) follow(ctx context.Context, w watch.Interface) (done bool, e
 			return false, st.late()
 		case <-st.unschedulable:
 			return false, fail("a node with room for one small Pod", "the probe Pod is not scheduled%s", st.why)
+		case <-st.slow:
+			pulling, last := st.c.stillPulling(ctx, st.seat)
+			if pulling {
+				return false, st.seat.noImage("it did not arrive in time; does the node reach its registry?")
+			}
+			if last != "" {
+				st.why = ": " + last
+			}
 		case ev, ok := <-w.ResultChan():
 			if !ok || ev.Type == watch.Error {
 				return false, nil
@@ -91,38 +105,100 @@ func (st *starting) follow(ctx context.Context, w watch.Interface) (done bool, e
 				continue
 			}
 			if ev.Type == watch.Deleted {
-				return false, fail("another try", "somebody removed the probe Pod")
+				return false, fail("another try", "somebody removed Pod/%s", st.seat.pod)
 			}
-			st.pod.Spec.NodeName = p.Spec.NodeName
-			if started, err := podProgress(p, st.image); started || err != nil {
+			st.seat.node = p.Spec.NodeName
+			if started, err := podProgress(p, st.seat); started || err != nil {
 				return started, err
 			}
-			st.scheduling(p)
+			st.scheduling(ctx, p)
 		}
 	}
 }
 
 // scheduling notes since when a Pod has no node, and why.
-func (st *starting) scheduling(p *corev1.Pod) {
+func (st *starting) scheduling(ctx context.Context, p *corev1.Pod) {
 	for _, cond := range p.Status.Conditions {
 		if cond.Type != corev1.PodScheduled {
 			continue
 		}
-		if cond.Status == corev1.ConditionTrue {
-			st.unschedulable, st.why = nil, ""
-		} else if st.unschedulable == nil {
+		switch {
+		case cond.Status != corev1.ConditionTrue && st.unschedulable == nil:
 			st.unschedulable, st.why = time.After(scheduleGrace), ": "+cond.Message
+		case cond.Status == corev1.ConditionTrue:
+			if st.unschedulable != nil {
+				st.unschedulable, st.why = nil, ""
+			}
+			if st.slow == nil {
+				st.slow = time.After(pullPatience(ctx))
+			}
 		}
 	}
 }
 
-// podProgress reads from a probe Pod's status whether its container has
+// pullPatience is how long a run waits for an image.
+func pullPatience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return min(pullGrace, time.Until(end)/2)
+	}
+	return pullGrace
+}
+
+// stillPulling reads from the Pod's events whether its image is on the way, and
+// what was said last.
+func (c *clients) stillPulling(ctx context.Context, s *seat) (pulling bool, last string) {
+	list, err := c.core.Events(s.namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("involvedObject.name", s.pod).String(), Limit: pageSize})
+	if err != nil {
+		return false, ""
+	}
+	var latest time.Time
+	pulled := false
+	for i := range list.Items {
+		e := &list.Items[i]
+		if at := eventTime(e); !at.Before(latest) {
+			latest, last = at, e.Message
+		}
+		if strings.Contains(e.Message, s.image) {
+			pulling = pulling || e.Reason == "Pulling"
+			pulled = pulled || e.Reason == "Pulled"
+		}
+	}
+	return pulling && !pulled, last
+}
+
+// noImage is the failure of an image that the node does not get.
+func (s *seat) noImage(why string) error {
+	if s.streamed {
+		return fail("an image with a shell that the nodes hold (--probe-image)", "the image %s cannot be pulled: %s", s.image, why)
+	}
+	return fail("an image that the cluster can pull (--probe-image), or none: --probe-via=stream",
+		"the probe Pod's image %s cannot be pulled: %s", s.image, why)
+}
+
+// noStart is the failure of an image that is there, and does not run what it should.
+func (s *seat) noStart(why string) error {
+	if s.streamed {
+		f := fail("an image with a shell (--probe-image)", "the image %s does not start a shell to stream svcx-probe into: %s", s.image, why).(*podFailure)
+		f.noShell = true
+		return f
+	}
+	return fail("an image that holds svcx-probe (--probe-image)", "the container of svcx-probe does not start: %s", why)
+}
+
+// probers are the statuses of the container of svcx-probe: one, or none yet.
+func probers(p *corev1.Pod, s *seat) []corev1.ContainerStatus {
+	return slices.DeleteFunc(slices.Concat(p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses),
+		func(cs corev1.ContainerStatus) bool { return cs.Name != s.container })
+}
+
+// podProgress reads from a Pod's status whether the container of svcx-probe has
 // started, or never will.
-func podProgress(p *corev1.Pod, image string) (started bool, err error) {
-	for _, cs := range p.Status.ContainerStatuses {
+func podProgress(p *corev1.Pod, s *seat) (started bool, err error) {
+	for _, cs := range probers(p, s) {
 		if cs.State.Running != nil || cs.State.Terminated != nil {
-			if t := cs.State.Terminated; t != nil && t.Reason == "StartError" || t != nil && t.Reason == "ContainerCannotRun" {
-				return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", t.Message)
+			if t := cs.State.Terminated; t != nil && (t.Reason == "StartError" || t.Reason == "ContainerCannotRun") {
+				return false, s.noStart(t.Message)
 			}
 			return true, nil
 		}
@@ -132,19 +208,20 @@ func podProgress(p *corev1.Pod, image string) (started bool, err error) {
 		}
 		switch wait.Reason {
 		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
-			return false, fail("an image that the cluster can pull (--probe-image)", "the probe Pod's image %s cannot be pulled: %s", image, pullReason(wait.Message))
+			return false, s.noImage(pullReason(wait.Message))
 		case "CreateContainerConfigError":
 			// A kubelet that has not seen the Secret or ConfigMap yet tries again.
 			if strings.Contains(wait.Message, "timed out waiting for the condition") {
 				continue
 			}
-			return false, fail("a probe Pod that the cluster admits", "the probe Pod's container does not start: %s", wait.Message)
+			return false, fail("a probe Pod that the cluster admits", "the container of svcx-probe does not start: %s", wait.Message)
 		case "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
-			return false, fail("an image that holds svcx-probe (--probe-image)", "the probe Pod's container does not start: %s", wait.Message)
+			return false, s.noStart(wait.Message)
 		}
 	}
-	if p.Status.Phase == corev1.PodFailed {
-		return false, fail("another try", "the probe Pod failed: %s %s", p.Status.Reason, p.Status.Message)
+	switch p.Status.Phase {
+	case corev1.PodFailed, corev1.PodSucceeded:
+		return false, fail("another try", "Pod/%s has ended: %s %s", p.Name, p.Status.Reason, p.Status.Message)
 	}
 	return false, nil
 }

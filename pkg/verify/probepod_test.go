@@ -89,7 +89,7 @@ func TestPodProgress(t *testing.T) {
 		{&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}}, false, "Evicted"},
 	}
 	for _, tc := range cases {
-		started, err := podProgress(tc.pod, "img")
+		started, err := podProgress(tc.pod, &seat{image: "img"})
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -103,10 +103,12 @@ func TestPodProgress(t *testing.T) {
 	}
 }
 
+func forbiddenError(msg string) error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "svcx-probe-x", errors.New(msg))
+}
+
 func TestCreateFailure(t *testing.T) {
-	forbidden := func(msg string) error {
-		return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "svcx-probe-x", errors.New(msg))
-	}
+	forbidden := forbiddenError
 	cases := []struct {
 		err   error
 		needs string

@@ -223,8 +223,15 @@ func (r *Recording) redact() {
 			templates(&e.DaemonSets[i].ObjectMeta, &e.DaemonSets[i].Spec.Template)
 		}
 	}
+	for i := range r.Probes {
+		r.Probes[i].Command = arguments(r.Probes[i].Command)
+		r.Probes[i].Send = "" // what is sent may be a login
+	}
 	for i := range r.Outcomes {
 		r.Outcomes[i].Detail = hide(r.Outcomes[i].Detail)
+		if text, ok := r.Outcomes[i].Facts["output"]; ok {
+			r.Outcomes[i].Facts["output"] = hide(text)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func ruleRefusedByServer(c *serviceCase) []finding {
 func judgeAbsent(v *view, namespace string, want *corev1.Service) ServiceVerdict {
 	want = want.DeepCopy()
 	want.Namespace = namespace
-	c := &serviceCase{v: v, svc: want, ports: v.ports(want, "")}
+	c := &serviceCase{v: v, svc: want, ports: v.ports(want, Checks{})}
 	c.add(CheckResult{Name: checkService, State: StateFailed, Summary: "not in namespace " + namespace + "; the tree has it"})
 	if want.Spec.Type != corev1.ServiceTypeExternalName {
 		for _, f := range c.refusedFields(want, nil) {

@@ -22,15 +22,21 @@ type Options struct {
 	// InCluster allows one probe Pod in each namespace concerned. Without it
 	// nothing is created in the cluster.
 	InCluster bool
-	// ProbeImage is the image of the probe Pods; its entrypoint is svcx-probe.
+	// ProbeImage is the image of the probe Pods; its entrypoint is svcx-probe. With
+	// Probers it is any image with a shell; empty: the target's own.
 	ProbeImage string
+	// Probers, when set, are streamed into the probe Pods through the API server,
+	// for clusters that reach no registry.
+	Probers []Prober
 	// Settle is for how long answers that may be from before a change are asked
 	// again; set it after changing a Service. 0: what is seen first counts.
 	Settle time.Duration
 	// Timeout bounds the whole run; 0 means DefaultTimeout beside Settle.
 	Timeout time.Duration
-	// Check is asked on every TCP port in place of the one chosen for it.
-	Check probe.Check
+	// Checks are asked in place of those told from the ports.
+	Checks Checks
+	// Send and Expect, when set, are what udp and tcp checks send and want back.
+	Send, Expect string
 	// Expected are the objects of the tree that the cluster should hold.
 	Expected []*unstructured.Unstructured
 	// Progress, when set, is told what is being done; from one goroutine at a time.
@@ -90,7 +96,10 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		r.say("read", true)
 		return v, nil
 	}
-	plan := PlanOptions{Check: o.Check, Settle: o.Settle, TLS: o.TLS, Auth: o.Auth}
+	if err := o.Checks.unfit(newView(s)); err != nil {
+		return nil, err
+	}
+	plan := PlanOptions{Checks: o.Checks, Send: o.Send, Expect: o.Expect, Settle: o.Settle, TLS: o.TLS, Auth: o.Auth}
 	if o.From != nil {
 		r.o.InCluster = true
 		if o.From.Nodes {
@@ -99,7 +108,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 			}
 			plan.EveryNode = true
 		} else {
-			if r.client, err = findClient(ctx, c, *o.From, t.Namespace); err != nil {
+			if r.client, err = findClient(ctx, c, *o.From, t.Namespace, o.Checks.commands()); err != nil {
 				return nil, err
 			}
 			r.client.ShortNames = s.shortNames(r.client.Namespace, &r.client.spec)
@@ -175,6 +184,10 @@ func (r *runner) all(ctx context.Context, s *Snapshot, probes []probe.Probe, tun
 		r.asked = append(slices.Clone(probes), more...)
 		r.mu.Unlock()
 	})
+	wg.Go(func() {
+		o := probe.Options{Exec: r.c.execute, Concurrency: maxExecs}
+		probe.Run(ctx, commands(probes), o, func(o probe.Outcome) { r.emit(execNeeds(o)) })
+	})
 	if r.o.InCluster {
 		wg.Go(func() { r.inCluster(ctx, s, from(probes, probe.FromCluster)) })
 	}
@@ -195,6 +208,13 @@ func (r *runner) inCluster(ctx context.Context, s *Snapshot, probes []probe.Prob
 	places := make(chan struct{}, maxProbePods)
 	swept := map[string]bool{}
 	var wg sync.WaitGroup
+	if r.client != nil && r.client.Ephemeral {
+		// Exactly one place: the client's Pod.
+		for _, at := range where {
+			r.fromClient(ctx, fmt.Sprintf("%s%s", probePodName, run), lists[at])
+		}
+		return
+	}
 	for i, at := range where {
 		if !swept[at.namespace] {
 			swept[at.namespace] = true
@@ -204,12 +224,22 @@ func (r *runner) inCluster(ctx context.Context, s *Snapshot, probes []probe.Prob
 			r.unanswered(lists[at], nil, &podFailure{reason: reason, needs: needs})
 			continue
 		}
-		pod := podRun{namespace: at.namespace, node: at.node, name: fmt.Sprintf("%s%s-%d", probePodName, run, i), run: run,
-			image: r.o.ProbeImage, timeout: r.o.Timeout, auth: r.o.Auth, client: r.client, probes: lists[at]}
+		pods, err := r.pods(s, at, lists[at])
+		if err != nil {
+			r.unanswered(lists[at], nil, asPodFailure(err))
+			continue
+		}
+		for k := range pods {
+			pods[k].name = fmt.Sprintf("%s%s-%d", probePodName, run, i)
+			if k > 0 {
+				pods[k].name += fmt.Sprintf("-%d", k)
+			}
+			pods[k].run = run
+		}
 		wg.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			r.fromPod(ctx, pod)
+			r.fromPod(ctx, pods)
 		})
 	}
 	wg.Wait()
@@ -252,18 +282,40 @@ func (r *runner) sweep(ctx context.Context, namespace string) {
 	}
 }
 
-// fromPod asks a list from a probe Pod; what the Pod could not answer gets an
-// outcome that says so.
-func (r *runner) fromPod(ctx context.Context, pod podRun) {
+// pods are the probe Pods of which one is to ask a list of probes at a place:
+// where the first cannot take in svcx-probe, the next is tried.
+func (r *runner) pods(s *Snapshot, at place, probes []probe.Probe) (list []podRun, err error) {
+	list = []podRun{{namespace: at.namespace, node: at.node, image: r.o.ProbeImage}}
+	if len(r.o.Probers) > 0 {
+		if list, err = streams(s, at, r.client, probes, r.o.Probers, r.o.ProbeImage); err != nil {
+			return nil, err
+		}
+	}
+	for i := range list {
+		p := &list[i]
+		p.timeout, p.auth, p.client, p.probes = r.o.Timeout, r.o.Auth, r.client, probes
+	}
+	return list, nil
+}
+
+// fromPod asks a list from the first of some probe Pods that can; what none
+// could answer gets an outcome that says so.
+func (r *runner) fromPod(ctx context.Context, pods []podRun) {
 	answered := map[string]bool{}
-	err := runInCluster(ctx, r.c, pod,
-		func(msg string) { r.say(msg, false) },
-		func(o probe.Outcome) {
-			answered[o.Probe] = true
-			r.emit(o)
-		})
+	var err error
+	for _, pod := range pods {
+		err = runInCluster(ctx, r.c, pod,
+			func(msg string) { r.say(msg, false) },
+			func(o probe.Outcome) {
+				answered[o.Probe] = true
+				r.emit(o)
+			})
+		if err == nil || !asPodFailure(err).noShell {
+			break
+		}
+	}
 	if err != nil {
-		r.unanswered(pod.probes, answered, asPodFailure(err))
+		r.unanswered(pods[0].probes, answered, asPodFailure(err))
 	}
 }
 
@@ -278,11 +330,16 @@ func (r *runner) unanswered(probes []probe.Probe, answered map[string]bool, f *p
 // factNeeds is the fact of a ClassLocal outcome that says what would help.
 const factNeeds = "needs"
 
-// from returns the probes of one location.
+// commands returns the probes that are commands to run, wherever.
+func commands(probes []probe.Probe) []probe.Probe {
+	return slices.DeleteFunc(slices.Clone(probes), func(p probe.Probe) bool { return p.Check != probe.CheckExec })
+}
+
+// from returns the probes of one location, without commands.
 func from(probes []probe.Probe, l probe.Location) []probe.Probe {
 	var out []probe.Probe
 	for _, p := range probes {
-		if p.From == l {
+		if p.From == l && p.Check != probe.CheckExec {
 			out = append(out, p)
 		}
 	}

@@ -161,6 +161,8 @@ type portView struct {
 	index int // in spec.ports
 	port  corev1.ServicePort
 	check probe.Check
+	// command, when set, is run in place of the check where a container can.
+	command []string
 
 	// unknown says that the EndpointSlices could not be read: usable then holds
 	// what the ready Pods suggest, and no conclusion may rest on its being empty.
@@ -171,16 +173,16 @@ type portView struct {
 }
 
 // ports returns a view of every port of a Service.
-func (v *view) ports(svc *corev1.Service, override probe.Check) []portView {
+func (v *view) ports(svc *corev1.Service, asked Checks) []portView {
 	var out []portView
 	for i, p := range svc.Spec.Ports {
-		out = append(out, v.port(svc, i, p, override))
+		out = append(out, v.port(svc, i, p, asked))
 	}
 	return out
 }
 
-func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, override probe.Check) portView {
-	pv := portView{key: PortKey(p), index: index, port: p, check: chooseCheck(override, p)}
+func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked Checks) portView {
+	pv := portView{key: PortKey(p), index: index, port: p, check: chooseCheck(asked.of(p).Check, p), command: asked.of(p).Command}
 	if v.gap("endpointslices", svc.Namespace) != nil {
 		pv.unknown = true
 		pv.usable = v.fromPods(svc, p)

@@ -21,7 +21,7 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		for _, name := range []string{"svcx-observe", "svcx-probe"} {
+		for _, name := range []string{"svcx-observe", "svcx-probe", "svcx-from", "svcx-stream", "svcx-ephemeral", "svcx-exec"} {
 			if err := c.RbacV1().ClusterRoles().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 				t.Error(err)
 			}
@@ -40,10 +40,28 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	if _, err := c.RbacV1().ClusterRoleBindings().Create(t.Context(), &everywhere, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	here := rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user}, Subjects: subject, RoleRef: role("svcx-probe")}
-	if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &here, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
+	bind := func(name string) {
+		here := rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user + "-" + name}, Subjects: subject, RoleRef: role(name)}
+		if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &here, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	bind("svcx-probe")
+	verify := func(flags ...string) result {
+		return svcx(t, dir, append([]string{"verify", "redis", "-n", ns, "--as", user}, flags...)...)
+	}
+	verify("--in-cluster").want(t, 0).contains(t, "VERIFIED")
 
-	svcx(t, dir, "verify", "redis", "--in-cluster", "-n", ns, "--as", user).want(t, 0).contains(t, "VERIFIED")
+	// What an option needs is refused without its role, by its name; with it, granted.
+	exec := []string{"--in-cluster", "--check=exec:redis-cli -p $SVCX_PORT ping"}
+	verify(exec...).want(t, 3).contains(t, "permission to create pods/exec")
+	bind("svcx-exec")
+	verify(exec...).want(t, 0).contains(t, "exit code 0 from 2/2")
+	verify("--from=deploy/redis").want(t, 1).contains(t, "cannot get resource")
+	bind("svcx-from")
+	verify("--from=deploy/redis").want(t, 0).contains(t, "VERIFIED")
+	within := []string{"--from=deploy/redis", "--ephemeral", "--yes"}
+	verify(within...).want(t, 3).contains(t, "permission to patch pods/ephemeralcontainers")
+	bind("svcx-ephemeral")
+	verify(within...).want(t, 0).contains(t, "VERIFIED")
 }

@@ -76,7 +76,7 @@ func (o *applyOptions) validate(cmd *cobra.Command) error {
 	if o.verify && o.dryRun != dryRunNone {
 		return errors.New("--verify: a dry run leaves nothing to verify")
 	}
-	return o.walkFlags.validate()
+	return o.walkFlags.validate(cmd)
 }
 
 func (p *program) runApply(ctx context.Context, o *applyOptions) error {

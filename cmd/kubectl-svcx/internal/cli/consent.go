@@ -25,21 +25,35 @@ func (p *program) consent(ctx context.Context, g *progress, plan *apply.Plan, ye
 		return nil
 	}
 	who := strings.Join(interrupting(plan), ", ")
+	return p.agree(ctx, "this interrupts clients of "+who, "nothing was applied", "before anything was applied")
+}
+
+// agree asks on the terminal whether to go on with what matters to somebody
+// else. otherwise says what then was left alone.
+func (p *program) agree(ctx context.Context, what, otherwise, stage string) error {
 	if !p.screen.inTerminal || !p.screen.errTerminal {
-		return withHints(fmt.Errorf("this interrupts clients of %s, and there is no terminal to ask on: nothing was applied", who),
-			"add --yes to agree")
+		return withHints(fmt.Errorf("%s, and there is no terminal to ask on: %s", what, otherwise), "add --yes to agree")
 	}
-	fmt.Fprintf(p.ErrOut, "\nThis interrupts clients of %s. Go on? [y/N] ", who)
+	fmt.Fprintf(p.ErrOut, "\n%s%s. Go on? [y/N] ", strings.ToUpper(what[:1]), what[1:])
 	answer, err := p.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(p.ErrOut)
-		return &interruptError{stage: "before anything was applied", err: err}
+		return &interruptError{stage: stage, err: err}
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("not agreed: nothing was applied")
+	return errors.New("not agreed: " + otherwise)
+}
+
+// consentEphemeral asks before a container is added to somebody's Pod for good.
+func (p *program) consentEphemeral(ctx context.Context, f *probeFlags, yes bool) error {
+	if !f.ephemeral || yes {
+		return nil
+	}
+	return p.agree(ctx, "this adds an ephemeral container to a Pod of "+f.from+", which stays in its spec until the Pod is deleted",
+		"nothing was added", "before anything was asked")
 }
 
 // interrupting names the objects whose clients are interrupted.

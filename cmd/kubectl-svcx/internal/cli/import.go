@@ -19,7 +19,6 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
 )
 
 type importOptions struct {
@@ -144,35 +143,6 @@ func importError(err error) error {
 		return withHints(fmt.Errorf("what these objects say is not an app that can be generated:\n%w", err), "nothing was written")
 	}
 	return err
-}
-
-// readObjects reads manifests, strictly.
-func (p *program) readObjects(ctx context.Context, files []string) ([]*unstructured.Unstructured, error) {
-	docs, result, err := validate.Read(ctx, files, p.In)
-	if err != nil {
-		return nil, err
-	}
-	if result.Count(validate.Error) > 0 {
-		var lines []string
-		for _, f := range result.Findings {
-			if f.Severity == validate.Error {
-				lines = append(lines, f.String())
-			}
-		}
-		return nil, errors.New(head(strings.Join(lines, "\n"), maxDiffLines))
-	}
-	var objs []*unstructured.Unstructured
-	for _, d := range docs {
-		u := &unstructured.Unstructured{}
-		if err := u.UnmarshalJSON(d); err != nil {
-			return nil, fmt.Errorf("reading the objects: %w", err)
-		}
-		objs = append(objs, u)
-	}
-	if len(objs) == 0 {
-		return nil, errors.New("there are no objects in what -f names")
-	}
-	return objs, nil
 }
 
 // getter reads one object of the cluster; kind is as people write it, such as deploy.

@@ -23,10 +23,9 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 	var all *verify.Verdict
 	for _, t := range targets {
 		w.g.glance("verifying", strings.Join(t.Names, ", "))
-		v, err := w.c.Verify(ctx, t, verify.Options{
-			InCluster: true, ProbeImage: w.probeImage, Check: w.asked, Expected: objs,
-			Timeout: verifyTimeout, Settle: settleTime, Progress: w.g.verifying,
-		})
+		opts := verify.Options{InCluster: true, Expected: objs, Timeout: verifyTimeout, Settle: settleTime, Progress: w.g.verifying}
+		w.probing.into(&opts)
+		v, err := w.c.Verify(ctx, t, opts)
 		w.g.clear()
 		if ctx.Err() != nil {
 			return w.interrupted("while verifying", plan, errors.Join(ctx.Err(), err))

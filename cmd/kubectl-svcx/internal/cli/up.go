@@ -53,7 +53,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if err := o.appFlags.validate(cmd); err != nil {
 				return err
 			}
-			if err := o.walkFlags.validate(); err != nil {
+			if err := o.walkFlags.validate(cmd); err != nil {
 				return err
 			}
 			return p.runUp(cmd.Context(), cmd, o)

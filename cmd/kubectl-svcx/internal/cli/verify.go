@@ -13,7 +13,6 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
@@ -29,13 +28,14 @@ type verifyOptions struct {
 	selector      string
 	allNamespaces bool
 	kustomize     string
+	files         []string
+	recursive     bool
 	inCluster     bool
+	yes           bool
 	timeout       time.Duration
 	failOn        string
-	probeImage    string
-	check         string
 	output        string
-	client        clientFlags
+	probing       probeFlags
 	snapshot      string
 	fix           bool
 	watch         bool
@@ -47,7 +47,6 @@ type verifyOptions struct {
 	workloads []verify.Workload
 	namespace string
 	format    report.Format
-	asked     probe.Check
 }
 
 func newVerifyCmd(p *program) *cobra.Command {
@@ -80,6 +79,9 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
   # The Services of an overlay, compared with what the tree says; write the fixes into it
   kubectl svcx verify -k redis/overlays/nodeport --fix
 
+  # The Services of manifests, as they are rendered elsewhere
+  helm template shop ./chart | kubectl svcx verify -f - -n shop
+
   # In a script: wait until every port has a ready endpoint
   kubectl svcx verify redis --for=endpoints --wait --timeout=2m
 
@@ -90,7 +92,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if err := o.complete(args); err != nil {
 				return err
 			}
-			if err := o.validate(); err != nil {
+			if err := o.validate(cmd); err != nil {
 				return err
 			}
 			if changed(cmd, "namespace") {
@@ -107,17 +109,19 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 		fs.StringVarP(&o.selector, "selector", "l", "", "Services whose `LABELS` match, such as app=redis,tier!=test")
 		fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Services of all namespaces")
 		fs.StringVarP(&o.kustomize, "kustomize", "k", "", "The Services of the kustomization in `DIR`, compared with what it says")
+		fs.StringArrayVarP(&o.files, "filename", "f", nil, "The Services of the manifests in `FILE`, a folder or - for stdin, compared with what they say; may be repeated")
+		fs.BoolVarP(&o.recursive, "recursive", "R", false, "With -f: folders within folders too")
 		fs.StringVar(&o.snapshot, "snapshot", "", "Judge again, offline, what -o snapshot wrote to `FILE` (- for stdin)")
 	})
-	addProbeFlags(cmd, p, &o.probeImage, &o.check)
 	flagGroup(cmd, "How to verify it", func(fs *pflag.FlagSet) {
 		fs.BoolVar(&o.inCluster, "in-cluster", false, "Probe from inside the cluster too, with a Pod that is removed again")
+		fs.BoolVarP(&o.yes, "yes", "y", false, "Agree to what --ephemeral leaves behind")
 		fs.StringVar(&o.until, "for", untilVerified, "What to look for (`WHAT`): verified, or only ready endpoints, without probing (endpoints)")
 		fs.BoolVar(&o.wait, "wait", false, "Verify again at every change until it is good, or --timeout is over")
 		fs.BoolVarP(&o.watch, "watch", "w", false, "Verify again at every change, and print what becomes different; Ctrl-C ends it")
 		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`); with --watch, for each time")
 	})
-	o.client.add(cmd, true)
+	o.probing.add(cmd, p)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		fs.BoolVar(&o.fix, "fix", false, "Write the fixes into the tree of -k, and show them; without -k, print the patches")
 		fs.StringVarP(&o.output, "output", "o", string(report.Text), "How to print the result (`FORMAT`): "+strings.Join(verifyFormats(), ", "))
@@ -128,6 +132,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 	_ = cmd.MarkFlagFilename("snapshot")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", fixed(failOnFailure, failOnNotProven, failOnWarning))
 	_ = cmd.MarkFlagDirname("kustomize")
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 	return cmd
 }
 
@@ -181,19 +186,23 @@ func kindWord(s string) string {
 	return word
 }
 
-func (o *verifyOptions) validate() (err error) {
+func (o *verifyOptions) validate(cmd *cobra.Command) (err error) {
 	named := len(o.names)+len(o.workloads) > 0
 	switch {
 	case named && o.selector != "":
 		return errors.New("-l: choose Services by name or by label, not both")
 	case named && o.allNamespaces:
 		return errors.New("-A: a name is one Service of one namespace; leave out -A, or the name")
-	case o.kustomize != "" && o.selector != "":
-		return errors.New("-l: the Services come from -k already")
-	case o.kustomize != "" && o.allNamespaces:
-		return errors.New("-A: the namespace comes from -k, or from -n")
-	case o.kustomize != "" && len(o.workloads) > 0:
-		return errors.New("-k: give the names of its Services beside it, or none")
+	case o.kustomize != "" && len(o.files) > 0:
+		return errors.New("-f: the Services come from -k already")
+	case o.recursive && len(o.files) == 0:
+		return errors.New("-R: which folder? -f is missing")
+	case o.source() != "" && o.selector != "":
+		return fmt.Errorf("-l: the Services come from %s already", o.source())
+	case o.source() != "" && o.allNamespaces:
+		return fmt.Errorf("-A: the namespace comes from %s, or from -n", o.source())
+	case o.source() != "" && len(o.workloads) > 0:
+		return fmt.Errorf("%s: give the names of its Services beside it, or none", o.source())
 	}
 	if o.failOn, err = oneOf("fail-on", o.failOn, failOnFailure, failOnNotProven, failOnWarning); err != nil {
 		return err
@@ -212,6 +221,8 @@ func (o *verifyOptions) validate() (err error) {
 	switch {
 	case o.watch && o.wait:
 		return errors.New("--wait: with --watch it would never end; choose one")
+	case o.probing.ephemeral && (o.watch || o.wait):
+		return errors.New("--ephemeral: each time would leave a container; leave out --watch and --wait")
 	case o.watch && o.fix:
 		return errors.New("--fix: choose it or --watch")
 	case o.watch && !contains([]string{string(report.Text), string(report.Wide), string(report.JSON), string(report.YAML)}, o.output):
@@ -221,14 +232,22 @@ func (o *verifyOptions) validate() (err error) {
 	case o.until == untilEndpoints && o.output == outputSnapshot:
 		return errors.New("-o snapshot: leave out --for=endpoints; a snapshot holds what was asked")
 	}
-	if o.asked, err = parseCheck(o.check); err != nil {
+	if err := o.probing.validate(cmd); err != nil {
 		return err
 	}
-	if err := o.client.validate(); err != nil {
-		return err
-	}
-	o.inCluster = o.inCluster || o.client.from != ""
+	o.inCluster = o.inCluster || o.probing.from != ""
 	return positive("timeout", o.timeout)
+}
+
+// source is the flag that says which Services there should be, "" for none.
+func (o *verifyOptions) source() string {
+	switch {
+	case o.kustomize != "":
+		return "-k"
+	case len(o.files) > 0:
+		return "-f"
+	}
+	return ""
 }
 
 // verifyFormats are the values of -o.
@@ -242,13 +261,19 @@ func verifyFormats() []string {
 
 func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	r := &verification{o: o}
-	if o.kustomize != "" {
-		var err error
-		if r.expected, err = apply.Build(p.fs, o.kustomize); err != nil {
-			return err
-		}
-	}
 	var err error
+	switch o.source() {
+	case "-k":
+		r.expected, err = apply.Build(p.fs, o.kustomize)
+	case "-f":
+		r.expected, err = p.readManifests(ctx, o.files, o.recursive)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.consentEphemeral(ctx, &o.probing, o.yes); err != nil {
+		return err
+	}
 	if r.c, err = p.connect(); err != nil {
 		return err
 	}
@@ -292,10 +317,10 @@ func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Rec
 	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	var records []*verify.Recording
 	opts := verify.Options{
-		InCluster: r.o.inCluster, ProbeImage: r.o.probeImage, Timeout: r.o.timeout, Check: r.o.asked, Expected: r.expected,
+		InCluster: r.o.inCluster, Timeout: r.o.timeout, Expected: r.expected,
 		Progress: r.g.verifying, EndpointsOnly: r.o.until == untilEndpoints, Settle: r.settle,
 	}
-	r.o.client.into(&opts)
+	r.o.probing.into(&opts)
 	if r.o.output == outputSnapshot {
 		opts.Record = func(rec *verify.Recording) { records = append(records, rec) }
 	}
@@ -344,9 +369,12 @@ func (p *program) present(o *verifyOptions, v *verify.Verdict, records []*verify
 	return verdictCode(v, o.failOn)
 }
 
-// nothingStays says that an interrupted run has left nothing.
+// nothingStays says what an interrupted run has left.
 func (o *verifyOptions) nothingStays() []string {
-	if o.inCluster {
+	switch {
+	case o.probing.ephemeral:
+		return []string{"stays      an ephemeral container, which has ended, in the client's Pod"}
+	case o.inCluster:
 		return []string{"removed    the probe Pod"}
 	}
 	return nil
@@ -356,7 +384,7 @@ func (o *verifyOptions) nothingStays() []string {
 func (o *verifyOptions) targets(c cluster, expected []*unstructured.Unstructured) ([]verify.Target, error) {
 	namespace, given := c.Namespace()
 	base := verify.Target{Namespace: namespace, LabelSelector: o.selector, AllNamespaces: o.allNamespaces}
-	if o.kustomize != "" {
+	if o.source() != "" {
 		return o.treeTargets(expected, namespace, given)
 	}
 	var targets []verify.Target
@@ -373,7 +401,15 @@ func (o *verifyOptions) targets(c cluster, expected []*unstructured.Unstructured
 	return targets, nil
 }
 
-// treeTargets are the Services that a kustomization holds, a target a namespace.
+// where names what -k or -f named, for messages.
+func (o *verifyOptions) where() string {
+	if o.kustomize != "" {
+		return o.kustomize
+	}
+	return "-f " + strings.Join(o.files, " -f ")
+}
+
+// treeTargets are the Services that a kustomization or manifests hold, a target a namespace.
 func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace string, given bool) ([]verify.Target, error) {
 	var targets []verify.Target
 	at := map[string]int{}
@@ -391,7 +427,7 @@ func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace
 		case ns == "":
 			ns = namespace
 		case given && ns != namespace:
-			return nil, withHints(fmt.Errorf("-n: %s says namespace %q for Service/%s, not %q", o.kustomize, ns, obj.GetName(), namespace),
+			return nil, withHints(fmt.Errorf("-n: %s says namespace %q for Service/%s, not %q", o.where(), ns, obj.GetName(), namespace),
 				"leave -n out")
 		}
 		i, seen := at[ns]
@@ -404,11 +440,11 @@ func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace
 	}
 	for _, n := range o.names {
 		if !held[n] {
-			return nil, withHints(fmt.Errorf("%s has no Service %q", o.kustomize, n), "leave the name out to verify all that it has")
+			return nil, withHints(fmt.Errorf("%s has no Service %q", o.where(), n), "leave the name out to verify all that it has")
 		}
 	}
 	if len(targets) == 0 {
-		return nil, fmt.Errorf("%s has no Service", o.kustomize)
+		return nil, fmt.Errorf("%s has no Service", o.where())
 	}
 	return targets, nil
 }

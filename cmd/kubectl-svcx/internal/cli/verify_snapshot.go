@@ -51,13 +51,15 @@ func (o *verifyOptions) offlineOnly() error {
 	switch {
 	case len(o.names)+len(o.workloads) > 0 || o.selector != "" || o.allNamespaces:
 		return errors.New("--snapshot: the file says which Services it is about; leave out names, -l and -A")
+	case len(o.files) > 0:
+		return errors.New("-f: a snapshot holds what was expected; leave it out")
 	case o.inCluster:
 		return errors.New("--in-cluster: nothing is asked of a cluster with --snapshot")
 	case o.watch || o.wait:
 		return errors.New("--snapshot: a file does not change; leave out --watch and --wait")
 	case o.until != untilVerified:
 		return errors.New("--for: leave it out beside --snapshot")
-	case o.check != "":
+	case len(o.probing.checks) > 0:
 		return errors.New("--check: the questions of a snapshot have been asked already")
 	case o.output == outputSnapshot:
 		return errors.New("-o snapshot: the snapshot is there already")

@@ -24,13 +24,11 @@ type walkFlags struct {
 	yes             bool
 	dryRun          string
 	timeout         time.Duration
-	probeImage      string
-	check           string
 	output          string
+	probing         probeFlags
 
 	// Set by validate.
 	format report.Format
-	asked  probe.Check
 }
 
 func (f *walkFlags) add(cmd *cobra.Command, p *program) {
@@ -41,17 +39,8 @@ func (f *walkFlags) add(cmd *cobra.Command, p *program) {
 		addDryRun(fs, &f.dryRun, "Say what would be done, and do nothing: `MODE` client (no server is asked) or server")
 		fs.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long to wait until it runs (`DURATION`)")
 	})
-	addProbeFlags(cmd, p, &f.probeImage, &f.check)
+	f.probing.add(cmd, p)
 	addOutput(cmd, &f.output)
-}
-
-// addProbeFlags declares the flags that say how to probe.
-func addProbeFlags(cmd *cobra.Command, p *program, image, check *string) {
-	flagGroup(cmd, "How to verify it", func(fs *pflag.FlagSet) {
-		fs.StringVar(check, "check", "", "The `CHECK` to make on every port: "+strings.Join(checkNames(), ", ")+"; told from the port when not given")
-		fs.StringVar(image, "probe-image", defaultProbeImage(p.getenv), "The `IMAGE` of the probe Pod; $SVCX_PROBE_IMAGE sets the default")
-	})
-	_ = cmd.RegisterFlagCompletionFunc("check", fixed(checkNames()...))
 }
 
 // addOutput declares -o for a verdict.
@@ -76,27 +65,14 @@ func parseFormat(s string) (report.Format, error) {
 	return report.Format(name), err
 }
 
-func checkNames() []string {
-	return []string{"redis", "tcp", "udp", "http", "https", "grpc", "tls"}
-}
-
-// parseCheck reads --check; empty stands for "told from the port".
-func parseCheck(s string) (probe.Check, error) {
-	if s == "" {
-		return "", nil
-	}
-	name, err := oneOf("check", s, checkNames()...)
-	return probe.Check(name), err
-}
-
-func (f *walkFlags) validate() (err error) {
+func (f *walkFlags) validate(cmd *cobra.Command) (err error) {
 	if f.dryRun, err = oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer); err != nil {
 		return err
 	}
 	if f.format, err = parseFormat(f.output); err != nil {
 		return err
 	}
-	if f.asked, err = parseCheck(f.check); err != nil {
+	if err := f.probing.validate(cmd); err != nil {
 		return err
 	}
 	return positive("timeout", f.timeout)
@@ -141,6 +117,11 @@ func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error
 	}
 	if err := w.p.consent(ctx, w.g, plan, w.yes); err != nil {
 		return err
+	}
+	if w.verify {
+		if err := w.p.consentEphemeral(ctx, &w.probing, w.yes); err != nil {
+			return err
+		}
 	}
 	if err := w.apply(ctx, plan); err != nil {
 		return err

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
+)
+
+// readManifests reads what -f names as kubectl does: files, the files of
+// folders, and stdin.
+func (p *program) readManifests(ctx context.Context, names []string, recursive bool) ([]*unstructured.Unstructured, error) {
+	var files []string
+	for _, name := range names {
+		found, err := manifestFiles(name, recursive)
+		if err != nil {
+			if text, ok := pathError(err); ok {
+				err = errors.New(text)
+			}
+			return nil, fmt.Errorf("-f: %w", err)
+		}
+		files = append(files, found...)
+	}
+	return p.readObjects(ctx, files)
+}
+
+// manifestEndings are those of the files that a folder is read for.
+var manifestEndings = []string{".yaml", ".yml", ".json"}
+
+func manifestFiles(name string, recursive bool) ([]string, error) {
+	if name == "-" {
+		return []string{name}, nil
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return []string{name}, err
+	}
+	var out []string
+	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != name && !recursive:
+			return fs.SkipDir
+		case !d.IsDir() && slices.Contains(manifestEndings, filepath.Ext(path)):
+			out = append(out, path)
+		}
+		return nil
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("folder %s has no file that ends in %s", name, strings.Join(manifestEndings, ", "))
+	}
+	return out, err
+}
+
+// readObjects reads manifests, strictly.
+func (p *program) readObjects(ctx context.Context, files []string) ([]*unstructured.Unstructured, error) {
+	docs, result, err := validate.Read(ctx, files, p.In)
+	if err != nil {
+		return nil, err
+	}
+	if result.Count(validate.Error) > 0 {
+		var lines []string
+		for _, f := range result.Findings {
+			if f.Severity == validate.Error {
+				lines = append(lines, f.String())
+			}
+		}
+		return nil, errors.New(head(strings.Join(lines, "\n"), maxDiffLines))
+	}
+	var objs []*unstructured.Unstructured
+	for _, d := range docs {
+		u := &unstructured.Unstructured{}
+		if err := u.UnmarshalJSON(d); err != nil {
+			return nil, fmt.Errorf("reading the objects: %w", err)
+		}
+		objs = append(objs, u)
+	}
+	if len(objs) == 0 {
+		return nil, errors.New("there are no objects in what -f names")
+	}
+	return objs, nil
+}
