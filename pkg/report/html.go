@@ -84,12 +84,12 @@ func overview(services []verify.ServiceVerdict) *html.Node {
 		text, _ := word(s.State)
 		rows = append(rows, elem("tr", "",
 			elem("td", "", attr(elem("a", "", words(fullName(s))), "href", "#"+anchor(i))),
-			elem("td", "short", words(clean(s.Type))),
-			elem("td", "short", words(endpoints(s))),
-			elem("td", "short", words(paths(s))),
+			elem("td", "short more", words(clean(s.Type))),
+			elem("td", "short more", words(endpoints(s))),
+			elem("td", "short more", words(paths(s))),
 			elem("td", "", say("span", "w "+string(s.State), text), words(" "+reason(s)))))
 	}
-	return tableOf("", []string{"Service", "Type", "Endpoints", "Paths", "Verdict"}, rows)
+	return tableOf("overview", []string{"Service", "Type", "Endpoints", "Paths", "Verdict"}, rows)
 }
 
 // article fills n with one Service: who it is, its causes, and what was seen.
