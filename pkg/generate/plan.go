@@ -306,7 +306,7 @@ func visible(names []string) []string {
 }
 
 func (p *writePlan) result() *WriteResult {
-	r := &WriteResult{}
+	r := &WriteResult{Content: map[string][]byte{}}
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}
@@ -316,6 +316,9 @@ func (p *writePlan) result() *WriteResult {
 			continue // the program's own
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)
+		if s.fate == created || s.fate == updated {
+			r.Content[s.path] = s.data
+		}
 		name := filepath.Join(p.dir, filepath.FromSlash(s.path))
 		if s.fate == created || s.fate == updated || s.fate == removed {
 			changes.Write(diff.Diff(name, s.old, name, s.data))

@@ -30,6 +30,8 @@ type WriteResult struct {
 	Removed []string `json:"removed,omitempty"`
 	// Diff is what changes, in the unified format, without control characters.
 	Diff string `json:"-"`
+	// Content is what the created and updated files hold, by path; never nil.
+	Content map[string][]byte `json:"-"`
 }
 
 // EditedError says that files which a person has edited would be generated

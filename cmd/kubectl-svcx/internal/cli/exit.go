@@ -61,13 +61,13 @@ func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int
 	if errors.Is(err, syscall.EPIPE) {
 		return exitError // whoever read the output has seen enough
 	}
-	msg, hints := explain(err)
-	head := "error: "
 	ended := interrupted(ctx, err)
 	if ended {
-		head = ""
+		msg, hints := explain(err)
+		p.writeError("", msg, hints)
+	} else {
+		p.reportError(err)
 	}
-	p.writeError(head, msg, hints)
 	switch {
 	case ended && strings.Contains(context.Cause(ctx).Error(), syscall.SIGTERM.String()):
 		return exitTerminated
@@ -79,6 +79,12 @@ func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int
 		return exitDiffError
 	}
 	return exitError
+}
+
+// reportError prints an error and what to do about it.
+func (p *program) reportError(err error) {
+	msg, hints := explain(err)
+	p.writeError("error: ", msg, hints)
 }
 
 // interrupted says whether err is the consequence of a signal.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -14,16 +15,17 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
-// prove verifies every Service among the objects, from here and from inside.
-func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, plan *apply.Plan) error {
+// prove verifies every Service among the objects, from here and from inside;
+// answers that may be from before the change are asked again for the time of settle.
+func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, plan *apply.Plan, settle time.Duration) error {
 	targets := serviceTargets(plan)
 	if len(targets) == 0 {
 		return withHints(errors.New("nothing to verify: there is no Service in "+w.dir), "leave --verify out")
 	}
-	var all *verify.Verdict
+	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	for _, t := range targets {
 		w.g.glance("verifying", strings.Join(t.Names, ", "))
-		opts := verify.Options{InCluster: true, Expected: objs, Timeout: verifyTimeout, Settle: settleTime, Progress: w.g.verifying}
+		opts := verify.Options{InCluster: true, Expected: objs, Timeout: verifyTimeout, Settle: settle, Progress: w.g.verifying}
 		w.probing.into(&opts)
 		v, err := w.c.Verify(ctx, t, opts)
 		w.g.clear()
@@ -33,7 +35,7 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 		if err != nil {
 			return err
 		}
-		all = together(all, v)
+		merge(all, v)
 	}
 	fmt.Fprintln(w.p.ErrOut)
 	if err := report.Verdict(w.p.Out, all, w.p.screen.report(w.format)); err != nil {
@@ -65,21 +67,3 @@ func serviceTargets(plan *apply.Plan) []verify.Target {
 
 // isService tells the core Service from what others call one, as Knative does.
 func isService(o apply.Ref) bool { return o.Kind == "Service" && o.APIVersion == "v1" }
-
-// together is one verdict of two: as bad as the worse of them.
-func together(a, b *verify.Verdict) *verify.Verdict {
-	if a == nil {
-		return b
-	}
-	both := *a
-	for _, bad := range []verify.State{verify.StateFailed, verify.StateNotProven} {
-		if a.State == bad || b.State == bad {
-			both.State = bad
-			break
-		}
-	}
-	both.Services = slices.Concat(a.Services, b.Services)
-	both.Gaps = slices.Concat(a.Gaps, b.Gaps)
-	both.Seconds += b.Seconds
-	return &both
-}

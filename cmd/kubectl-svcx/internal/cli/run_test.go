@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,11 +42,17 @@ func TestRun(t *testing.T) {
 			err: []string{"generated  redis/  base + 4 overlays", "commit it: git add redis", "applied    overlays/nodeport  ", "Service/redis", " created", "ready      ", "2/2 ready"}},
 		{name: "up fails", args: up, fake: fakeCluster{state: verify.StateFailed}, code: 2, calls: "plan apply wait verify", out: []string{"FAILED"}},
 		{name: "up is not proven", args: up, fake: fakeCluster{state: verify.StateNotProven}, code: 3, calls: "plan apply wait verify", out: []string{"NOT PROVEN"}},
-		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
-			err: []string{"error: Deployment/redis: Pod/redis-1: ImagePullBackOff: not found\n", "       correct the image's tag", "kubectl svcx verify redis -n default --in-cluster"}},
-		{name: "up is stuck elsewhere", args: up + " --context=prod --as=jo", fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
-			err: []string{"kubectl svcx verify redis -n default --in-cluster --context=prod --as=jo\n"}},
-		{name: "up is stuck, hint", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait", err: []string{"--in-cluster\n"}},
+		// What does not run is verified all the same, and never a success.
+		{name: "up is stuck", args: up, fake: fakeCluster{waitErr: stuck, state: verify.StateFailed}, code: 2, calls: "plan apply wait verify",
+			out: []string{"FAILED"}, err: []string{"error: Deployment/redis: Pod/redis-1: ImagePullBackOff: not found\n", "       correct the image's tag"}},
+		{name: "up is stuck json", args: up + " -o json", fake: fakeCluster{waitErr: stuck, state: verify.StateFailed}, code: 2, calls: "plan apply wait verify", out: []string{`"state": "failed"`}},
+		{name: "up is stuck, old Pods serve", args: up, fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait verify", out: []string{"VERIFIED"}},
+		{name: "up is stuck, not proven", args: up, fake: fakeCluster{waitErr: stuck, state: verify.StateNotProven}, code: 2, calls: "plan apply wait verify"},
+		{name: "up is stuck and the API server gone", args: up, fake: fakeCluster{waitErr: stuck, verifyErr: errors.New("gone")}, code: 1, calls: "plan apply wait verify", err: []string{"ImagePullBackOff", "error: gone"}},
+		{name: "up cannot wait", args: up, fake: fakeCluster{waitErr: errors.New("gone")}, code: 1, calls: "plan apply wait", err: []string{"error: gone"}},
+		{name: "apply verify is stuck json", args: "apply -k tree --verify -o json", fake: fakeCluster{waitErr: stuck, state: verify.StateFailed}, code: 2, calls: "plan apply wait verify", out: []string{`"state": "failed"`}},
+		{name: "apply wait is stuck elsewhere", args: "apply -k tree --wait --context=prod --as=jo", fake: fakeCluster{waitErr: stuck}, code: 2, calls: "plan apply wait",
+			err: []string{"kubectl svcx verify db -n default --in-cluster --context=prod --as=jo\n"}},
 		{name: "up dry-run client", args: up + " --dry-run=client", code: 0, calls: "", out: []string{"generated  redis/", "(dry run)", "Deployment/redis", "Service/redis"}},
 		{name: "up dry-run alone", args: up + " --dry-run", code: 0, calls: "", out: []string{"(dry run)"}},
 		{name: "up dry-run server", args: up + " --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/redis"}, err: []string{"(dry run)"}},
@@ -160,6 +170,97 @@ func TestNothingIsWritten(t *testing.T) {
 		if len(left) != 0 {
 			t.Errorf("%s wrote %v", args, left)
 		}
+	}
+}
+
+// Nothing is written before the change is agreed to, or when it cannot be planned.
+func TestNothingIsWrittenBeforeConsent(t *testing.T) {
+	for name, c := range map[string]struct {
+		fake   fakeCluster
+		answer string
+	}{
+		"no terminal": {fake: fakeCluster{transition: interrupts()}},
+		"no":          {fake: fakeCluster{transition: interrupts()}, answer: "n\n"},
+		"no plan":     {fake: fakeCluster{planErr: errors.New("no")}},
+	} {
+		for _, exists := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, exists), func(t *testing.T) {
+				inFolder(t, nil)
+				if exists {
+					if r := runWith(t, t.Context(), &fakeCluster{}, nil, strings.Fields(up+" --type=Headless")...); r.code != 0 {
+						t.Fatal(r.err)
+					}
+				}
+				before := folder(t)
+				r := runWith(t, t.Context(), &c.fake, func(p *program) {
+					p.In = strings.NewReader(c.answer)
+					p.screen.inTerminal, p.screen.errTerminal = c.answer != "", c.answer != ""
+				}, strings.Fields("up redis --image=redis:alpine --port=6379 --type=ClusterIP")...)
+				if r.code != exitError {
+					t.Errorf("exit %d\n%s", r.code, r.err)
+				}
+				if after := folder(t); !maps.Equal(before, after) {
+					t.Errorf("the folder was %v, and is %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+				}
+				if strings.Contains(r.err, "generated") {
+					t.Errorf("says that it wrote:\n%s", r.err)
+				}
+			})
+		}
+	}
+}
+
+// folder is the content of every file below the working directory.
+func folder(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		out[path] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A plan is made of the tree as it will be, with the edits of a person in it and
+// with what it takes from elsewhere.
+func TestPlanOfAnEditedTree(t *testing.T) {
+	inFolder(t, nil)
+	if r := runWith(t, t.Context(), &fakeCluster{}, nil, strings.Fields("generate redis --image=redis:alpine --port=6379")...); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	edit := func(name, old, now string) {
+		data, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(data), old) {
+			t.Fatalf("%s: %v, no %q in\n%s", name, err, old, data)
+		}
+		if err := os.WriteFile(name, []byte(strings.Replace(string(data), old, now, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit("redis/base/deployment.yaml", "containers:", "hostname: edited\n      containers:")
+	edit("redis/overlays/clusterip/kustomization.yaml", "resources:", "resources:\n- ../../../more")
+	if err := os.MkdirAll("more", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"kustomization.yaml": "resources: [more.yaml]\n", "more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"} {
+		if err := os.WriteFile("more/"+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range []string{"up --dir redis --replicas=3 --dry-run=server", "up --dir redis --replicas=3"} {
+		fake := &fakeCluster{}
+		if r := runWith(t, t.Context(), fake, nil, strings.Fields(args)...); r.code != 0 {
+			t.Fatalf("%s: %s", args, r.err)
+		}
+		text := toJSON(t, fake.objs)
+		wants(t, args, text, `"hostname":"edited"`, `"replicas":3`, `"name":"more"`)
 	}
 }
 

@@ -80,16 +80,24 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 	}
 	g := p.newProgress()
 	defer g.clear()
-	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.overlay())))
-	objs, err := p.tree(ctx, g, o, app, overlay)
+	objs, res, err := p.planned(ctx, o, app)
 	if err != nil {
 		return err
 	}
+	if o.dryRun == dryRunServer {
+		g.written(o.dir, res, true)
+	}
 	w := &walk{
-		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: overlay,
+		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app),
 		again: o.again(), wait: true, verify: true,
+		write: func(ctx context.Context) error { return p.writeNow(ctx, g, o, app) },
 	}
 	return w.run(ctx, objs)
+}
+
+// overlayDir is the folder of the overlay that is to be applied.
+func (o *upOptions) overlayDir(app *generate.App) string {
+	return filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.overlay())))
 }
 
 // again is the command that does the same on the tree that is there now.
@@ -101,41 +109,43 @@ func (o *upOptions) again() string {
 	return again
 }
 
-// tree writes the tree and builds the overlay; on a dry run both in memory.
-func (p *program) tree(ctx context.Context, g *progress, o *upOptions, app *generate.App, overlay string) ([]*unstructured.Unstructured, error) {
-	dry := o.dryRun != dryRunNone
-	res, err := writeTree(ctx, &o.appFlags, app, dry)
+// planned builds the overlay of the tree as it is going to be. Nothing is
+// written: what becomes of a tree is decided, and agreed to, before it changes.
+func (p *program) planned(ctx context.Context, o *upOptions, app *generate.App) ([]*unstructured.Unstructured, *generate.WriteResult, error) {
+	res, err := writeTree(ctx, &o.appFlags, app, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, l := range written(o.dir, res, dry) {
-		g.step(l.label, "%s", l.text)
+	objs, err := apply.Build(withChanges(p.fs, o.dir, res), o.overlayDir(app))
+	return objs, res, err
+}
+
+// writeNow writes the tree.
+func (p *program) writeNow(ctx context.Context, g *progress, o *upOptions, app *generate.App) error {
+	res, err := writeTree(ctx, &o.appFlags, app, false)
+	if err == nil {
+		g.written(o.dir, res, false)
 	}
 	if ctx.Err() != nil {
-		return nil, &interruptError{stage: "before anything was applied", err: ctx.Err(),
-			stays: []string{"stays      " + o.dir, "go on      " + o.again() + p.sameNamespace() + p.sameCluster()}}
-	}
-	if dry {
-		fsys, dir, err := memoryTree(app, o.overlay())
-		if err != nil {
-			return nil, err
+		stays := []string{"go on      " + o.again() + p.sameNamespace() + p.sameCluster()}
+		if err == nil {
+			stays = append([]string{"stays      " + o.dir}, stays...)
 		}
-		return apply.Build(fsys, dir)
+		return &interruptError{stage: "before anything was applied", err: ctx.Err(), stays: stays}
 	}
-	return apply.Build(p.fs, overlay)
+	return err
+}
+
+// written says what became of a tree.
+func (g *progress) written(dir string, res *generate.WriteResult, dryRun bool) {
+	for _, l := range written(dir, res, dryRun) {
+		g.step(l.label, "%s", l.text)
+	}
 }
 
 // upDryRun says what up would do, without asking any server.
 func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App) error {
-	res, err := writeTree(ctx, &o.appFlags, app, true)
-	if err != nil {
-		return err
-	}
-	fsys, dir, err := memoryTree(app, o.overlay())
-	if err != nil {
-		return err
-	}
-	objs, err := apply.Build(fsys, dir)
+	objs, res, err := p.planned(ctx, o, app)
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,8 @@ type walk struct {
 	again  string // the command that goes on after an interruption
 	wait   bool
 	verify bool
+	// write, when set, writes the tree that is applied, once its plan is agreed to.
+	write func(context.Context) error
 }
 
 // run plans, asks for consent where it takes any, applies, waits and verifies.
@@ -123,18 +125,34 @@ func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error
 			return err
 		}
 	}
+	if w.write != nil {
+		if err := w.write(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.apply(ctx, plan); err != nil {
 		return err
 	}
+	var notRunning error
 	if w.wait || w.verify {
-		if err := w.await(ctx, plan); err != nil {
-			return err
+		if notRunning = w.await(ctx, plan); notRunning != nil && !(w.verify && failedToRun(notRunning)) {
+			return notRunning
 		}
 	}
 	if !w.verify {
 		return nil
 	}
-	return w.prove(ctx, objs, plan)
+	if notRunning == nil {
+		return w.prove(ctx, objs, plan, settleTime)
+	}
+	// What does not run is the answer already; the verdict says why, in every
+	// format, and whether what ran before still serves.
+	w.p.reportError(notRunning)
+	var code *codeError
+	if err := w.prove(ctx, objs, plan, settleAfter); err != nil && !errors.As(err, &code) {
+		return err
+	}
+	return &codeError{exitFailed}
 }
 
 func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*apply.Plan, error) {
@@ -265,6 +283,9 @@ func (w *walk) await(ctx context.Context, plan *apply.Plan) error {
 		return w.interrupted("while waiting", plan, err)
 	case limited.Err() != nil:
 		err = fmt.Errorf("not ready after %s (--timeout): %w", w.timeout, err)
+	}
+	if w.verify {
+		return err
 	}
 	return withHints(err, w.whyNot(plan)...)
 }
