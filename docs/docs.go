@@ -8,3 +8,9 @@ import _ "embed"
 //
 //go:embed svcx.schema.json
 var Schema []byte
+
+// VerdictSchema is the JSON Schema of what "verify -o json" prints, generated
+// from the types of pkg/verify and their doc comments.
+//
+//go:embed verdict.schema.json
+var VerdictSchema []byte

@@ -89,6 +89,10 @@ func Verdict(w io.Writer, v *verify.Verdict, o Options) error {
 	case HTML:
 		return htmlVerdict(w, v, o)
 	default:
+		if v.Services == nil { // a list for whoever reads it, not null
+			none := *v
+			none.Services, v = []verify.ServiceVerdict{}, &none
+		}
 		return machine(w, v, o.Format)
 	}
 }

@@ -168,6 +168,7 @@ func pathError(err error) (string, bool) {
 }
 
 // verdictCode is the exit code for a verdict, as an error that says nothing more.
+// A verdict on nothing is good enough for nobody.
 func verdictCode(v *verify.Verdict, failOn string) error {
 	warned := false
 	for i := range v.Services {
@@ -178,7 +179,7 @@ func verdictCode(v *verify.Verdict, failOn string) error {
 	switch {
 	case v.State == verify.StateFailed, failOn == failOnWarning && warned:
 		return &codeError{exitFailed}
-	case v.State != verify.StateProven && failOn != failOnFailure:
+	case v.State != verify.StateProven && (failOn != failOnFailure || len(v.Services) == 0):
 		return &codeError{exitNotProven}
 	}
 	return nil

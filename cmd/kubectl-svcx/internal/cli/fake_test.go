@@ -29,6 +29,7 @@ type fakeCluster struct {
 	verifyErr  error
 	state      verify.State
 	findings   []verify.Finding
+	verdict    *verify.Verdict // in place of one made of state and findings
 	leftovers  []verify.ObjectRef
 	onCall     func(call string)
 	changes    chan string
@@ -102,6 +103,9 @@ func (f *fakeCluster) Verify(ctx context.Context, t verify.Target, o verify.Opti
 	o.Progress(verify.Event{Message: "reading the cluster"})
 	if f.verifyErr != nil {
 		return nil, f.verifyErr
+	}
+	if f.verdict != nil {
+		return f.verdict, ctx.Err()
 	}
 	v := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict", State: f.state}
 	if v.State == "" {

@@ -112,6 +112,11 @@ func TestRun(t *testing.T) {
 		{name: "version yaml", args: "version --client -o yaml", code: 0, out: []string{"clientVersion:"}},
 		{name: "version without server", args: "version", fake: fakeCluster{planErr: errors.New("gone")}, code: 1, calls: "version", out: []string{"Client Version"}, err: []string{"gone"}},
 
+		{name: "schema", args: "schema", code: 0, out: []string{"svcx.yaml, svcx/v1alpha1"}},
+		{name: "schema verdict", args: "schema verdict", code: 0, out: []string{`"#/definitions/ServiceVerdict"`}},
+		{name: "schema unknown", args: "schema verdct", code: 1, err: []string{`schema: unknown value "verdct"; did you mean verdict?`}},
+		{name: "schema many", args: "schema app verdict", code: 1, err: []string{"takes one name"}},
+
 		{name: "unknown verb", args: "verfy", code: 1, err: []string{`unknown command "verfy"; did you mean "kubectl svcx verify"?`, "one of apply"}},
 		{name: "completion", args: "completion bash", code: 0, out: []string{"kubectl-svcx"}},
 		{name: "completion shell", args: "completion bsh", code: 1, err: []string{"did you mean bash?"}},

@@ -101,11 +101,16 @@ func strayMode(cmd *cobra.Command, arg string) error {
 
 // oneOf looks value up among names, ignoring case; the error names the nearest.
 func oneOf(flag, value string, names ...string) (string, error) {
+	return choice("--"+flag, value, names...)
+}
+
+// choice is oneOf for what is no flag.
+func choice(what, value string, names ...string) (string, error) {
 	i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, value) })
 	if i >= 0 {
 		return names[i], nil
 	}
-	msg := fmt.Sprintf("--%s: unknown value %q", flag, value)
+	msg := fmt.Sprintf("%s: unknown value %q", what, value)
 	if n := nearest.Name(value, names); n != "" {
 		msg += "; did you mean " + n + "?"
 	}
