@@ -141,9 +141,12 @@ func shortNameIn(spec *corev1.PodSpec, svc *corev1.Service) *ShortName {
 }
 
 func namesService(svc *corev1.Service, text string, host bool) bool {
-	if host && text == svc.Name {
-		return true
-	}
+	return host && text == svc.Name || addressIn(svc, text) != ""
+}
+
+// addressIn returns a Service's bare name with one of its ports where a text
+// holds it as an address, else "".
+func addressIn(svc *corev1.Service, text string) string {
 	for _, p := range svc.Spec.Ports {
 		address := fmt.Sprintf("%s:%d", svc.Name, p.Port)
 		i := strings.Index(text, address)
@@ -152,8 +155,8 @@ func namesService(svc *corev1.Service, text string, host bool) bool {
 		}
 		before, after := text[:i], text[i+len(address):]
 		if (before == "" || strings.ContainsAny(before[len(before)-1:], "/@,= ")) && (after == "" || strings.ContainsAny(after[:1], "/?, ")) {
-			return true
+			return address
 		}
 	}
-	return false
+	return ""
 }
