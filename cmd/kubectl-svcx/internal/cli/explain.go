@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
@@ -116,9 +118,14 @@ func explainAPI(e *apiError) (string, []string, bool) {
 	case apierrors.IsUnauthorized(err), strings.Contains(err.Error(), "the server has asked for the client to provide credentials"):
 		return "the API server does not accept the credentials of " + where + ": " + conn.credentialState(),
 			[]string{"log in again, or choose another context: kubectl config get-contexts"}, true
-	case strings.Contains(err.Error(), "getting credentials: exec"):
-		return "no credentials for " + where + ": " + err.Error(),
-			[]string{"the kubeconfig asks another program for them; run that login again"}, true
+	case strings.Contains(err.Error(), loginFailed):
+		msg, hints := failedLogin(err, where)
+		return msg, hints, true
+	}
+	if msg, hints, ok := foreignAnswer(err, conn); ok {
+		return msg, hints, true
+	}
+	switch {
 	case apierrors.IsForbidden(err):
 		msg, hints := forbidden(err, conn)
 		return msg, hints, true
@@ -130,6 +137,50 @@ func explainAPI(e *apiError) (string, []string, bool) {
 		return msg, hints, true
 	}
 	return unreachable(err, conn)
+}
+
+// loginFailed begins what client-go says when the program that a kubeconfig
+// names for credentials gave none.
+const loginFailed = "getting credentials: exec: "
+
+// failedLogin names the program, and how to get it where the kubeconfig says
+// so; client-go puts a paragraph about plugins between them.
+func failedLogin(err error, where string) (string, []string) {
+	_, text, _ := strings.Cut(err.Error(), loginFailed)
+	parts := strings.Split(text, "\n\n")
+	msg := "no credentials for " + where + ": " + parts[0]
+	if !strings.HasSuffix(parts[0], "not found") {
+		return msg, []string{"the kubeconfig asks another program for them; run that login again"}
+	}
+	hints := []string{"the kubeconfig asks that program for them; install it, or choose another context: kubectl config get-contexts"}
+	const about = 2 // the paragraphs after which an install hint comes
+	if len(parts) > 1+about {
+		hints = append(hints, probe.Printable(strings.Join(parts[1+about:], " "), maxMessage))
+	}
+	return msg, hints
+}
+
+// foreignAnswer explains an answer that no API server gives: a page of a proxy,
+// of a login, or of another server altogether.
+func foreignAnswer(err error, conn connection) (string, []string, bool) {
+	see := "see what answers there: kubectl " + conn.flags() + "get --raw=/version"
+	code := int32(0)
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &status) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+		code = status.Status().Code
+	case strings.Contains(err.Error(), "serializer for text/"), strings.Contains(err.Error(), "invalid character '<' looking for beginning of value"):
+		code = http.StatusOK
+	default:
+		return "", nil, false
+	}
+	what := strings.TrimSpace(fmt.Sprintf("HTTP status %d %s", code, http.StatusText(int(code))))
+	if code >= http.StatusInternalServerError {
+		return "the API server of " + conn.String() + " is not able to answer now: " + what,
+			[]string{"it, or a proxy before it, has a fault; try again in a moment", see}, true
+	}
+	return "the server of " + conn.String() + " is no Kubernetes API server, or a proxy answers for it: " + what + ", and what comes with it is none of Kubernetes",
+		[]string{"is the address right, and is a login wanted on the way?", see}, true
 }
 
 // forbidPattern reads the API server's own sentence about a missing permission.
@@ -151,15 +202,20 @@ func forbidden(err error, conn connection) (string, []string) {
 			can += "/" + sub
 		}
 	}
-	if ns != "" {
+	var local []string // what may be done instead
+	switch {
+	case ns != "":
 		place = fmt.Sprintf("in namespace %q", ns)
 		can += " -n " + ns
+	case resource != "nodes" && resource != "namespaces":
+		can += " -A"
+		local = []string{"where it is allowed in one namespace, name that: -n NAMESPACE"}
 	}
 	if conn.impersonate != "" {
 		can += " --as=" + conn.impersonate
 	}
 	return fmt.Sprintf("forbidden: user %q may not %s %s %s", user, verb, resource, place),
-		[]string{can, "ask whoever runs the cluster for that permission"}
+		append(local, can, "ask whoever runs the cluster for that permission")
 }
 
 // tlsError explains a handshake that one side refused.
