@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +23,18 @@ const scheduleGrace = 5 * time.Second
 // left of the run where that is less.
 const pullGrace = 30 * time.Second
 
+// limitPattern is what the admission plugin LimitRanger says (kubernetes:
+// plugin/pkg/admission/limitranger/admission.go).
+var limitPattern = regexp.MustCompile(`(minimum|maximum) \S+ usage per |limit to request ratio per `)
+
 // createFailure says why the API server refused the probe Pod.
 func createFailure(namespace string, err error) error {
 	msg := err.Error()
 	switch {
 	case strings.Contains(msg, "exceeded quota"), strings.Contains(msg, "must specify limits"):
 		return fail("room for one small Pod in the quota", "the quota of namespace %s refuses the probe Pod: %s", namespace, msg)
+	case apierrors.IsForbidden(err) && limitPattern.MatchString(msg):
+		return fail("room for 64Mi of memory and one CPU, which is what the probe Pod may use at most", "a LimitRange of namespace %s refuses the probe Pod: %s", namespace, msg)
 	case strings.Contains(msg, "PodSecurity"):
 		return fail("a namespace that admits the restricted Pod Security Standard", "Pod Security refuses the probe Pod: %s", msg)
 	case strings.Contains(msg, "admission webhook"), strings.Contains(msg, "ValidatingAdmissionPolicy"):

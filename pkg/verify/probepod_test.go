@@ -115,6 +115,7 @@ func TestCreateFailure(t *testing.T) {
 	}{
 		{forbidden(`User "u" cannot create resource "pods" in API group "" in the namespace "demo"`), "permission to create Pods in namespace demo"},
 		{forbidden("exceeded quota: full, requested: pods=1"), "quota"},
+		{forbidden("maximum memory usage per Container is 32Mi, but limit is 64Mi"), "room for 64Mi"},
 		{forbidden(`violates PodSecurity "restricted:latest"`), "restricted"},
 		{errors.New(`admission webhook "x" denied the request`), "--probe-image"},
 		{errors.New("anything"), "probe Pod"},
