@@ -34,8 +34,9 @@ const (
 	maxClients mode = "maxclients" // Redis: no room for another client
 )
 
-const behaviourHelp = `  normal, slow=DURATION, refusing, closing, reset, silent, garbage, endless, escapes,
+var behaviourHelp = `  normal, slow=DURATION, refusing, closing, reset, silent, garbage, endless, escapes,
   status=CODE (http) or status=SERVING|NOT_SERVING|UNKNOWN|SERVICE_UNKNOWN (grpc),
+  hostile=` + hostileNames() + `,
   noauth, wrongpass, denied, loading, misconf, masterdown, maxclients (redis)
 `
 
@@ -44,11 +45,12 @@ type behaviour struct {
 	mode   mode
 	delay  time.Duration // slow
 	status string        // status
+	kind   string        // hostile
 }
 
 // modesOf says which modes make sense for a protocol.
 func modesOf(protocol string) []mode {
-	stream := []mode{normal, slow, refusing, closing, reset, silent, garbage, endless}
+	stream := []mode{normal, slow, refusing, closing, reset, silent, garbage, endless, hostile}
 	switch protocol {
 	case "http", "https":
 		return append(stream, status, escapes)
@@ -83,6 +85,10 @@ func parseBehaviour(protocol, text string) (behaviour, error) {
 		} else if code, parseErr := strconv.Atoi(value); parseErr != nil || code < 200 || code > 599 {
 			err = fmt.Errorf("status %q is not between 200 and 599", value)
 		}
+	case hostile:
+		if b.kind = value; hostileKinds[value] == nil {
+			err = fmt.Errorf("%q is none of %s", value, hostileNames())
+		}
 	default:
 		if hasValue {
 			err = fmt.Errorf("%s takes no value", name)
@@ -101,6 +107,8 @@ func (b behaviour) String() string {
 		return "slow=" + b.delay.String()
 	case status:
 		return "status=" + b.status
+	case hostile:
+		return "hostile=" + b.kind
 	}
 	return string(b.mode)
 }
@@ -117,7 +125,9 @@ type spec struct {
 	behaviour          behaviour
 	tls                bool
 	names              []string
-	expires            time.Duration
+	starts, expires    time.Duration // of the certificate, from now; starts 0: in the past
+	weak, issued       bool          // the certificate: a short key; an authority that nobody knows
+	clientCert         bool          // TLS clients have to show a certificate
 	username, password string
 }
 
@@ -145,6 +155,14 @@ func parseSpec(protocol, text string) (spec, error) {
 			s.names = strings.Split(value, "+")
 		case name == "expires":
 			s.expires, err = time.ParseDuration(value)
+		case name == "starts":
+			s.starts, err = time.ParseDuration(value)
+		case name == "weak":
+			s.weak = true
+		case name == "issued":
+			s.issued = true
+		case name == "client-cert":
+			s.clientCert = true
 		case name == "username" && protocol == "redis":
 			s.username = value
 		case name == "password" && protocol == "redis":

@@ -33,7 +33,7 @@ var _ net.Listener = (*gate)(nil)
 
 // rawModes are the ways to behave that a connection meets before any protocol.
 func rawModes(protocol string) []mode {
-	modes := []mode{closing, reset, silent, garbage}
+	modes := []mode{closing, reset, silent, garbage, hostile}
 	if protocol == "tcp" || protocol == "grpc" {
 		modes = append(modes, endless)
 	}
@@ -102,7 +102,7 @@ func (g *gate) admit(conn net.Conn) {
 	b := g.get()
 	for _, m := range g.raw {
 		if m == b.mode {
-			g.misbehave(conn, m)
+			g.misbehave(conn, b)
 			return
 		}
 	}
@@ -116,10 +116,12 @@ func (g *gate) admit(conn net.Conn) {
 	}
 }
 
-func (g *gate) misbehave(conn net.Conn, m mode) {
+func (g *gate) misbehave(conn net.Conn, b behaviour) {
 	defer conn.Close()
 	defer context.AfterFunc(g.ctx, func() { conn.Close() })()
-	switch m {
+	switch b.mode {
+	case hostile:
+		hostileKinds[b.kind](g.ctx, conn)
 	case reset:
 		if t, ok := conn.(*net.TCPConn); ok {
 			_ = t.SetLinger(0)

@@ -62,7 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			"       svcx-testserver set --control=ADDRESS PROTOCOL[:PORT]=BEHAVIOUR…\n\n")
 		flags.PrintDefaults()
 		fmt.Fprint(stderr, "\nOptions: tls, names=A+B (of the certificate), expires=DURATION (of the certificate, from now;\n"+
-			"negative has expired), username=NAME and password=SECRET (redis), and one behaviour:\n"+behaviourHelp)
+			"negative has expired), starts=DURATION, weak and issued (of the certificate, too: valid later, a\n"+
+			"short key, an unknown authority), client-cert (clients must show one), username=NAME and password=SECRET (redis), and one behaviour:\n"+behaviourHelp)
 	}
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -18,7 +20,7 @@ func tlsConfig(s spec) (*tls.Config, error) {
 	if !s.tls {
 		return nil, nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := certificateKey(s.weak)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +50,27 @@ func tlsConfig(s spec) (*tls.Config, error) {
 	if s.expires > 364*24*time.Hour {
 		template.NotBefore = time.Now().Add(-time.Hour)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if s.starts > 0 {
+		template.NotBefore, template.NotAfter = time.Now().Add(s.starts), time.Now().Add(s.starts+s.expires)
+	}
+	parent, signer := template, key
+	if s.issued {
+		// An authority that lives only here; the certificate is not one itself.
+		if signer, err = certificateKey(false); err != nil {
+			return nil, err
+		}
+		authority := *template
+		authority.Subject.CommonName = "svcx-testserver authority"
+		parent, template.IsCA = &authority, false
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	if s.clientCert {
+		config.ClientAuth = tls.RequireAnyClientCert
+	}
 	switch s.protocol {
 	case "http", "https":
 		config.NextProtos = []string{"http/1.1"}
@@ -60,4 +78,12 @@ func tlsConfig(s spec) (*tls.Config, error) {
 		config.NextProtos = []string{"h2"}
 	}
 	return config, nil
+}
+
+// certificateKey makes a key; a weak one has the fewest bits that are still used.
+func certificateKey(weak bool) (crypto.Signer, error) {
+	if weak {
+		return rsa.GenerateKey(rand.Reader, 1024)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
