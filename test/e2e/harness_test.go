@@ -120,15 +120,20 @@ func kubectl(t *testing.T, dir string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := command(t, ctx, dir, args...)
+	return finish(t, command(t, ctx, dir, args...))
+}
+
+// finish runs a command to its end.
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("kubectl %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
 	}
-	return result{append([]string{"kubectl"}, args...), stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	return result{cmd.Args, stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
 // svcx runs `kubectl svcx ARGS` in dir to its end.
