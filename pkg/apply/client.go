@@ -95,8 +95,9 @@ func withWarnings(ctx context.Context) (context.Context, *warnings) {
 }
 
 // mapping finds the resource of a kind.
-func (c *Client) mapping(gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
-	m, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+func (c *Client) mapping(ctx context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
+	// This may ask the API server what it serves.
+	m, err := again.Try(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version) })
 	if meta.IsNoMatchError(err) {
 		return nil, fmt.Errorf("the cluster has no kind %s in %s; install its CustomResourceDefinition first, or correct apiVersion and kind: %w", gvk.Kind, gvk.GroupVersion(), err)
 	}
@@ -104,8 +105,8 @@ func (c *Client) mapping(gvk schema.GroupVersionKind) (*meta.RESTMapping, error)
 }
 
 // resource returns the endpoint at which an object lives.
-func (c *Client) resource(u *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
-	m, err := c.mapping(u.GroupVersionKind())
+func (c *Client) resource(ctx context.Context, u *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	m, err := c.mapping(ctx, u.GroupVersionKind())
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (c *Client) resource(u *unstructured.Unstructured) (dynamic.ResourceInterfa
 
 // get returns the live object, or nil when there is none.
 func (c *Client) get(ctx context.Context, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	ri, err := c.resource(u)
+	ri, err := c.resource(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (c *Client) get(ctx context.Context, u *unstructured.Unstructured) (*unstru
 
 // patch sends a patch as FieldManager, with unknown fields refused.
 func (c *Client) patch(ctx context.Context, p patchRequest) (*unstructured.Unstructured, error) {
-	ri, err := c.resource(p.object)
+	ri, err := c.resource(ctx, p.object)
 	if err != nil {
 		return nil, err
 	}

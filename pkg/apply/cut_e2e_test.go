@@ -160,7 +160,7 @@ func give(ctx context.Context, t *testing.T, c *Client, ns string, u *unstructur
 	t.Helper()
 	u = u.DeepCopy()
 	u.SetNamespace(ns)
-	ri, err := c.resource(u)
+	ri, err := c.resource(context.Background(), u)
 	if err != nil {
 		t.Fatal(err)
 	}

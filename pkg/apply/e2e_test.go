@@ -60,7 +60,7 @@ func lab(t *testing.T) (context.Context, *Client, string) {
 	ns := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "svcx-apply-"},
 	}}
-	ri, err := c.resource(ns)
+	ri, err := c.resource(context.Background(), ns)
 	if err != nil {
 		t.Fatal(err)
 	}

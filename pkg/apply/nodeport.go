@@ -65,7 +65,7 @@ func (c *Client) checkNodePorts(ctx context.Context, live, desired *unstructured
 			notes = append(notes, fmt.Sprintf("%s: node port %d is outside the usual range %d-%d; unless this cluster has another, applying it is refused", refOf(desired), n, lowest, highest))
 		}
 	}
-	m, err := c.mapping(desired.GroupVersionKind())
+	m, err := c.mapping(ctx, desired.GroupVersionKind())
 	if err != nil {
 		return nil, err
 	}

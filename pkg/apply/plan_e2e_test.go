@@ -44,7 +44,7 @@ func TestPlanNewNamespace(t *testing.T) {
 	}
 	_, events := run(ctx, t, c, objs, o)
 	t.Cleanup(func() {
-		ri, err := c.resource(namespaceObject(fresh))
+		ri, err := c.resource(context.Background(), namespaceObject(fresh))
 		if err == nil {
 			err = ri.Delete(context.WithoutCancel(ctx), fresh, metav1.DeleteOptions{})
 		}
@@ -67,7 +67,7 @@ func TestPlanDeclaredNamespace(t *testing.T) {
 	if got := strings.Join(events, ", "); got != "Namespace/"+fresh+" created, ConfigMap/c created" {
 		t.Error(got)
 	}
-	ri, err := c.resource(namespaceObject(fresh))
+	ri, err := c.resource(context.Background(), namespaceObject(fresh))
 	if err == nil {
 		err = ri.Delete(ctx, fresh, metav1.DeleteOptions{})
 	}

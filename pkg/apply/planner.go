@@ -37,7 +37,7 @@ func (p *Plan) Interrupts() bool {
 // Plan asks the API server what applying objs would change, and changes
 // nothing. The problems of all objects are reported together.
 func (c *Client) Plan(ctx context.Context, objs []*unstructured.Unstructured, o PlanOptions) (*Plan, error) {
-	desired, err := c.prepare(objs, o)
+	desired, err := c.prepare(ctx, objs, o)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func firstOrAll(errs []error) error {
 }
 
 // prepare copies the objects, gives them their namespace and sorts them.
-func (c *Client) prepare(objs []*unstructured.Unstructured, o PlanOptions) ([]*unstructured.Unstructured, error) {
+func (c *Client) prepare(ctx context.Context, objs []*unstructured.Unstructured, o PlanOptions) ([]*unstructured.Unstructured, error) {
 	out := make([]*unstructured.Unstructured, 0, len(objs))
 	for _, u := range sorted(objs) {
 		u = u.DeepCopy()
@@ -135,7 +135,7 @@ func (c *Client) prepare(objs []*unstructured.Unstructured, o PlanOptions) ([]*u
 		if u.GetName() == "" {
 			return nil, fmt.Errorf("%s in the manifests has no metadata.name", u.GetKind())
 		}
-		m, err := c.mapping(u.GroupVersionKind())
+		m, err := c.mapping(ctx, u.GroupVersionKind())
 		if err != nil {
 			return nil, fmt.Errorf("planning %s: %w", ref, err)
 		}
@@ -174,7 +174,7 @@ func (c *Client) missingNamespaces(ctx context.Context, objs []*unstructured.Uns
 			continue
 		}
 		seen[ns] = true
-		ri, err := c.resource(namespaceObject(ns))
+		ri, err := c.resource(ctx, namespaceObject(ns))
 		if err != nil {
 			return nil, err
 		}

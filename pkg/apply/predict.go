@@ -79,7 +79,7 @@ func (c *Client) rehearse(ctx context.Context, s *serviceSwitch) (*unstructured.
 			delete(p, "nodePort")
 		}
 	})
-	ri, err := c.resource(u)
+	ri, err := c.resource(ctx, u)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +188,7 @@ func (c *Client) leftBehind(ctx context.Context, live, desired *unstructured.Uns
 	if app := desired.GetLabels()[nameLabel]; len(selector) == 0 && app != "" {
 		selector, ours = map[string]string{nameLabel: app}, true
 	}
-	m, err := c.mapping(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
+	m, err := c.mapping(ctx, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
 	if err != nil || len(selector) == 0 {
 		return nil
 	}

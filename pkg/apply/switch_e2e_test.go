@@ -46,7 +46,7 @@ func create(ctx context.Context, t *testing.T, c *Client, ns string, u *unstruct
 	t.Helper()
 	u = u.DeepCopy()
 	u.SetNamespace(ns)
-	ri, err := c.resource(u)
+	ri, err := c.resource(context.Background(), u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func edit(ctx context.Context, t *testing.T, c *Client, ns string, u *unstructur
 	t.Helper()
 	u = u.DeepCopy()
 	u.SetNamespace(ns)
-	ri, err := c.resource(u)
+	ri, err := c.resource(context.Background(), u)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ type query struct {
 // watch starts to follow a query until ctx ends; convert shapes each object
 // before it is kept.
 func (w *watcher) watch(ctx context.Context, q query, convert func(*unstructured.Unstructured) (any, error)) (*source, error) {
-	m, err := w.client.mapping(q.gvk)
+	m, err := w.client.mapping(ctx, q.gvk)
 	if err != nil {
 		return nil, err
 	}

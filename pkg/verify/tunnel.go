@@ -13,11 +13,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	streamhttp "k8s.io/streaming/pkg/httpstream"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
@@ -54,8 +56,8 @@ func (t *tunnels) Dial(ctx context.Context, network, address string) (net.Conn, 
 	// The library's dialer takes no context; the attempt need not wait for it.
 	done := make(chan opened, 1)
 	go func() {
-		c, err := t.open(namespace, pod, port)
-		done <- opened{c, err}
+		c, err := again.Try(ctx, func() (*tunnelConn, error) { return t.open(namespace, pod, port) })
+		done <- opened{c, asTunnelError(err)}
 	}()
 	select {
 	case o := <-done:
@@ -104,13 +106,36 @@ func (t *tunnels) connect(namespace, pod string) (streamhttp.Connection, error) 
 	})
 	conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
 	if err != nil {
-		return nil, tunnelError(err)
+		return nil, upgradeError(err)
 	}
 	if protocol != portforward.PortForwardProtocolV1Name {
 		_ = conn.Close()
 		return nil, tunnelError(fmt.Errorf("the API server offers protocol %q", protocol))
 	}
 	return conn, nil
+}
+
+// upgradeError gives an answer to the request for a tunnel its kind back, of
+// which the libraries keep the words only.
+func upgradeError(err error) error {
+	if again.Passing(err) {
+		return err
+	}
+	for _, words := range []string{"currently unable to handle the request", "too many requests", "connection reset by peer", "unexpected EOF"} {
+		if strings.Contains(strings.ToLower(err.Error()), strings.ToLower(words)) {
+			return apierrors.NewServiceUnavailable(err.Error())
+		}
+	}
+	return err
+}
+
+// asTunnelError is tunnelError for an error that may be one already.
+func asTunnelError(err error) error {
+	var dial *probe.DialError
+	if err == nil || errors.As(err, &dial) {
+		return err
+	}
+	return tunnelError(err)
 }
 
 // tunnelError marks a failure of the tunnel itself: it says nothing about the Pod.
