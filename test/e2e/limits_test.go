@@ -172,3 +172,15 @@ func limitRange(t *testing.T, ns string, item corev1.LimitRangeItem) {
 		t.Fatal(err)
 	}
 }
+
+// wantNoFailure fails the test for each finding that blames a Service.
+func wantNoFailure(t *testing.T, v verify.Verdict) {
+	t.Helper()
+	for _, s := range v.Services {
+		for _, f := range s.Findings {
+			if f.Severity == verify.SeverityFailure {
+				t.Errorf("%s/%s: %s %s", s.Namespace, s.Name, f.ID, f.Message)
+			}
+		}
+	}
+}

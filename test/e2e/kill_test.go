@@ -1,0 +1,127 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// TestKilledAtAnyMoment ends a verification at 100 random moments, half of them
+// by Ctrl-C and half so that it can do nothing any more, and wants none of its
+// probe Pods, nor what owns them, to be there a minute after the last.
+// SVCX_E2E_SEED repeats the moments of a run.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	const namespaces, rounds = 5, 10 // of each kind in each namespace
+	seed := uint64(time.Now().UnixNano())
+	if s, err := strconv.ParseUint(os.Getenv("SVCX_E2E_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Logf("SVCX_E2E_SEED=%d", seed)
+
+	c := client(t)
+	var all []string
+	for range namespaces {
+		ns := namespace(t, restricted)
+		svcx(t, t.TempDir(), append(redis, "-n", ns)...).want(t, 0)
+		all = append(all, ns)
+	}
+	// The moments are spread over what a whole run takes, now and here, with as
+	// many others beside it.
+	started := time.Now()
+	var runs sync.WaitGroup
+	for _, ns := range all {
+		runs.Go(func() {
+			if code, err := endAfter(t, ns, syscall.SIGKILL, time.Minute); code != 0 || err != nil {
+				t.Errorf("a run that is let be: exit %d, %v", code, err)
+			}
+		})
+	}
+	runs.Wait()
+	whole := time.Since(started)
+
+	var made, interrupted, completed atomic.Int32
+	var wg sync.WaitGroup
+	for i, ns := range all {
+		w, err := c.CoreV1().Pods(ns).Watch(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Stop()
+		go func() {
+			for e := range w.ResultChan() {
+				if e.Type == watch.Added {
+					made.Add(1)
+				}
+			}
+		}()
+		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		wg.Go(func() {
+			for range rounds {
+				for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+					after := time.Duration(random.Int64N(int64(whole)))
+					code, err := endAfter(t, ns, signal, after)
+					switch {
+					case err != nil:
+						t.Errorf("%s after %s: %v", signal, after, err)
+					case code == 0:
+						completed.Add(1)
+					case signal == syscall.SIGKILL && code == -1:
+						interrupted.Add(1)
+					case signal == syscall.SIGINT && (code == 130 || code == -1): // -1: before it had begun to listen
+						interrupted.Add(1)
+					default:
+						t.Errorf("%s after %s: exit %d", signal, after, code)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	last := time.Now()
+	t.Logf("of %d runs %d were ended and %d completed before; a whole one took %s; %d probe Pods were made",
+		2*namespaces*rounds, interrupted.Load(), completed.Load(), whole.Round(time.Millisecond), made.Load())
+	if made.Load() < namespaces || interrupted.Load() < namespaces*rounds/2 {
+		t.Errorf("too few runs got to make a Pod, or were ended, to prove anything")
+	}
+	for _, ns := range all {
+		waitGone(t, c, ns, probePodSelector, time.Until(last.Add(time.Minute)))
+		jobs, err := c.BatchV1().Jobs(ns).List(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range jobs.Items {
+			t.Errorf("Job/%s is left in %s", j.Name, ns)
+		}
+	}
+	t.Logf("the last was gone %s after the last kill", time.Since(last).Round(time.Second))
+}
+
+// endAfter starts a verification and sends it a signal so long after; -1 is the
+// exit code of what a signal ended.
+func endAfter(t *testing.T, ns string, signal syscall.Signal, after time.Duration) (int, error) {
+	cmd := command(t, t.Context(), t.TempDir(), "svcx", "verify", "redis", "--in-cluster", "-n", ns)
+	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	timer := time.AfterFunc(after, func() { _ = syscall.Kill(-cmd.Process.Pid, signal) })
+	defer timer.Stop()
+	_ = cmd.Wait()
+	if cmd.ProcessState.ExitCode() == 1 || cmd.ProcessState.ExitCode() == 2 {
+		return cmd.ProcessState.ExitCode(), fmt.Errorf("it ended by itself: %s", cmd.ProcessState)
+	}
+	return cmd.ProcessState.ExitCode(), nil
+}
