@@ -43,6 +43,14 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 	if err != nil {
 		return nil, err
 	}
+	if scaler := scalerOf(workload, others); scaler != nil {
+		workload = workload.DeepCopy()
+		leaveReplicas(workload, workload.Object)
+		if _, has, _ := unstructured.NestedFieldNoCopy(workload.Object, "spec", "replicas"); has {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s keeps its replicas, as it was applied with them client-side, where leaving them out would set them to 1; every apply sets back what %s/%s has chosen",
+				workload.GetKind(), workload.GetName(), scaler.GetKind(), scaler.GetName()))
+		}
+	}
 	i.App, err = appOf(workload, services[0])
 	if err != nil {
 		return nil, err
@@ -104,6 +112,21 @@ func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstruct
 		return nil, nil, nil, fmt.Errorf("service/%s is an alias, and has no workload behind it; import it on its own", services[0].GetName())
 	}
 	return workload, services, others, nil
+}
+
+// scalerOf is the autoscaler that sets a workload's number of Pods, if one is there.
+func scalerOf(workload *unstructured.Unstructured, others []*unstructured.Unstructured) *unstructured.Unstructured {
+	for _, o := range others {
+		if workload == nil || o.GetKind() != "HorizontalPodAutoscaler" {
+			continue
+		}
+		kind, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", "kind")
+		name, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", "name")
+		if kind == workload.GetKind() && name == workload.GetName() {
+			return o
+		}
+	}
+	return nil
 }
 
 // appOf says in a Spec what the objects say. Where that is more than a valid

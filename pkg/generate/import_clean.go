@@ -122,12 +122,21 @@ func clean(u *unstructured.Unstructured) map[string]any {
 	for _, m := range u.GetManagedFields() {
 		// Somebody scales it through the scale subresource, as autoscalers do.
 		if m.Subresource == "scale" && strings.Contains(string(rawFields(m.FieldsV1)), "f:replicas") {
-			if spec, ok := nested(o, "spec"); ok {
-				delete(spec, "replicas")
-			}
+			leaveReplicas(u, o)
 		}
 	}
 	return withoutNulls(o).(map[string]any)
+}
+
+// leaveReplicas leaves the number of Pods to whoever scales them; not where it was
+// applied client-side, as there what is no longer applied goes back to its default.
+func leaveReplicas(u *unstructured.Unstructured, o map[string]any) {
+	if spec, ok := nested(lastApplied(u), "spec"); ok && spec["replicas"] != nil {
+		return
+	}
+	if spec, ok := nested(o, "spec"); ok {
+		delete(spec, "replicas")
+	}
 }
 
 // cleanMarks takes out the annotations of clients, and of an object the labels
@@ -145,7 +154,7 @@ func cleanMarks(meta map[string]any, object, helm bool) {
 	}
 	if labels, ok := meta["labels"].(map[string]any); ok && object && helm {
 		delete(labels, "helm.sh/chart")
-		if by := labels["app.kubernetes.io/managed-by"]; by == "Helm" || by == "kubectl-svcx" {
+		if labels["app.kubernetes.io/managed-by"] == "Helm" {
 			delete(labels, "app.kubernetes.io/managed-by")
 		}
 		if len(labels) == 0 {
