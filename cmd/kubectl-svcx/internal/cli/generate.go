@@ -30,12 +30,13 @@ type generateOptions struct {
 	dryRun string
 	output string
 	generateModes
+	severalFlags
 }
 
 func newGenerateCmd(p *program) *cobra.Command {
 	o := &generateOptions{}
 	cmd := &cobra.Command{
-		Use:     "generate NAME --image=IMAGE [--port=PORT] [--type=TYPE] [flags] [-- COMMAND [ARG...]]",
+		Use:     "generate NAME --image=IMAGE [--port=PORT] [--type=TYPE] [flags] [-- COMMAND [ARG...]] | -f PATH [-R]",
 		Short:   "Write a kustomize tree for an app and its Service",
 		GroupID: groupSteps,
 		// The namespace is written into the overlays.
@@ -58,8 +59,15 @@ edited by hand are not written over.`,
     --overlay=prod=ExternalName,namespace=shop,external-name=redis.example.com
 
   # Generate again, from svcx.yaml, with another image
-  kubectl svcx generate --dir redis --image=redis:8-alpine`,
+  kubectl svcx generate --dir redis --image=redis:8-alpine
+
+  # Generate every tree of a repository again, all of them or none; in CI, only look
+  kubectl svcx generate -f apps -R
+  kubectl svcx generate -f apps -R --check`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(o.files) > 0 || o.recursive {
+				return p.runSeveral(cmd, o, args)
+			}
 			if err := o.complete(cmd, p, args); err != nil {
 				return err
 			}
@@ -70,6 +78,7 @@ edited by hand are not written over.`,
 		},
 	}
 	o.add(cmd)
+	o.addSeveral(cmd)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
 		fs.StringVarP(&o.output, "output", "o", "", "Print the objects of the type's overlay in this `FORMAT` (yaml, json, name); nothing is written")

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+// severalFlags name trees that exist, to be generated again.
+type severalFlags struct {
+	files     []string
+	recursive bool
+}
+
+func (f *severalFlags) addSeveral(cmd *cobra.Command) {
+	flagGroup(cmd, "Several at once", func(fs *pflag.FlagSet) {
+		fs.StringArrayVarP(&f.files, "filename", "f", nil, "Generate again from this svcx.yaml, or the one in this folder (`PATH`); may be repeated")
+		fs.BoolVarP(&f.recursive, "recursive", "R", false, "With -f: and from every svcx.yaml in the folders below")
+	})
+	_ = cmd.MarkFlagFilename("filename", "yaml")
+}
+
+// severalWith are the flags that go together with -f: what an app is made of is
+// said in its svcx.yaml.
+var severalWith = []string{"filename", "recursive", "overwrite", "keep-edits", "dry-run", "diff", "check"}
+
+func (f *severalFlags) validateSeveral(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return withHints(fmt.Errorf("unexpected argument %q: with -f, each svcx.yaml names its app", args[0]), "a folder goes behind -f: -f "+quoted(args[0]))
+	}
+	var other string
+	cmd.LocalNonPersistentFlags().VisitAll(func(fl *pflag.Flag) {
+		if fl.Changed && other == "" && !slices.Contains(severalWith, fl.Name) {
+			other = fl.Name
+		}
+	})
+	if changed(cmd, "namespace") {
+		other = "namespace"
+	}
+	if other != "" {
+		return withHints(fmt.Errorf("--%s: with -f, what is generated is said in svcx.yaml", other), "change one tree with --dir=DIR --"+other+"=…, or edit its svcx.yaml")
+	}
+	return nil
+}
+
+func (p *program) runSeveral(cmd *cobra.Command, o *generateOptions, args []string) error {
+	if len(o.files) == 0 {
+		return withHints(errors.New("-R goes together with -f"), "as in: "+cmd.CommandPath()+" -f apps -R")
+	}
+	if err := o.validateSeveral(cmd, args); err != nil {
+		return err
+	}
+	var err error
+	if o.dryRun, err = oneOf("dry-run", o.dryRun, dryRunNone, dryRunClient); err != nil {
+		return err
+	}
+	return p.generateSeveral(cmd.Context(), o)
+}
+
+// generateSeveral generates trees again, all of them or none.
+func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error {
+	var dirs []string
+	for _, f := range o.files {
+		found, err := generate.Specs(ctx, f, o.recursive)
+		if err != nil {
+			return err
+		}
+		dirs = append(dirs, found...)
+	}
+	slices.Sort(dirs)
+	dirs = slices.Compact(dirs)
+	dry := o.dryRun != dryRunNone || o.diff || o.check
+	results, err := generate.Regenerate(ctx, dirs, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dry})
+	if err != nil {
+		var edited *generate.EditedError
+		if errors.As(err, &edited) {
+			err = withHints(err, "see what with: kubectl svcx generate --diff --dir="+quoted(edited.Dir))
+		}
+		return err
+	}
+	changed, files := 0, 0
+	for i, r := range results {
+		n := len(r.Created) + len(r.Updated) + len(r.Removed)
+		if n == 0 {
+			continue
+		}
+		changed, files = changed+1, files+n
+		switch {
+		case o.diff:
+			fmt.Fprint(p.Out, r.Diff)
+		case o.check:
+			for _, f := range slices.Concat(r.Created, r.Updated, r.Removed) {
+				fmt.Fprintln(p.Out, filepath.ToSlash(filepath.Join(dirs[i], f)))
+			}
+		default:
+			for _, l := range written(dirs[i], r, dry) {
+				p.line(l.label, "%s", l.text)
+			}
+		}
+	}
+	switch {
+	case changed == 0:
+		p.line("generated", "%s, unchanged", counted(len(dirs), "tree"))
+	case o.diff || o.check:
+		fmt.Fprintf(p.ErrOut, "%s of %s would change\n", counted(files, "file"), counted(changed, "tree"))
+		if o.check {
+			return &codeError{exitError}
+		}
+	case dry:
+		p.line("generated", "%s, %d would change (dry run)", counted(len(dirs), "tree"), changed)
+	default:
+		p.line("generated", "%s, %d changed", counted(len(dirs), "tree"), changed)
+	}
+	return nil
+}
