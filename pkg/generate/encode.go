@@ -151,6 +151,7 @@ var oddlyIndented = regexp.MustCompile(`^\s|\n\t`)
 func textNode(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	switch {
+	case plainWord(s):
 	case yaml.IsYaml1_1NonString(n), s == "<<", s == "=":
 		n.Style = yaml.DoubleQuotedStyle
 	case strings.Contains(s, "\n"):
@@ -160,4 +161,21 @@ func textNode(s string) *yaml.Node {
 		}
 	}
 	return n
+}
+
+// plainWord reports whether a text is a word that no YAML reader takes for
+// anything else. Nearly all are, and asking a reader costs more than all the rest.
+func plainWord(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '-' || c == '.' || c == '/')) {
+			return false
+		}
+	}
+	switch strings.ToLower(s) {
+	case "", "y", "yes", "n", "no", "on", "off", "true", "false", "null":
+		return false
+	}
+	return true
 }

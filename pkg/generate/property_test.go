@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	yaml3 "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -189,6 +191,23 @@ func readsBack(t *testing.T, files []File, a *App) {
 		if !equality.Semantic.DeepEqual(have, want) {
 			t.Fatalf("%s reads as\n%+v, want\n%+v\n%s", f.Path, have, want, f.Data)
 		}
+	}
+}
+
+// What is a plain word is text to the reader that asks in full.
+func TestPlainWord(t *testing.T) {
+	plain := 0
+	for _, s := range append(slices.Clone(words), "Yes", "NULL", "nan", "inf", "e1", "x1e3", "a.b", "app.kubernetes.io/name", "ON", "oN", "t", "f", "Off", "True", "Null", "nil", "NaN") {
+		if !plainWord(s) {
+			continue
+		}
+		plain++
+		if yaml3.IsYaml1_1NonString(&yaml3.Node{Kind: yaml3.ScalarNode, Tag: "!!str", Value: s}) {
+			t.Errorf("%q is not", s)
+		}
+	}
+	if plain < 5 {
+		t.Errorf("%d are", plain)
 	}
 }
 
