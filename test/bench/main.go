@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// comparison is one thing done in two ways.
+// comparison is one thing done in two ways, each by commands one after the other.
 type comparison struct {
 	what         string
-	ours, theirs []string
+	ours, theirs [][]string
 	goal         float64 // ours/theirs to stay at or below
+	dir          string  // where the commands run, made new for each; the current one when empty
 }
 
 const rounds = 20
@@ -45,16 +46,28 @@ func run(ctx context.Context) error {
 	if kubectl == "" {
 		return errors.New("KUBECTL does not name the kubectl to compare with: run make bench")
 	}
+	work, err := os.MkdirTemp("", "svcx-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "COMPARED (best/median of %d)\tOURS\tTHEIRS\tRATIO\tGOAL\n", rounds)
 	for _, c := range []comparison{
-		{"start-up: version --client", []string{plugin, "version", "--client"}, []string{kubectl, "version", "--client"}, 0.35},
+		{what: "start-up: version --client", ours: [][]string{{plugin, "version", "--client"}}, theirs: [][]string{{kubectl, "version", "--client"}}, goal: 0.35},
+		{what: "one app: generate with five overlays; create deployment + create service", dir: filepath.Join(work, "one"), goal: 1,
+			ours: [][]string{{plugin, "generate", "redis", "--image=redis:alpine", "--replicas=2", "--port=6379", "--external-name=server.example.com"}},
+			theirs: [][]string{{kubectl, "create", "deployment", "redis", "--image=redis:alpine", "--replicas=2", "--port=6379", "--dry-run=client", "-o", "yaml"},
+				{kubectl, "create", "service", "clusterip", "redis", "--tcp=6379:6379", "--dry-run=client", "-o", "yaml"}}},
 	} {
 		if err := c.measure(ctx, out); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return many(ctx, os.Stdout, plugin, work)
 }
 
 // cost is what one run of a command took.
@@ -66,15 +79,26 @@ func (c comparison) measure(ctx context.Context, out *tabwriter.Writer) error {
 	var ours, theirs []cost
 	for range rounds {
 		for _, side := range []struct {
-			argv []string
-			into *[]cost
+			commands [][]string
+			into     *[]cost
 		}{{c.ours, &ours}, {c.theirs, &theirs}} {
-			cmd := exec.CommandContext(ctx, side.argv[0], side.argv[1:]...)
-			start := time.Now()
-			if err := cmd.Run(); err != nil {
-				return fmt.Errorf("%v: %w", side.argv, err)
+			if c.dir != "" {
+				if err := errors.Join(os.RemoveAll(c.dir), os.Mkdir(c.dir, 0o777)); err != nil {
+					return err
+				}
 			}
-			*side.into = append(*side.into, cost{time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()})
+			var all cost
+			for _, argv := range side.commands {
+				cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+				cmd.Dir = c.dir
+				start := time.Now()
+				if err := cmd.Run(); err != nil {
+					return fmt.Errorf("%v: %w", argv, err)
+				}
+				all.wall += time.Since(start)
+				all.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			}
+			*side.into = append(*side.into, all)
 		}
 	}
 	for _, dimension := range []struct {
