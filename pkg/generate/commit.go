@@ -8,26 +8,31 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
+	"strings"
 )
 
-// commit carries a plan out: first everything that can fail for want of room or
-// rights, beside the files it is for; then, when nothing of it failed, the renames.
+// commit carries a plan out, all of it or nothing of it.
+//
+// The new tree is made beside the old one and takes its place in one step of the
+// file system (beside.go), so that whoever looks, and whoever comes after a kill,
+// finds the one or the other. Where that cannot be, the files are replaced one
+// after the other in the tree, with a record of what was (inplace.go, undo.go).
 func (p *writePlan) commit(ctx context.Context) error {
-	c := &commit{dir: p.dir, steps: p.ordered()}
-	if len(c.steps) == 0 {
-		return ctx.Err()
-	}
-	if err := c.stage(ctx); err != nil {
-		c.undoStage()
-		return fmt.Errorf("%w; nothing was changed", err)
-	}
-	defer c.root.Close()
-	if err := c.rename(); err != nil {
+	steps := p.ordered()
+	release, err := p.lock()
+	if err != nil {
 		return err
 	}
-	c.removeEmptyDirs()
-	return nil
+	defer release()
+	if len(steps) == 0 {
+		p.sweep()
+		return ctx.Err()
+	}
+	err = p.beside(ctx, steps)
+	if errors.Is(err, errInPlace) {
+		err = p.inPlace(ctx, steps)
+	}
+	return err
 }
 
 // ordered returns the steps that change something: svcx.yaml comes last, so that
@@ -47,148 +52,154 @@ func (p *writePlan) ordered() []step {
 	return out
 }
 
-type commit struct {
-	dir   string
-	steps []step
-
-	root     *os.Root
-	outside  []string // directories made above root, and root itself
-	inside   []string // directories made within root
-	tempered []string // temporary files made
+// disk is where a commit makes its changes, each through one of these methods: a
+// test stops before any of them, as a kill would.
+type disk struct {
+	*os.Root
+	halt func(change string)
 }
 
-// stage makes the directories and the temporary files.
-func (c *commit) stage(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func (d *disk) change(what, name string) {
+	if d.halt != nil {
+		d.halt(what + " " + name)
 	}
-	for _, dir := range missingDirs(filepath.Clean(c.dir)) {
-		if err := os.Mkdir(dir, 0o777); err != nil {
-			return fmt.Errorf("make directory %s: %w", dir, cause(err))
-		}
-		c.outside = append(c.outside, dir)
-	}
-	root, err := os.OpenRoot(c.dir)
-	if err != nil {
-		return fmt.Errorf("directory %s: %w", c.dir, cause(err))
-	}
-	c.root = root
-	for _, s := range c.steps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := c.stageFile(s); err != nil {
-			return fmt.Errorf("write %s: %w", inDir(c.dir, []string{s.path}), cause(err))
-		}
-	}
-	return ctx.Err()
 }
 
-func (c *commit) stageFile(s step) error {
-	for _, dir := range parents(s.path) {
-		err := c.root.Mkdir(dir, 0o777)
-		if err == nil {
-			c.inside = append(c.inside, dir)
-		} else if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	data, mode := s.data, fs.FileMode(0o666)
-	if s.fate == updated {
-		mode = s.mode
-	}
-	if s.fate == removed {
-		// Nothing to write, but a directory that lets no file be made lets none be
-		// removed either: better to know now.
-		data = nil
-	}
-	name := temporary(s.path)
-	if err := c.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func (d *disk) Mkdir(name string, mode fs.FileMode) error {
+	d.change("mkdir", name)
+	return d.Root.Mkdir(name, mode)
+}
+
+func (d *disk) Remove(name string) error {
+	d.change("remove", name)
+	return d.Root.Remove(name)
+}
+
+func (d *disk) RemoveAll(name string) error {
+	d.change("remove all of", name)
+	return d.Root.RemoveAll(name)
+}
+
+func (d *disk) Rename(from, to string) error {
+	d.change("rename", from)
+	return d.Root.Rename(from, to)
+}
+
+func (d *disk) Link(from, to string) error {
+	d.change("link", to)
+	return d.Root.Link(from, to)
+}
+
+func (d *disk) Symlink(to, name string) error {
+	d.change("symlink", name)
+	return d.Root.Symlink(to, name)
+}
+
+func (d *disk) Chmod(name string, mode fs.FileMode) error {
+	d.change("chmod", name)
+	return d.Root.Chmod(name, mode)
+}
+
+// create writes a new file; it is open still, for syncing.
+func (d *disk) create(name string, data []byte, mode fs.FileMode, exactly bool) (*os.File, error) {
+	d.change("create", name)
+	f, err := d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.tempered = append(c.tempered, name)
+	d.change("write", name)
 	_, err = f.Write(data)
-	if s.fate == updated {
-		err = errors.Join(err, f.Chmod(mode)) // whatever the umask
+	if exactly { // whatever the umask
+		err = errors.Join(err, f.Chmod(mode))
 	}
-	return errors.Join(err, f.Close())
+	return f, err
 }
 
-// undoStage removes what stage has made.
-func (c *commit) undoStage() {
-	if c.root != nil {
-		for _, name := range c.tempered {
-			_ = c.root.Remove(name)
-		}
-		for _, dir := range slices.Backward(c.inside) {
-			_ = c.root.Remove(dir)
-		}
-		_ = c.root.Close()
-	}
-	for _, dir := range slices.Backward(c.outside) {
-		_ = os.Remove(dir)
-	}
-}
-
-// rename puts the new files in the old ones' places. It does not stop for a
-// cancelled context: what remains takes no time, and half a tree helps nobody.
-// Should a rename fail all the same, those before it are taken back.
-func (c *commit) rename() error {
-	for i, s := range c.steps {
-		err := c.place(s)
+// makeDirs makes the folders that are missing on the way to a file, and returns
+// those it has made.
+func (d *disk) makeDirs(name string) (made []string, err error) {
+	for _, dir := range parents(name) {
+		err := d.Mkdir(dir, 0o777)
 		if err == nil {
-			continue
+			made = append(made, dir)
+		} else if !errors.Is(err, fs.ErrExist) {
+			return made, err
 		}
-		err = fmt.Errorf("write %s: %w", inDir(c.dir, []string{s.path}), cause(err))
-		if back := c.takeBack(c.steps[:i]); back != nil {
-			err = fmt.Errorf("%w; the tree is now partly changed, as the old files could not be put back: %w; run it again once this is mended", err, back)
-		} else {
-			err = fmt.Errorf("%w; nothing was changed", err)
-		}
-		c.undoStage()
-		return err
 	}
-	return nil
+	return made, nil
 }
 
-func (c *commit) place(s step) error {
-	if s.fate != removed {
-		return c.root.Rename(temporary(s.path), s.path)
-	}
-	if err := c.root.Remove(s.path); err != nil {
-		return err
-	}
-	return c.root.Remove(temporary(s.path))
-}
-
-func (c *commit) takeBack(done []step) error {
-	var failed error
-	for _, s := range slices.Backward(done) {
-		err := c.root.Remove(s.path)
-		if s.fate == removed {
-			err = nil
-		}
-		if s.fate != created {
-			err = c.root.WriteFile(s.path, s.old, s.mode)
-		}
-		failed = errors.Join(failed, err)
-	}
-	return failed
-}
-
-// removeEmptyDirs removes the folders that removed files have left empty.
-func (c *commit) removeEmptyDirs() {
-	for _, s := range c.steps {
+// removeEmptyDirs removes the folders below top that removed files have left empty.
+func (d *disk) removeEmptyDirs(top string, steps []step) {
+	for _, s := range steps {
 		if s.fate == removed {
 			for dir := path.Dir(s.path); dir != "."; dir = path.Dir(dir) {
-				if c.root.Remove(dir) != nil {
+				if d.Remove(path.Join(top, dir)) != nil {
 					break // not empty
 				}
 			}
 		}
 	}
+}
+
+// writing words an error about a file of the tree.
+func (p *writePlan) writing(s step, err error) error {
+	return fmt.Errorf("write %s: %w", inDir(p.dir, []string{s.path}), cause(err))
+}
+
+// lock keeps other runs off the tree, where the system knows locks.
+func (p *writePlan) lock() (release func(), err error) {
+	if p.root == nil {
+		return func() {}, nil
+	}
+	f, err := os.Open(p.dir)
+	if err != nil {
+		return nil, fmt.Errorf("directory %s: %w", p.dir, cause(err))
+	}
+	here, err := f.Stat()
+	there, err2 := os.Stat(p.dir)
+	if !tryLock(f) || err != nil || err2 != nil || !os.SameFile(here, there) {
+		_ = f.Close()
+		return nil, p.busy()
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+func (p *writePlan) busy() error {
+	return fmt.Errorf("%s is being written by another run of this program; nothing was changed. Run it again once the other has ended", p.dir)
+}
+
+// place tells where the directory that is to appear, or to be exchanged, stands:
+// the folder around it, its name there, and the tree's place in it.
+func (p *writePlan) place() (around, name, tree string, err error) {
+	dir, err := filepath.Abs(p.dir)
+	if err != nil {
+		return "", "", "", err
+	}
+	top := dir
+	if p.root == nil {
+		missing := missingDirs(dir)
+		if len(missing) == 0 {
+			return "", "", "", fmt.Errorf("%s is a symbolic link that leads nowhere; choose another --dir", p.dir)
+		}
+		top = missing[0]
+	} else if top, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", "", "", err
+	}
+	around, name = filepath.Split(top)
+	if name == "" {
+		return "", "", "", errInPlace // the root of a file system
+	}
+	tree = "."
+	if p.root == nil {
+		if tree, err = filepath.Rel(top, dir); err != nil {
+			return "", "", "", err
+		}
+	}
+	return around, name, filepath.ToSlash(tree), nil
+}
+
+// leftover tells of a name that only a run which was cut short leaves in a tree.
+func leftover(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, temporarySuffix)
 }

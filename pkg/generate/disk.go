@@ -95,8 +95,10 @@ func (p *writePlan) list(dir string) []string {
 // temporary is the name under which a file is written before it takes its place.
 // It is always the same, so that what a killed run has left is used up by the next.
 func temporary(name string) string {
-	return path.Join(path.Dir(name), "."+path.Base(name)+".svcx-tmp")
+	return path.Join(path.Dir(name), "."+path.Base(name)+temporarySuffix)
 }
+
+const temporarySuffix = ".svcx-tmp"
 
 // missingDirs returns dir and those above it that do not exist, outermost first.
 func missingDirs(dir string) []string {

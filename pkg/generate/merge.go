@@ -8,12 +8,31 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
+// winner is the side whose lines stay where both have changed the same.
+type winner int
+
+const (
+	nobodyWins winner = iota
+	generatedWins
+	editsWin
+)
+
+func (o WriteOptions) winner() winner {
+	switch {
+	case o.Overwrite:
+		return generatedWins
+	case o.KeepEdits:
+		return editsWin
+	}
+	return nobodyWins
+}
+
 // mergeText brings the changes from base to wanted into a person's text that came
 // from base too: line by line, so that comments, blank lines, order and
 // indentation stay where nothing must change. Where both have changed the same
-// lines, wanted wins if it may, else the merge has failed. So it has when the
+// lines, the winner's stay; with none the merge has failed. So it has when the
 // outcome is no YAML any more.
-func mergeText(base, edited, wanted []byte, wantedWins bool) ([]byte, bool) {
+func mergeText(base, edited, wanted []byte, wins winner) ([]byte, bool) {
 	b, e, w := lines(base), lines(edited), lines(wanted)
 	const most = 4000 // generated files have a hundred; keeps hostile input cheap
 	if len(b) > most || len(e) > most || len(w) > most {
@@ -32,7 +51,7 @@ func mergeText(base, edited, wanted []byte, wantedWins bool) ([]byte, bool) {
 		if next < len(b) {
 			toE, toW = inEdited[next], inWanted[next]
 		}
-		chunk, ok := mergeChunk(b[i:next], e[j:toE], w[k:toW], wantedWins)
+		chunk, ok := mergeChunk(b[i:next], e[j:toE], w[k:toW], wins)
 		if !ok {
 			return nil, false
 		}
@@ -52,7 +71,7 @@ func mergeText(base, edited, wanted []byte, wantedWins bool) ([]byte, bool) {
 }
 
 // mergeChunk decides on lines between two that all three have.
-func mergeChunk(base, edited, wanted []string, wantedWins bool) ([]string, bool) {
+func mergeChunk(base, edited, wanted []string, wins winner) ([]string, bool) {
 	switch {
 	case slices.Equal(base, edited):
 		return wanted, true
@@ -62,7 +81,7 @@ func mergeChunk(base, edited, wanted []string, wantedWins bool) ([]string, bool)
 		// Changes of neighbouring lines do not stand against each other.
 		var out []string
 		for i := range base {
-			line, ok := mergeChunk(base[i:i+1], edited[i:i+1], wanted[i:i+1], wantedWins)
+			line, ok := mergeChunk(base[i:i+1], edited[i:i+1], wanted[i:i+1], wins)
 			if !ok {
 				return nil, false
 			}
@@ -70,7 +89,10 @@ func mergeChunk(base, edited, wanted []string, wantedWins bool) ([]string, bool)
 		}
 		return out, true
 	}
-	return wanted, wantedWins
+	if wins == editsWin {
+		return edited, true
+	}
+	return wanted, wins == generatedWins
 }
 
 func lines(text []byte) []string {

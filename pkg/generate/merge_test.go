@@ -2,7 +2,12 @@ package generate
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,18 +16,19 @@ func TestMergeText(t *testing.T) {
 	const base = "a: 1\nb: 2\nc: 3\nd: 4\n"
 	for name, test := range map[string]struct {
 		edited, wanted string
-		wins           bool
+		wins           winner
 		want           string // empty: a conflict
 	}{
-		"both sides":            {"# why\na: 1\n\nb: 2 # two\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\nd: 5\n", false, "# why\na: 1\n\nb: 2 # two\nc: 3\nd: 5\n"},
-		"neighbouring lines":    {"a: 1\nb: 2\nc: 30\nd: 4\n", "a: 1\nb: 20\nc: 3\nd: 4\n", false, "a: 1\nb: 20\nc: 30\nd: 4\n"},
-		"an added line":         {"a: 1\nb: 2\nc: 3\nd: 4\ne: 5\n", "x: 0\na: 1\nb: 2\nc: 3\nd: 4\n", false, "x: 0\na: 1\nb: 2\nc: 3\nd: 4\ne: 5\n"},
-		"a removed line":        {"a: 1 # kept\nb: 2\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\n", false, "a: 1 # kept\nb: 2\nc: 3\n"},
-		"the same change":       {"a: 1\nb: 9\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", false, "a: 1\nb: 9\nc: 3\nd: 4\n"},
-		"a conflict":            {"a: 1\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", false, ""},
-		"a conflict that wins":  {"a: 7\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", true, "a: 7\nb: 9\nc: 3\nd: 4\n"},
-		"a field added by both": {"e: 1\na: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\nd: 4\ne: 2\n", false, ""},
-		"no YAML any more":      {"a: [\n1]\nb: 2\nc: 3\nd: 4\n", "a: 1\n", false, ""},
+		"both sides":                {"# why\na: 1\n\nb: 2 # two\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\nd: 5\n", nobodyWins, "# why\na: 1\n\nb: 2 # two\nc: 3\nd: 5\n"},
+		"neighbouring lines":        {"a: 1\nb: 2\nc: 30\nd: 4\n", "a: 1\nb: 20\nc: 3\nd: 4\n", nobodyWins, "a: 1\nb: 20\nc: 30\nd: 4\n"},
+		"an added line":             {"a: 1\nb: 2\nc: 3\nd: 4\ne: 5\n", "x: 0\na: 1\nb: 2\nc: 3\nd: 4\n", nobodyWins, "x: 0\na: 1\nb: 2\nc: 3\nd: 4\ne: 5\n"},
+		"a removed line":            {"a: 1 # kept\nb: 2\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\n", nobodyWins, "a: 1 # kept\nb: 2\nc: 3\n"},
+		"the same change":           {"a: 1\nb: 9\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", nobodyWins, "a: 1\nb: 9\nc: 3\nd: 4\n"},
+		"a conflict":                {"a: 1\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", nobodyWins, ""},
+		"a conflict that wins":      {"a: 7\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", generatedWins, "a: 7\nb: 9\nc: 3\nd: 4\n"},
+		"a conflict that edits win": {"a: 7\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 5\n", editsWin, "a: 7\nb: 8\nc: 3\nd: 5\n"},
+		"a field added by both":     {"e: 1\na: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\nd: 4\ne: 2\n", nobodyWins, ""},
+		"no YAML any more":          {"a: [\n1]\nb: 2\nc: 3\nd: 4\n", "a: 1\n", nobodyWins, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := mergeText([]byte(base), []byte(test.edited), []byte(test.wanted), test.wins)
@@ -44,7 +50,7 @@ func FuzzMergeText(f *testing.F) {
 			t.Skip() // the merge is quadratic in lines; two hundred say as much
 		}
 		for _, sides := range [][2]string{{base, changed}, {changed, base}} {
-			got, ok := mergeText([]byte(base), []byte(sides[0]), []byte(sides[1]), false)
+			got, ok := mergeText([]byte(base), []byte(sides[0]), []byte(sides[1]), nobodyWins)
 			want := strings.Join(lines([]byte(changed)), "")
 			if ok && string(got) != want {
 				t.Errorf("%q with %q and %q gives %q", base, sides[0], sides[1], got)
@@ -105,4 +111,123 @@ func TestEditsSurviveAChange(t *testing.T) {
 	if text := readTree(t, dir)["base/deployment.yaml"]; !strings.Contains(text, "replicas: 3\n") || !strings.Contains(text, "# mine\n") {
 		t.Errorf("with overwrite, edits that nothing stands against go:\n%s", text)
 	}
+}
+
+// Without the copy of the last Spec, or with one that is not it, edits are shown as
+// a conflict instead of being merged, and nothing is lost.
+func TestLastSpecMissingOrAnother(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, dir string){
+		"missing": func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, lastSpecFile)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"edited":    func(t *testing.T, dir string) { edit(t, dir, lastSpecFile, "redis:alpine", "redis:7") },
+		"no Spec":   func(t *testing.T, dir string) { put(t, dir, lastSpecFile, "{") },
+		"no YAML":   func(t *testing.T, dir string) { put(t, dir, lastSpecFile, "\x00") },
+		"of others": func(t *testing.T, dir string) { edit(t, dir, lastSpecFile, "name: redis", "name: web") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			mustWrite(t, dir, redisApp())
+			edit(t, dir, "base/deployment.yaml", "cpu: 500m", "cpu: 750m # we measured")
+			edit(t, dir, SpecFile, "replicas: 2", "replicas: 3")
+			spoil(t, dir)
+			before := readTree(t, dir)
+			a, err := LoadApp(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = write(t, dir, a, WriteOptions{})
+			var conflict *EditedError
+			if !errors.As(err, &conflict) {
+				t.Fatalf("error is %v", err)
+			}
+			wantTree(t, dir, before)
+			if _, err := write(t, dir, a, WriteOptions{KeepEdits: true}); err != nil {
+				t.Fatal(err)
+			}
+			tree := readTree(t, dir)
+			if !strings.Contains(tree["base/deployment.yaml"], "cpu: 750m # we measured") {
+				t.Error("the edit is lost")
+			}
+			a.Spec.Workload.Image = "redis:8-alpine"
+			mustWrite(t, dir, a) // and merged from here on
+			if text := readTree(t, dir)["base/deployment.yaml"]; !strings.Contains(text, "# we measured") {
+				t.Errorf("the edit is lost:\n%s", text)
+			}
+		})
+	}
+}
+
+// Whatever two Specs are, comments and blank lines that a person has put into any
+// file are there after the change from one to the other, in their order, and
+// without them each file is what is generated. A conflict is for lines next to
+// those that change, and leaves all as it was.
+func TestCommentsSurviveAnyChange(t *testing.T) {
+	const seed1, seed2 = 11, 2026
+	r := rand.New(rand.NewPCG(seed1, seed2))
+	merged, conflicts := 0, 0
+	for range 60 {
+		from := randomApp(r)
+		to := from.copy()
+		to.Spec.Service.Labels = map[string]string{"example.com/team": "a"}
+		to.Metadata.Namespace = "elsewhere"
+		if w := from.Spec.Workload; w != nil {
+			changed := *w
+			to.Spec.Workload = &changed
+			changed.Replicas, changed.MinReadySeconds = int32p(7), 9
+		}
+		for _, f := range mustFiles(t, from) {
+			wanted := file(mustFiles(t, to), f.Path)
+			if f.Path == SpecFile || wanted == nil {
+				continue
+			}
+			_, base := unstamp(f.Data)
+			_, want := unstamp(wanted)
+			edited, notes := annotated(r, lines(base))
+			got, ok := mergeText(base, []byte(edited), want, nobodyWins)
+			if !ok {
+				conflicts++
+				continue
+			}
+			merged++
+			var kept []string
+			rest := slices.DeleteFunc(lines(got), func(line string) bool {
+				note := strings.HasPrefix(strings.TrimSpace(line), "#~")
+				if note {
+					kept = append(kept, line)
+				}
+				return note
+			})
+			if strings.Join(rest, "") != string(want) || !slices.Equal(kept, notes) {
+				t.Fatalf("%s: from\n%s\nto\n%s\nmerged to\n%s", f.Path, edited, want, got)
+			}
+		}
+	}
+	if merged < 3*conflicts || conflicts == 0 {
+		t.Errorf("%d merged, %d conflicts", merged, conflicts)
+	}
+}
+
+func file(files []File, path string) []byte {
+	for _, f := range files {
+		if f.Path == path {
+			return f.Data
+		}
+	}
+	return nil
+}
+
+// annotated puts notes between lines, at the places a person might.
+func annotated(r *rand.Rand, text []string) (string, []string) {
+	var out, notes []string
+	for i, line := range text {
+		if r.IntN(8) == 0 {
+			note := fmt.Sprintf("%s#~ note %d\n", line[:len(line)-len(strings.TrimLeft(line, " "))], i)
+			out, notes = append(out, note), append(notes, note)
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, ""), notes
 }

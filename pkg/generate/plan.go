@@ -39,17 +39,19 @@ type writePlan struct {
 	dir   string
 	steps []step
 
-	root      *os.Root // nil when dir does not exist
-	overwrite bool
-	edited    []string
-	diff      bytes.Buffer
-	foreign   []string
-	ours      bool // a file of the tree was found that carries a stamp
-	bases     map[string][]byte
+	root     *os.Root // nil when dir does not exist
+	restored bool     // what a killed run had left half written was put back
+	halt     func(change string)
+	wins     winner
+	edited   []string
+	diff     bytes.Buffer
+	foreign  []string
+	ours     bool // a file of the tree was found that carries a stamp
+	bases    map[string][]byte
 }
 
 func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error) {
-	p := &writePlan{dir: dir, overwrite: o.Overwrite}
+	p := &writePlan{dir: dir, wins: o.winner(), halt: o.halt}
 	if err := p.open(); err != nil {
 		return nil, err
 	}
@@ -60,6 +62,9 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 		return p, p.remember(files)
 	}
 	defer p.root.Close()
+	if err := p.recover(o.DryRun); err != nil {
+		return nil, err
+	}
 	if err := p.compare(files, app); err != nil {
 		return nil, err
 	}
@@ -91,6 +96,21 @@ func (p *writePlan) open() error {
 		return fmt.Errorf("directory %s: %w", p.dir, cause(err))
 	}
 	return nil
+}
+
+// recover puts back what a killed run has left half written.
+func (p *writePlan) recover(dryRun bool) error {
+	err := Interrupted(p.dir)
+	if err == nil || dryRun {
+		return err
+	}
+	release, err := p.lock() // it may not have been killed
+	if err != nil {
+		return err
+	}
+	defer release()
+	p.restored = true
+	return (&disk{p.root, p.halt}).putBack(p.dir)
 }
 
 // compare decides on every file of the new tree.
@@ -150,7 +170,7 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	was, _ := unstamp(s.old)
 	now, _ := unstamp(f.Data)
 	if base := p.base(f.Path, was); base != nil {
-		if text, ok := mergeText(base, body, wanted, p.overwrite); ok {
+		if text, ok := mergeText(base, body, wanted, p.wins); ok {
 			text = restamp(stamp(f.Path, text), now)
 			if bytes.Contains(s.old, []byte("\r\n")) {
 				text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
@@ -158,6 +178,10 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 			s.fate, s.data = updated, text
 			return
 		}
+	}
+	if p.wins == editsWin {
+		s.fate, s.data = updated, restamp(s.old, now)
+		return
 	}
 	p.conflict(s, f)
 }
@@ -187,7 +211,7 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 		if was != "" && !unedited {
 			s.fate, s.data = updated, restamp(s.old, digest(SpecFile, body))
 		}
-	case there.Metadata.Name != app && !p.overwrite:
+	case there.Metadata.Name != app && p.wins != generatedWins:
 		return &OtherAppError{Dir: p.dir, Have: there.Metadata.Name, Want: app}
 	case unedited && bytes.Equal(asWritten, body):
 		s.fate, s.data = updated, f.Data
@@ -232,7 +256,7 @@ func (p *writePlan) respelled(text, from, wanted []byte) ([]byte, bool) {
 // conflict notes a file whose edits and new content cannot both be had.
 func (p *writePlan) conflict(s *step, f File) {
 	s.fate, s.data = updated, f.Data
-	if p.overwrite {
+	if p.wins == generatedWins {
 		return
 	}
 	p.edited = append(p.edited, f.Path)
@@ -306,7 +330,7 @@ func visible(names []string) []string {
 }
 
 func (p *writePlan) result() *WriteResult {
-	r := &WriteResult{Content: map[string][]byte{}}
+	r := &WriteResult{Restored: p.restored, Content: map[string][]byte{}}
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}

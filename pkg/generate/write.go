@@ -14,8 +14,14 @@ type WriteOptions struct {
 	// nothing stands against are kept, and files that this program did not write
 	// stay untouched, all the same.
 	Overwrite bool
+	// KeepEdits lets a person's edits win instead: where both have changed the same
+	// lines, theirs stay, and are what the next generation begins with. svcx.yaml is
+	// not among them: what it cannot be made to say is a conflict still.
+	KeepEdits bool
 	// DryRun decides everything and writes nothing.
 	DryRun bool
+
+	halt func(change string) // a test's, called before each change on the disk
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated
@@ -28,6 +34,9 @@ type WriteResult struct {
 	// since, or they are generated no longer.
 	Kept    []string `json:"kept,omitempty"`
 	Removed []string `json:"removed,omitempty"`
+	// Restored tells that the tree was half written, by a run that was killed, and
+	// was put back to what it was before the rest.
+	Restored bool `json:"restored,omitempty"`
 	// Diff is what changes, in the unified format, without control characters.
 	Diff string `json:"-"`
 	// Content is what the created and updated files hold, by path; never nil.
@@ -108,9 +117,14 @@ func inDir(dir string, files []string) string {
 // and a file at a path of the tree without a stamp, are a *ForeignError; other
 // files in the tree are left alone.
 //
-// Everything is first written to temporary files beside their targets, so that a
-// full disk, missing permission or the end of ctx leaves the old tree as it was;
-// then the files are renamed, svcx.yaml last.
+// All files change or none. The new tree is made beside the old one and the two
+// are exchanged in one step of the file system, so that a full disk, missing
+// permission, the end of ctx or a kill at any moment leaves the one or the other.
+// Where that cannot be (no such step on Windows and some file systems, a process
+// that stands in the tree, something mounted in it) everything is first written to
+// temporary files beside their targets; then the files are renamed. A kill amid
+// the renames leaves a record by which the next Write puts the old tree back, and
+// which Interrupted tells of.
 func Write(ctx context.Context, dir string, a *App, o WriteOptions) (*WriteResult, error) {
 	files, err := Files(a)
 	if err != nil {

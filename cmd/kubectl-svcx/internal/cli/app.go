@@ -30,8 +30,8 @@ type appFlags struct {
 	serviceName  string
 	externalName string
 	specFlags
-	dir       string
-	overwrite bool
+	dir string
+	winFlags
 
 	// Set by complete.
 	name      string // the argument; empty when only --dir was given
@@ -57,7 +57,7 @@ func (f *appFlags) add(cmd *cobra.Command) {
 	f.specFlags.add(cmd)
 	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.dir, "dir", "", "The folder (`DIR`) of the tree; ./NAME when not given")
-		fs.BoolVar(&f.overwrite, "overwrite", false, "Write over files that were edited by hand")
+		f.winFlags.add(fs)
 	})
 	_ = cmd.RegisterFlagCompletionFunc("type", fixed(typeNames()...))
 	_ = cmd.MarkFlagDirname("dir")
@@ -117,6 +117,9 @@ func (f *appFlags) validate(cmd *cobra.Command) error {
 			return typeError(err)
 		}
 		f.typ = t
+	}
+	if err := f.winFlags.check(); err != nil {
+		return err
 	}
 	f.parsed = nil
 	for _, s := range f.ports {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 )
 
 type applyOptions struct {
@@ -69,6 +72,17 @@ func needKustomize(cmd *cobra.Command, dir string) error {
 	return nil
 }
 
+// build builds a kustomization, unless it is of a tree that a killed run has left
+// half written.
+func (p *program) build(dir string) ([]*unstructured.Unstructured, error) {
+	for _, tree := range []string{".", "..", "../.."} { // of a base or an overlay
+		if err := generate.Interrupted(filepath.Join(dir, tree)); err != nil {
+			return nil, err
+		}
+	}
+	return apply.Build(p.fs, dir)
+}
+
 func (o *applyOptions) validate(cmd *cobra.Command) error {
 	if err := needKustomize(cmd, o.kustomize); err != nil {
 		return err
@@ -80,7 +94,7 @@ func (o *applyOptions) validate(cmd *cobra.Command) error {
 }
 
 func (p *program) runApply(ctx context.Context, o *applyOptions) error {
-	objs, err := apply.Build(p.fs, o.kustomize)
+	objs, err := p.build(o.kustomize)
 	if err != nil {
 		return err
 	}

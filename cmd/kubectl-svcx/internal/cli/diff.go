@@ -57,7 +57,7 @@ func (o *diffOptions) validate(cmd *cobra.Command) (err error) {
 }
 
 func (p *program) runDiff(ctx context.Context, o *diffOptions) error {
-	objs, err := apply.Build(p.fs, o.kustomize)
+	objs, err := p.build(o.kustomize)
 	if err != nil {
 		return err
 	}

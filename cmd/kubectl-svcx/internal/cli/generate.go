@@ -137,10 +137,10 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 
 // writeTree writes the tree and explains what keeps it from being written.
 func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
-	res, err := generate.Write(ctx, f.dir, app, generate.WriteOptions{Overwrite: f.overwrite, DryRun: dryRun})
+	res, err := generate.Write(ctx, f.dir, app, f.writeOptions(dryRun))
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
-		return nil, withHints(err, "with --overwrite it does; then this changes:\n"+head(edited.Diff, maxDiffLines))
+		return nil, withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
 	}
 	return res, err
 }
@@ -170,6 +170,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	all := append(append(append([]string{}, r.Created...), r.Updated...), r.Unchanged...)
 	all = append(all, r.Kept...)
 	var lines []labelled
+	if r.Restored {
+		lines = append(lines, labelled{"restored", shown + "  a run that was killed had left it half written"})
+	}
 	switch {
 	case len(r.Created)+len(r.Updated)+len(r.Removed) == 0:
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s, unchanged", shown, parts(all))})

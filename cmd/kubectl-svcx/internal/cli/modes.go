@@ -11,6 +11,30 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 )
 
+// winFlags say whose lines stay where a person and the generator have changed the same.
+type winFlags struct {
+	overwrite bool
+	keepEdits bool
+}
+
+func (f *winFlags) add(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.overwrite, "overwrite", false, "Where a file was edited by hand and is generated differently now, let the generated lines win")
+	fs.BoolVar(&f.keepEdits, "keep-edits", false, "Where a file was edited by hand and is generated differently now, let the edited lines win")
+}
+
+const winHint = "--overwrite lets the generated lines win, --keep-edits those of the file"
+
+func (f *winFlags) check() error {
+	if f.overwrite && f.keepEdits {
+		return errors.New("--overwrite and --keep-edits: only one side can win")
+	}
+	return nil
+}
+
+func (f *winFlags) writeOptions(dryRun bool) generate.WriteOptions {
+	return generate.WriteOptions{Overwrite: f.overwrite, KeepEdits: f.keepEdits, DryRun: dryRun}
+}
+
 // stdoutDir is the --dir that means stdout.
 const stdoutDir = "-"
 
@@ -41,10 +65,13 @@ func (p *program) printTree(app *generate.App) error {
 
 // compareTree says what generating would change.
 func (p *program) compareTree(ctx context.Context, o *generateOptions, app *generate.App) error {
-	res, err := generate.Write(ctx, o.dir, app, generate.WriteOptions{Overwrite: o.overwrite, DryRun: true})
+	res, err := generate.Write(ctx, o.dir, app, o.writeOptions(true))
 	var edited *generate.EditedError
-	if errors.As(err, &edited) && o.diff {
-		fmt.Fprint(p.Out, edited.Diff)
+	if errors.As(err, &edited) {
+		if o.diff {
+			fmt.Fprint(p.Out, edited.Diff)
+		}
+		return withHints(err, winHint)
 	}
 	if err != nil {
 		return err

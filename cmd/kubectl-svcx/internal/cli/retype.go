@@ -58,7 +58,7 @@ Without --overlay it is the app's own type that changes, which says which overla
 		fs.StringVar(&o.serviceType, "type", "", "The Service's new `TYPE`: ClusterIP, NodePort, LoadBalancer, ExternalName or Headless, in any case")
 		fs.StringVar(&o.target, "overlay", "", "The environment (`NAME`) whose Service it is; the app's own type when not given")
 		fs.StringVar(&o.externalName, "external-name", "", "The `HOST` that an ExternalName Service stands for")
-		fs.BoolVar(&o.overwrite, "overwrite", false, "Write over files that were edited by hand")
+		o.winFlags.add(fs)
 	})
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
@@ -88,6 +88,9 @@ func (o *retypeOptions) validate(_ *cobra.Command) error {
 		return typeError(err)
 	}
 	o.typ = t
+	if err := o.winFlags.check(); err != nil {
+		return err
+	}
 	if o.externalName != "" && t != generate.ExternalName {
 		return withHints(fmt.Errorf("--external-name: a Service of type %s stands for no host", t), "leave it out, or use --type=ExternalName")
 	}

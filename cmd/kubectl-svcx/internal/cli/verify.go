@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
@@ -264,7 +263,7 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	var err error
 	switch o.source() {
 	case "-k":
-		r.expected, err = apply.Build(p.fs, o.kustomize)
+		r.expected, err = p.build(o.kustomize)
 	case "-f":
 		r.expected, err = p.readManifests(ctx, o.files, o.recursive)
 	}

@@ -1,0 +1,20 @@
+//go:build !linux && !darwin
+
+package generate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// No way is known to exchange two directories in one step.
+const canExchange = false
+
+func exchange(*os.File, string, string) error { return errors.ErrUnsupported }
+
+func stoodIn(string) bool { return true }
+
+func tryLock(*os.File) bool { return true }
+
+func ordinary(string, fs.FileInfo, *os.File) bool { return false }
