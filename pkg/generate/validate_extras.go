@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"strconv"
 	"strings"
@@ -157,13 +158,20 @@ func (v *validator) policy(p *NetworkPolicy) {
 		case peer.IPBlock != nil:
 			v.ipBlock(field+".ipBlock", peer.IPBlock)
 		}
+		v.selector(field+".podSelector", peer.PodSelector)
+		v.selector(field+".namespaceSelector", peer.NamespaceSelector)
 	}
 }
 
 func (v *validator) ipBlock(field string, b *networkingv1.IPBlock) {
 	v.cidr(field+".cidr", b.CIDR)
 	for i, e := range b.Except {
-		v.cidr(fmt.Sprintf("%s.except[%d]", field, i), e)
+		at := fmt.Sprintf("%s.except[%d]", field, i)
+		v.cidr(at, e)
+		all, err := netip.ParsePrefix(b.CIDR)
+		if part, err2 := netip.ParsePrefix(e); err == nil && err2 == nil && (!all.Contains(part.Addr()) || part.Bits() <= all.Bits()) {
+			v.add(at, e, "is no part of "+b.CIDR, "except what is within it, or remove it")
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ func (v *validator) workloadDetails(a *App) {
 		}
 	}
 	v.podMetadata(w)
+	v.podDetails(w)
 }
 
 // podMetadata checks the Pods' labels and annotations under their own names.
@@ -357,6 +358,12 @@ func (v *validator) probe(field string, p *corev1.Probe, a *App, once bool) {
 		if n.value < 0 {
 			v.add(field+"."+n.name, strconv.Itoa(int(n.value)), "is negative", "1 or more")
 		}
+	}
+	if t := p.TerminationGracePeriodSeconds; t != nil && *t < 1 {
+		v.add(field+".terminationGracePeriodSeconds", strconv.FormatInt(*t, 10), "is less than 1", "1 or more")
+	}
+	if g := p.HTTPGet; g != nil && g.Scheme != "" {
+		oneOf(v, field+".httpGet.scheme", g.Scheme, corev1.URISchemeHTTP, corev1.URISchemeHTTPS)
 	}
 	if once && p.SuccessThreshold > 1 {
 		v.add(field+".successThreshold", strconv.Itoa(int(p.SuccessThreshold)), "must be 1 but for a readiness probe", "remove it")
