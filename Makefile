@@ -51,6 +51,10 @@ lint: ## Format, vet, the walls between packages (golangci-lint) and the shell s
 faults: build ## Seed every fault of the catalogue on a lab and ask verify for the cause (CASES="SVC2 healthy")
 	./test/faults/run.sh $(CASES)
 
+.PHONY: fuzz
+fuzz: ## Every fuzz target for a bounded time (FUZZTIME=30s); what is found stands in testdata/fuzz
+	./hack/fuzz.sh
+
 .PHONY: bench
 bench: build ## Side-by-side benchmarks against kubectl
 	./hack/bench.sh

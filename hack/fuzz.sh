@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# make fuzz: every fuzz target of the module, each for FUZZTIME (30s). What it finds
+# stands in the target's testdata/fuzz afterwards, and is to be committed with what
+# mends it; go test runs those inputs from then on.
+#
+#   hack/fuzz.sh [TARGET…]     only those, such as FuzzMerge
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+each=${FUZZTIME:-30s}
+failed=()
+while IFS=: read -r file target; do
+	if (($#)) && [[ " $* " != *" $target "* ]]; then
+		continue
+	fi
+	printf '\n== %s in %s, %s\n' "$target" "$(dirname "$file")" "$each"
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$each" -parallel "${FUZZPARALLEL:-2}" "./$(dirname "$file")" || failed+=("$target")
+done < <(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' pkg cmd | sed 's/:func /:/' | sort)
+
+if ((${#failed[@]})); then
+	printf '\nfailed: %s\n' "${failed[*]}" >&2
+	exit 1
+fi
