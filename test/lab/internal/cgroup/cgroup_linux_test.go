@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,6 +167,68 @@ func TestRemoveTakesBackWhatWasEnabled(t *testing.T) {
 		}
 		if data, err := os.ReadFile(control); err != nil || string(data) != step.want {
 			t.Errorf("after %s was removed, %q (%v) is written; want %q", step.remove, data, err, step.want)
+		}
+	}
+}
+
+// In the kernel's own v2 hierarchy, wherever it is mounted: beside v1 it has fewer
+// controllers, and the same rules.
+func TestCreateAndRemoveInTheKernel(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skipf("%s DID NOT RUN: it needs root, to make cgroups", t.Name())
+	}
+	all, err := Hierarchies("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(h Hierarchy) bool { return h.V2 })
+	if i < 0 {
+		t.Skipf("%s DID NOT RUN: this machine has cgroup v1 only", t.Name())
+	}
+	// A cgroup that hands nothing down yet stands for the machine's own, which labs that
+	// are up may be using.
+	real, base := all[i:i+1], fmt.Sprintf("svcx-lab-test-%d/base", os.Getpid())
+	t.Cleanup(func() {
+		if err := Remove(context.Background(), real, base); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := Create(real, base); err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(real[0].Mount, base, "machine")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	controllers := func(path ...string) []string {
+		data, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(data))
+	}
+	has := controllers("cgroup.controllers")
+	if len(has) == 0 {
+		t.Skipf("%s DID NOT RUN: every controller of this machine is on cgroup v1", t.Name())
+	}
+	machine := []Hierarchy{{Mount: root, V2: true}}
+	for _, node := range []string{"/svcx-lab/x/worker", "/svcx-lab/y/worker"} {
+		if err := Create(machine, node); err != nil {
+			t.Fatal(err)
+		}
+		if got := controllers(node, subtreeControl); !slices.Equal(got, has) {
+			t.Errorf("%s hands down %v; the machine has %v", node, got, has)
+		}
+	}
+	for _, step := range []struct {
+		remove string
+		left   []string
+	}{{"/svcx-lab/x", has}, {"/svcx-lab/y", nil}} {
+		if err := Remove(t.Context(), machine, step.remove); err != nil {
+			t.Fatal(err)
+		}
+		if got := controllers(subtreeControl); !slices.Equal(got, step.left) {
+			t.Errorf("after %s was removed, the machine hands down %v; want %v", step.remove, got, step.left)
 		}
 	}
 }
