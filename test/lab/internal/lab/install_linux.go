@@ -23,13 +23,7 @@ func InstallCommand(packages []string) string {
 	return "apt-get update && apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
 }
 
-func findAPT() (string, error) {
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
-		return "", errors.New("and there is no apt-get to install them with")
-	}
-	return apt, nil
-}
+const noAPT = "and there is no apt-get to install them with"
 
 // Install installs Debian packages without starting their services: the lab runs its own
 // containerd, and the machine shall not get one running because of it.
@@ -37,12 +31,12 @@ func Install(ctx context.Context, packages []string, progress func(string)) erro
 	cannot := func(reason string) error {
 		return &CannotRunError{
 			Reasons: []string{"these packages are missing: " + strings.Join(packages, " ") + " (" + reason + ")"},
-			Next:    "on Debian or Ubuntu, install them: " + InstallCommand(packages),
+			Next:    "install them: " + InstallCommand(packages),
 		}
 	}
-	apt, err := findAPT()
+	apt, err := exec.LookPath("apt-get")
 	if err != nil {
-		return cannot(err.Error())
+		return cannot(noAPT)
 	}
 	progress("installing packages: " + strings.Join(packages, " "))
 	undo, err := forbidServices()
@@ -52,7 +46,8 @@ func Install(ctx context.Context, packages []string, progress func(string)) erro
 	defer undo()
 	for _, args := range [][]string{
 		{"update", "-q"},
-		append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...),
+		// A fresh machine may be updating itself just now.
+		append([]string{"install", "-q", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"}, packages...),
 	} {
 		cmd := exec.CommandContext(ctx, apt, args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
@@ -62,7 +57,7 @@ func Install(ctx context.Context, packages []string, progress func(string)) erro
 		}
 		// A list that cannot be fetched does not matter when the packages can.
 		if err != nil && args[0] == "install" {
-			return cannot(fmt.Sprintf("apt-get install failed: %s", lastLine(out)))
+			return cannot(fmt.Sprintf("apt-get install failed: %s", aptError(out)))
 		}
 	}
 	return dontEnable(ctx, packages)
@@ -97,6 +92,16 @@ func forbidServices() (undo func(), err error) {
 		return nil, err
 	}
 	return func() { _ = os.Remove(policy) }, nil
+}
+
+// aptError is the first error that apt-get names; the last one only sums up.
+func aptError(out []byte) string {
+	for line := range bytes.Lines(out) {
+		if bytes.HasPrefix(line, []byte("E: ")) {
+			return string(bytes.TrimSpace(line))
+		}
+	}
+	return lastLine(out)
 }
 
 func lastLine(out []byte) string {

@@ -180,3 +180,13 @@ func TestTailIsBounded(t *testing.T) {
 		t.Errorf("tail of no file is %q", got)
 	}
 }
+
+func TestAPTErrorIsTheFirst(t *testing.T) {
+	out := "Err:1 http://deb.example.com redis-tools\n  Temporary failure resolving\nE: Failed to fetch http://deb.example.com  Temporary failure\nE: Unable to fetch some archives\n"
+	if got, want := aptError([]byte(out)), "E: Failed to fetch http://deb.example.com  Temporary failure"; got != want {
+		t.Errorf("error is %q, want %q", got, want)
+	}
+	if got, want := aptError([]byte("one\ntwo\n")), "two"; got != want {
+		t.Errorf("error is %q, want %q", got, want)
+	}
+}

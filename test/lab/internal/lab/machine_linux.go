@@ -107,13 +107,14 @@ func Examine() (*Machine, error) {
 	m.Programs, m.Missing = paths, missing
 	if len(missing) > 0 {
 		reason := "these packages are missing: " + strings.Join(missing, " ")
-		if _, err := findAPT(); err == nil {
-			installable = true
+		next = "install them: " + InstallCommand(missing)
+		if _, err := exec.LookPath("apt-get"); err != nil {
+			reason += " (" + noAPT + ")"
+			next = "it needs Debian or Ubuntu; elsewhere, use a cluster of your own: SVCX_E2E_CONTEXT=NAME make test, or CONTEXT=NAME make demo"
 		} else {
-			reason += " (" + err.Error() + ")"
+			installable = true
 		}
 		reasons = append(reasons, reason)
-		next = "on Debian or Ubuntu, install them: " + InstallCommand(missing)
 	}
 	hs, err := cgroup.Hierarchies("/proc/self/mounts")
 	if err != nil {
