@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ func (r *composeReader) resources() {
 		count := int32(n)
 		r.w.Replicas = &count
 	}
-	for k := range deploy {
+	for _, k := range slices.Sorted(maps.Keys(deploy)) {
 		if !slices.Contains([]string{"replicas", "resources", "restart_policy", "mode"}, k) || k == "mode" && deploy[k] != "replicated" {
 			r.left("deploy."+k, "")
 		}
@@ -82,6 +83,9 @@ func composeBytes(s string) (resource.Quantity, error) {
 	return q, nil
 }
 
+// composeLongest bounds durations; a probe counts whole seconds, and not for years.
+const composeLongest = 365 * 24 * time.Hour
+
 func (r *composeReader) health() {
 	h, ok := r.s["healthcheck"].(map[string]any)
 	if !ok || h["disable"] == "true" {
@@ -108,16 +112,19 @@ func (r *composeReader) health() {
 			return otherwise
 		}
 		d, err := time.ParseDuration(s)
-		if err != nil || d < 0 {
+		if err != nil || d < 0 || d > composeLongest {
 			r.bad("healthcheck."+name, "%q is no duration, such as 30s", shorten(s))
+			return otherwise
 		}
 		return int32(math.Ceil(d.Seconds()))
 	}
 	p.PeriodSeconds, p.TimeoutSeconds = max(1, seconds("interval", 30)), max(1, seconds("timeout", 30))
 	p.InitialDelaySeconds = seconds("start_period", 0)
 	if s, ok := h["retries"].(string); ok {
-		if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil && n > 0 {
 			p.FailureThreshold = int32(n)
+		} else {
+			r.bad("healthcheck.retries", "%q is not a number of 1 or more", shorten(s))
 		}
 	}
 	r.w.ReadinessProbe = p
@@ -126,7 +133,7 @@ func (r *composeReader) health() {
 func (r *composeReader) user() {
 	if s, ok := r.s["stop_grace_period"].(string); ok {
 		d, err := time.ParseDuration(s)
-		if err != nil {
+		if err != nil || d < 0 || d > composeLongest {
 			r.bad("stop_grace_period", "%q is no duration, such as 30s", shorten(s))
 		}
 		n := int64(math.Ceil(d.Seconds()))

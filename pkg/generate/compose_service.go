@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -44,7 +46,7 @@ func (c *Compose) App(name string) (a *App, notes []string, err error) {
 	r.read(a)
 	if len(r.problems) > 0 {
 		for i := range r.problems {
-			r.problems[i].Line = c.lines[name]
+			r.problems[i].Line = max(c.lines[name], fieldLine(c.root, r.problems[i].Field))
 		}
 		return nil, nil, &InvalidError{File: c.file, Problems: r.problems}
 	}
@@ -89,6 +91,7 @@ func (r *composeReader) read(a *App) {
 			r.left(k, "")
 		}
 	}
+	r.shape()
 	r.w.Image, _ = r.s["image"].(string)
 	if r.w.Image == "" {
 		r.bad("image", "is missing; build the image, push it and name it")
@@ -165,6 +168,44 @@ func splitWords(s string) ([]string, error) {
 	return out, nil
 }
 
+// envFiles are the names of the env files, but for those that need not be there
+// and are not.
+func (r *composeReader) envFiles() []string {
+	if f, ok := r.s["env_file"].(string); ok {
+		return []string{f}
+	}
+	var files []string
+	for i, item := range asList(r.s["env_file"]) {
+		switch v := item.(type) {
+		case string:
+			files = append(files, v)
+		case map[string]any:
+			name, _ := v["path"].(string)
+			if v["format"] != nil {
+				r.bad(fmt.Sprintf("env_file[%d].format", i), "is not understood; write the variables under environment")
+				continue
+			}
+			if _, err := r.c.readFile(name); err != nil && v["required"] == "false" {
+				r.left(fmt.Sprintf("env_file[%d]", i), "(it cannot be read, and need not be)")
+				continue
+			}
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+func (r *composeReader) envFile(name string) (map[string]string, error) {
+	data, err := r.c.readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
+		value := r.c.getenv(name)
+		return value, value != ""
+	})
+}
+
 func (r *composeReader) environment() {
 	env := map[string]string{}
 	var order []string
@@ -174,26 +215,13 @@ func (r *composeReader) environment() {
 		}
 		env[k] = v
 	}
-	files := textsOf(r.s["env_file"])
-	if f, ok := r.s["env_file"].(string); ok {
-		files = []string{f}
-	}
-	for _, item := range asList(r.s["env_file"]) {
-		if m, ok := item.(map[string]any); ok {
-			files = append(files, fmt.Sprint(m["path"]))
-		}
-	}
-	for _, f := range files {
-		data, err := r.c.readFile(f)
+	for _, f := range r.envFiles() {
+		values, err := r.envFile(f)
 		if err != nil {
 			r.bad("env_file", "%s: %v", shorten(f), err)
-			continue
 		}
-		for _, line := range strings.Split(string(data), "\n") {
-			line = strings.TrimSpace(line)
-			if k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && !strings.HasPrefix(line, "#") {
-				set(strings.TrimSpace(k), strings.Trim(strings.TrimSpace(v), `"'`))
-			}
+		for _, k := range slices.Sorted(maps.Keys(values)) {
+			set(k, values[k])
 		}
 	}
 	switch v := r.s["environment"].(type) {

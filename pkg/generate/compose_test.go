@@ -12,11 +12,11 @@ const composeFile = `x-common: &common
 services:
   web_app:
     <<: *common
-    image: "example.com/web:${TAG:-1.2}"
+    image: "example.com/web:${TAG:-${OTHER:-1.2}}"
     command: serve --name "a b" $$HOME
     ports: ["127.0.0.1:8080:80", "53:53/udp"]
     environment: {LEVEL: info, FROM_HOST: }
-    env_file: web.env
+    env_file: [{path: web.env, required: false}]
     deploy:
       replicas: 3
       resources: {limits: {cpus: "0.5", memory: 512M}}
@@ -30,7 +30,7 @@ services:
 
 func TestCompose(t *testing.T) {
 	c, err := ParseCompose([]byte(composeFile), "compose.yaml", func(string) string { return "" }, func(string) ([]byte, error) {
-		return []byte("# comment\nFILE=\"x y\"\n"), nil
+		return []byte("# comment\nexport FILE=\"x y\" # and why\n"), nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -103,19 +103,30 @@ func TestComposeRefuses(t *testing.T) {
 		bomb += "x-" + string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 10), ",") + "]\n"
 	}
 	for name, test := range map[string]struct{ data, want string }{
-		"empty":            {"", "has no services"},
-		"no map":           {"- a\n", "has no services"},
-		"bomb":             {bomb + "services: {web: {image: x, command: *g}}\n", "expand to too much"},
-		"cycle":            {"services: {web: &w {image: x, x-y: *w}}\n", ""},
-		"unknown field":    {"services: {web: {imagee: x}}\n", "did you mean image?"},
-		"no image":         {"services: {web: {build: .}}\n", "image: is missing"},
-		"a range":          {"services: {web: {image: x, ports: ['80-90:80-90']}}\n", "write ranges out"},
-		"an unset name":    {"services:\n  web:\n    image: x:$TAG\n", ":3: services.web: the variable TAG is not set"},
-		"a tab":            {"services:\n\tweb: {}\n", ":2: is indented with a tab"},
-		"not UTF-8":        {"services: \xff\n", "is not UTF-8"},
-		"include":          {"include: [x.yaml]\nservices: {web: {image: x}}\n", "docker compose config"},
-		"a quote":          {"services: {web: {image: x, command: \"a 'b\"}}\n", "a quote without its end"},
-		"a name that goes": {"services: {../../etc: {image: x, ports: ['80']}}\n", "metadata.name"},
+		"empty":             {"", "has no services"},
+		"no map":            {"- a\n", "has no services"},
+		"bomb":              {bomb + "services: {web: {image: x, command: *g}}\n", "expand to too much"},
+		"cycle":             {"services: {web: &w {image: x, x-y: *w}}\n", ""},
+		"unknown field":     {"services: {web: {imagee: x}}\n", "did you mean image?"},
+		"no image":          {"services: {web: {build: .}}\n", "image: is missing"},
+		"a range":           {"services: {web: {image: x, ports: ['80-90:80-90']}}\n", "write ranges out"},
+		"a field on top":    {"servces: {}\nservices: {web: {image: x}}\n", ":1: servces is no field of a Compose file; did you mean services?"},
+		"deeper":            {"services:\n  web:\n    image: x\n    healthcheck:\n      tests: a\n", ":5: services.web.healthcheck.tests: is no field that it has; did you mean test?"},
+		"of another kind":   {"services:\n  web:\n    image: x\n    ports: {80: 80}\n", ":4: services.web.ports: is a map where a list is wanted"},
+		"an item":           {"services: {web: {image: x, command: [a, {b: c}]}}\n", "command[1]: is not what this list holds"},
+		"a long time":       {"services: {web: {image: x, healthcheck: {test: a, interval: 9999999h}}}\n", "is no duration"},
+		"retries":           {"services: {web: {image: x, healthcheck: {test: a, retries: many}}}\n", "is not a number of 1 or more"},
+		"no variable":       {"services: {web: {image: 'x:${-}'}}\n", "Invalid template"},
+		"a required name":   {"services: {web: {image: 'x:${TAG:?say which}'}}\n", "say which"},
+		"unset in default":  {"services: {web: {image: 'x:${TAG:-${OTHER}}'}}\n", "the variable OTHER is not set"},
+		"env file's format": {"services: {web: {image: x, env_file: [{path: a, format: raw}]}}\n", "format: is not understood"},
+		"an env file":       {"services: {web: {image: x, env_file: [a]}}\n", "env_file: a: none"},
+		"an unset name":     {"services:\n  web:\n    image: x:$TAG\n", ":3: services.web: the variable TAG is not set"},
+		"a tab":             {"services:\n\tweb: {}\n", ":2: is indented with a tab"},
+		"not UTF-8":         {"services: \xff\n", "is not UTF-8"},
+		"include":           {"include: [x.yaml]\nservices: {web: {image: x}}\n", "docker compose config"},
+		"a quote":           {"services: {web: {image: x, command: \"a 'b\"}}\n", "a quote without its end"},
+		"a name that goes":  {"services: {../../etc: {image: x, ports: ['80']}}\n", "metadata.name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := ParseCompose([]byte(test.data), "compose.yaml", func(string) string { return "" }, func(string) ([]byte, error) { return nil, errors.New("none") })
