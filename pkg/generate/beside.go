@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -35,7 +36,7 @@ func (p *writePlan) beside(ctx context.Context, steps []step) error {
 	if err != nil {
 		return err
 	}
-	if p.root != nil && (!canExchange || stoodIn(filepath.Join(around, name))) {
+	if p.root != nil && (!canExchange || p.stoodIn(filepath.Join(around, name))) {
 		return errInPlace
 	}
 	root, err := os.OpenRoot(around)
@@ -59,6 +60,14 @@ func (p *writePlan) beside(ctx context.Context, steps []step) error {
 		return fmt.Errorf("%w; nothing was changed", err)
 	}
 	return b.exchange()
+}
+
+// stoodIn tells whether a process has its working directory in the tree: it would
+// find itself in a directory that is no more.
+func (p *writePlan) stoodIn(dir string) bool {
+	return slices.ContainsFunc(p.standing(), func(at string) bool {
+		return at == "" || at == dir || strings.HasPrefix(at, dir+string(filepath.Separator))
+	})
 }
 
 type beside struct {
@@ -273,10 +282,11 @@ func (b *beside) file(s step) error {
 }
 
 // sync brings the new files to the disk before anything that was is given up, so
-// that not even a machine that stops loses both. A tree that is new has nothing
-// to lose, and waits for no disk.
+// that not even a machine that stops loses both. Where nothing is given up, such as
+// for a tree that is new, it waits for no disk.
 func (b *beside) sync() error {
-	if b.p.root == nil {
+	loses := func(s step) bool { return s.fate == updated || s.fate == removed }
+	if !slices.ContainsFunc(b.steps, loses) {
 		return b.closeFiles()
 	}
 	return errors.Join(syncAll(b.files), b.closeFiles())

@@ -14,7 +14,6 @@ func exchange(around *os.File, x, y string) error {
 	return unix.RenamexNp(filepath.Join(around.Name(), x), filepath.Join(around.Name(), y), unix.RENAME_SWAP)
 }
 
-// stoodIn tells whether this process has its working directory in the tree, and
-// with it most likely the shell that started it: it would find itself in a
-// directory that is no more. Others cannot be seen here.
-func stoodIn(dir string) bool { return within(dir) }
+// workingDirs is our own working directory, and so most likely that of the shell
+// that started us; others cannot be seen here. An empty one could not be told.
+func workingDirs() []string { return []string{workingDir()} }

@@ -2,7 +2,6 @@ package generate
 
 import (
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,15 +14,13 @@ func exchange(around *os.File, x, y string) error {
 	return unix.Renameat2(fd, x, fd, y, unix.RENAME_EXCHANGE)
 }
 
-// stoodIn tells whether a process that can be seen has its working directory in
-// the tree: it would find itself in a directory that is no more.
-func stoodIn(dir string) bool {
-	if within(dir) {
-		return true
-	}
+// workingDirs are the working directories of all processes that can be seen, our
+// own among them; an empty one could not be told.
+func workingDirs() []string {
+	dirs := []string{workingDir()}
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return false // none can be seen
+		return dirs
 	}
 	defer proc.Close()
 	names, _ := proc.Readdirnames(-1)
@@ -31,9 +28,9 @@ func stoodIn(dir string) bool {
 		if name[0] < '0' || name[0] > '9' {
 			continue
 		}
-		if at, err := os.Readlink("/proc/" + name + "/cwd"); err == nil && (at == dir || strings.HasPrefix(at, dir+"/")) {
-			return true
+		if at, err := os.Readlink("/proc/" + name + "/cwd"); err == nil {
+			dirs = append(dirs, at)
 		}
 	}
-	return false
+	return dirs
 }

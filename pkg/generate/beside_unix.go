@@ -13,14 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// within tells whether the working directory is dir or below it; true when that
-// cannot be told.
-func within(dir string) bool {
+// workingDir is the working directory, without links; empty when it cannot be told.
+func workingDir() string {
 	at, err := os.Getwd()
-	if err == nil {
-		at, err = filepath.EvalSymlinks(at)
+	if err != nil {
+		return ""
 	}
-	return err != nil || at == dir || strings.HasPrefix(at, dir+string(filepath.Separator))
+	if at, err = filepath.EvalSymlinks(at); err != nil {
+		return ""
+	}
+	return at
 }
 
 // tryLock takes a lock that ends with the file's last descriptor, so with the

@@ -42,6 +42,7 @@ type writePlan struct {
 	root     *os.Root // nil when dir does not exist
 	restored bool     // what a killed run had left half written was put back
 	halt     func(change string)
+	standing func() []string
 	wins     winner
 	edited   []string
 	diff     bytes.Buffer
@@ -51,7 +52,10 @@ type writePlan struct {
 }
 
 func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error) {
-	p := &writePlan{dir: dir, wins: o.winner(), halt: o.halt}
+	p := &writePlan{dir: dir, wins: o.winner(), halt: o.halt, standing: o.standing}
+	if p.standing == nil {
+		p.standing = workingDirs
+	}
 	if err := p.open(); err != nil {
 		return nil, err
 	}

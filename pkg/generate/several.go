@@ -65,6 +65,7 @@ func partOfTree(dir string) bool {
 // invalid Spec or an edit in the way, none is touched and the errors of all are
 // returned joined. The results are in the order of dirs.
 func Regenerate(ctx context.Context, dirs []string, o WriteOptions) ([]*WriteResult, error) {
+	o.standing = sync.OnceValue(workingDirs) // once for all
 	plans := make([]*writePlan, len(dirs))
 	results := make([]*WriteResult, len(dirs))
 	err := atOnce(ctx, len(dirs), func(i int) error {

@@ -21,7 +21,8 @@ type WriteOptions struct {
 	// DryRun decides everything and writes nothing.
 	DryRun bool
 
-	halt func(change string) // a test's, called before each change on the disk
+	halt     func(change string) // a test's, called before each change on the disk
+	standing func() []string     // workingDirs, when it was asked already
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated

@@ -77,7 +77,7 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 	slices.Sort(dirs)
 	dirs = slices.Compact(dirs)
 	dry := o.dryRun != dryRunNone || o.diff || o.check
-	results, err := generate.Regenerate(ctx, dirs, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dry})
+	results, err := generate.Regenerate(ctx, dirs, o.writeOptions(dry))
 	if err != nil {
 		var edited *generate.EditedError
 		if errors.As(err, &edited) {
