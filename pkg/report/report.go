@@ -129,12 +129,21 @@ func machine(w io.Writer, v any, f Format) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	data := escape(b.Bytes())
+	var data []byte
 	switch f {
 	case JSON:
+		data = escape(b.Bytes())
 	case YAML:
+		// YAML's writer lets some of them through as they are, and has no escape
+		// for them outside quotes.
+		plain := bytes.Map(func(r rune) rune {
+			if r > unicode.MaxASCII && unicode.Is(unicode.C, r) {
+				return -1
+			}
+			return r
+		}, b.Bytes())
 		var err error
-		if data, err = yaml.JSONToYAML(data); err != nil {
+		if data, err = yaml.JSONToYAML(plain); err != nil {
 			return fmt.Errorf("writing the result as YAML: %w", err)
 		}
 	default:

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 
@@ -233,14 +235,18 @@ func TestPlan(t *testing.T) {
 // What comes from a cluster may hold anything; no byte of it may reach a
 // terminal as a command.
 func TestHostileText(t *testing.T) {
-	const evil = "a\x1b[2Jb\x1b]0;title\x07c\rd\u202ee\x00\u009bf"
+	const evil = "a\x1b[2Jb\x1b]0;title\x07c\rd\u202ee\x00\u009bf</script><script>alert(1)</script>\"'><img src=x onerror=y>]]>&\xff"
 	s := failed()
 	s.Name, s.Namespace, s.Type, s.NotProven = evil, evil, evil, evil
 	s.ClusterIPs, s.ExternalName = []string{evil}, ""
 	s.Ports = []verify.PortSummary{{Key: evil, Name: evil, TargetPort: evil, Protocol: evil, Check: evil}}
 	s.Checks = append(s.Checks, verify.CheckResult{Name: evil, Port: evil, State: verify.StateNotProven, Summary: evil, Detail: []string{evil}, Needs: evil})
 	s.Findings[0].Message, s.Findings[0].ID, s.Findings[0].Evidence, s.Findings[0].Follows = evil, evil, []string{evil}, []string{evil}
+	s.Findings[0].Object = verify.ObjectRef{Kind: evil, Namespace: evil, Name: evil}
+	s.Findings[0].Field, s.Findings[0].Source = evil, &verify.Source{File: evil, Line: 1}
 	s.Findings[0].Fix = &verify.Fix{Summary: evil, Command: evil, Patch: evil + "\n  " + evil}
+	s.Findings[1].Fix.Unlocated = evil
+	s.Findings[1].Fix.Edits = []verify.Edit{{Source: verify.Source{File: evil}, Diff: "-" + evil + "\n+" + evil + "\n"}}
 	s.Reach = []verify.Reach{{Path: evil, From: evil, Address: evil, Check: evil}}
 	v := verdict(s)
 	v.Gaps = []verify.Gap{{Resource: evil, Namespace: evil, Reason: evil}}
@@ -251,22 +257,41 @@ func TestHostileText(t *testing.T) {
 	c.Transition.Effects = []string{evil}
 	p.Notes, p.CreatesNamespace = []string{evil}, evil
 
-	for _, f := range Formats() {
-		var b bytes.Buffer
-		if err := Verdict(&b, v, Options{Format: f}); err != nil {
-			t.Fatal(err)
+	for _, f := range VerdictFormats() {
+		for _, help := range []func(string) (string, string){nil, func(string) (string, string) { return "title", "help" }} {
+			var b bytes.Buffer
+			o := Options{Format: f, Help: help, Explain: true, Version: "v1"}
+			for _, v := range []*verify.Verdict{v, verdict(s, s)} {
+				if err := Verdict(&b, v, o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if f != JUnit && f != SARIF && f != HTML {
+				if err := Plan(&b, p, o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			harmless(t, f, b.String())
 		}
-		if err := Verdict(&b, verdict(s, s), Options{Format: f}); err != nil {
-			t.Fatal(err)
-		}
-		if err := Plan(&b, p, Options{Format: f}); err != nil {
-			t.Fatal(err)
-		}
-		if i := strings.IndexAny(b.String(), "\x1b\x07\r\x00\u009b"); i >= 0 {
-			t.Errorf("%s: a control character at %d: %q", f, i, b.String()[max(0, i-40):i+10])
-		}
-		if f != JSON && f != YAML && strings.Contains(b.String(), "\u202e") {
-			t.Errorf("%s: a direction override", f)
+	}
+	// And what changed, while it is watched.
+	var b bytes.Buffer
+	if err := Transitions(&b, map[string]Standing{}, Standings(v), time.Time{}, evil, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	harmless(t, Text, b.String())
+}
+
+// harmless wants nothing in a report that commands a terminal, turns text
+// around, or is markup.
+func harmless(t *testing.T, f Format, text string) {
+	t.Helper()
+	if i := strings.IndexFunc(text, func(r rune) bool { return unicode.Is(unicode.C, r) && r != '\n' }); i >= 0 {
+		t.Errorf("%s: a control or format character: %q", f, text[max(0, i-40):min(i+10, len(text))])
+	}
+	if f == HTML || f == JUnit {
+		if strings.Contains(text, "<script") || strings.Contains(text, "<img") || strings.Contains(text, "]]>") {
+			t.Errorf("%s: markup that came from a cluster", f)
 		}
 	}
 }
