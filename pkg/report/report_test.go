@@ -158,6 +158,7 @@ func TestVerdict(t *testing.T) {
 		"not-proven.txt":      {verdict(notProven()), Options{}},
 		"many.txt":            {many(), Options{}},
 		"many-100.txt":        {many(), Options{Width: 100}},
+		"many-60.txt":         {many(), Options{Width: 60}},
 		"many-wide.txt":       {many(), Options{Format: Wide}},
 		"many-name.txt":       {many(), Options{Format: Name}},
 		"none.txt":            {verdict(), Options{}},
@@ -229,6 +230,25 @@ func TestPlan(t *testing.T) {
 			}
 			golden(t, name, b.String())
 		})
+	}
+}
+
+func TestTransitions(t *testing.T) {
+	before, now := Standings(verdict(verified(), notProven())), Standings(verdict(failed()))
+	before["edge/gone"] = Standing{State: verify.StateProven}
+	at := time.Date(2026, 1, 1, 12, 30, 1, 0, time.UTC)
+	for name, o := range map[string]Options{"transitions.txt": {}, "transitions-60.txt": {Width: 60}} {
+		var b bytes.Buffer
+		if err := Transitions(&b, before, now, at, "Pod/redis-0", o); err != nil {
+			t.Fatal(err)
+		}
+		if err := Transitions(&b, now, Standings(verdict(verified())), at, "", o); err != nil {
+			t.Fatal(err)
+		}
+		if err := Transitions(&b, now, now, at, "Pod/redis-0", o); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.String())
 	}
 }
 

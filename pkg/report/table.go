@@ -78,12 +78,7 @@ func (c *canvas) rows(services []verify.ServiceVerdict) {
 	for i := range services {
 		cells = append(cells, c.cells(&services[i], manyNamespaces))
 	}
-	widths := make([]int, len(head))
-	for _, r := range cells {
-		for i, s := range r {
-			widths[i] = max(widths[i], cols(s))
-		}
-	}
+	cells, widths := c.fit(cells)
 	for n, r := range cells {
 		var b strings.Builder
 		used := 0
@@ -103,6 +98,31 @@ func (c *canvas) rows(services []verify.ServiceVerdict) {
 		}
 		c.line(b.String(), c.paint(sgr, text), strings.Repeat(" ", max(12-cols(text), 1)), rest)
 	}
+}
+
+// fit leaves out columns, the least telling first, until the verdict has room
+// beside those that stay. It returns the cells and the columns' widths.
+func (c *canvas) fit(cells [][]string) ([][]string, []int) {
+	for _, drop := range []string{"PORTS", "CLUSTER-IP", "TYPE", "ENDPOINTS", "PATHS", ""} {
+		widths := make([]int, len(cells[0]))
+		used := 0
+		for i := range widths {
+			for _, r := range cells {
+				widths[i] = max(widths[i], cols(r[i]))
+			}
+			used += widths[i] + 2
+		}
+		at := slices.Index(cells[0], drop)
+		if c.Width == 0 || used+12+minText <= c.Width || drop == "" {
+			return cells, widths
+		}
+		for i := range cells {
+			if at >= 0 {
+				cells[i] = slices.Delete(cells[i], at, at+1)
+			}
+		}
+	}
+	return cells, nil
 }
 
 // cells are the columns of one Service but for the verdict.

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -73,8 +72,16 @@ func Transitions(w io.Writer, before, now map[string]Standing, at time.Time, wha
 		if from != to {
 			lead += from + " → "
 		}
-		text := fmt.Sprintf("%s%s", is.Reason, what)
-		c.hang(lead+c.paint(sgr, to)+"  ", len("15:04:05  "), strings.TrimLeft(text, " "))
+		text := strings.TrimLeft(is.Reason+what, " ")
+		width := cols(lead+to) + 2
+		lead += c.paint(sgr, to)
+		if c.Width == 0 || width+cols(text) <= c.Width {
+			c.line(lead, "  ", text)
+			continue
+		}
+		const under = len("15:04:05  ")
+		c.line(lead)
+		c.hang(strings.Repeat(" ", under), under, text)
 	}
 	return c.flush(w)
 }
