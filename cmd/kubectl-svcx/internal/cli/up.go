@@ -30,6 +30,7 @@ for, wait until it runs, and verify it: every backend, along every path.
 On a tree that exists (--dir, or ./NAME) its svcx.yaml is used, and the flags given
 change it; with another --type the live Service is switched. A change that
 interrupts clients is explained first and asked about; --yes agrees beforehand.
+Nothing is written before that. What does not come up is verified all the same.
 
 Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 interrupted.`,
 		Example: `  # Redis with two replicas behind a node port
