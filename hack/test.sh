@@ -30,7 +30,7 @@ tests() {
 		grep -vE '^(=== |[[:space:]]*--- PASS|PASS$)' "$work/log" || true
 		exit "$code"
 	fi
-	awk '/^ +[[:alnum:]_]+\.go:[0-9]+: / { sub(/^ +[^ ]+ /, ""); reason = $0 }
+	awk '/^ +[[:alnum:]_]+\.go:[0-9]+: / { sub(/^ +[^ ]+ (Test[^ ]+ DID NOT RUN: )?/, ""); reason = $0 }
 		/^=== RUN/ { reason = "" }
 		/--- SKIP: / { print "  " $3 (reason == "" ? "" : ": " reason) }' "$work/log" >>"$work/skipped"
 }
@@ -74,7 +74,7 @@ tests_of_the_lab() {
 
 # without_lab REASON: runs what is left of the lab's tests when no lab can be had.
 without_lab() {
-	without "end to end: $1" e2e "${anywhere[@]}" "${in_lab[@]}"
+	without "end to end: $1; SVCX_E2E_CONTEXT=… names a cluster of yours for those of test/e2e" e2e "${anywhere[@]}" "${in_lab[@]}"
 	without "of real labs: $1" lab test/lab/e2e
 	tests_of_the_lab
 }
@@ -92,7 +92,7 @@ if [[ -n ${SVCX_E2E_CONTEXT:-} ]]; then
 	without "of real labs: context $SVCX_E2E_CONTEXT was named" lab test/lab/e2e
 	tests_of_the_lab
 elif [[ $(uname -s) != Linux || $(id -u) != 0 ]]; then
-	without_lab "the lab needs root on Linux (SVCX_E2E_CONTEXT=… runs them on a cluster of yours)"
+	without_lab "the lab needs root on Linux"
 else
 	heading "the lab"
 	code=0
