@@ -90,6 +90,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	if err != nil {
 		return nil, err
 	}
+	r.slow = time.Since(start)
 	if o.EndpointsOnly {
 		v := endpointsOnly(Judge(s, nil, nil))
 		v.Seconds = time.Since(start).Seconds()
@@ -142,6 +143,8 @@ type runner struct {
 	client *client      // whom the probe Pods stand for; nil: nobody
 	own    *credentials // what may be used outside the cluster
 
+	slow time.Duration // how long the API server took for what was read
+
 	mu       sync.Mutex
 	asked    []probe.Probe
 	outcomes []probe.Outcome
@@ -174,12 +177,12 @@ func (r *runner) all(ctx context.Context, s *Snapshot, probes []probe.Probe, tun
 	wg.Go(func() {
 		// What goes through the API server goes gently.
 		o := r.own.options(probe.Options{Dial: tun.Dial, Concurrency: 16})
-		probe.Run(ctx, from(probes, probe.FromTunnel), o, r.emitOwn)
+		probe.Run(ctx, patient(from(probes, probe.FromTunnel), r.slow), o, r.emitOwn)
 		r.mu.Lock()
 		seen := slices.Clone(r.outcomes)
 		r.mu.Unlock()
 		more := PlanExploration(s, probes, seen)
-		probe.Run(ctx, more, o, r.emitOwn)
+		probe.Run(ctx, patient(slices.Clone(more), r.slow), o, r.emitOwn)
 		r.mu.Lock()
 		r.asked = append(slices.Clone(probes), more...)
 		r.mu.Unlock()
@@ -192,6 +195,21 @@ func (r *runner) all(ctx context.Context, s *Snapshot, probes []probe.Probe, tun
 		wg.Go(func() { r.inCluster(ctx, s, from(probes, probe.FromCluster)) })
 	}
 	wg.Wait()
+}
+
+// maxPatience bounds what a slow API server adds to the time of a tunnel.
+const maxPatience = 10 * time.Second
+
+// patient gives probes more time: a tunnel is opened by the API server, whose
+// slowness is none of the Pod's.
+func patient(probes []probe.Probe, slow time.Duration) []probe.Probe {
+	for i := range probes {
+		if probes[i].Timeout <= 0 {
+			probes[i].Timeout = probe.DefaultTimeout
+		}
+		probes[i].Timeout += min(slow, maxPatience)
+	}
+	return probes
 }
 
 // place is where one probe Pod runs.

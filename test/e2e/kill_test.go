@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 )
 
 // TestKilledAtAnyMoment ends a verification at 100 random moments, half of them
@@ -98,15 +100,35 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	for _, ns := range all {
 		waitGone(t, c, ns, probePodSelector, time.Until(last.Add(time.Minute)))
-		jobs, err := c.BatchV1().Jobs(ns).List(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
+		waitJobsGone(t, c, ns, time.Until(last.Add(time.Minute)))
+	}
+	t.Logf("the last was gone %s after the last kill", time.Since(last).Round(time.Second))
+}
+
+// waitJobsGone waits until none of the Jobs is left that own probe Pods.
+func waitJobsGone(t *testing.T, c kubernetes.Interface, ns string, limit time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for {
+		jobs, err := c.BatchV1().Jobs(ns).List(ctx, metav1.ListOptions{LabelSelector: probePodSelector})
+		if err != nil {
+			t.Fatalf("the Jobs of probe Pods in %s are not gone in time: %v", ns, err)
+		}
+		if len(jobs.Items) == 0 {
+			return
+		}
+		w, err := c.BatchV1().Jobs(ns).Watch(ctx, metav1.ListOptions{LabelSelector: probePodSelector, ResourceVersion: jobs.ResourceVersion})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, j := range jobs.Items {
-			t.Errorf("Job/%s is left in %s", j.Name, ns)
+		for e := range w.ResultChan() {
+			if e.Type == watch.Deleted {
+				break
+			}
 		}
+		w.Stop()
 	}
-	t.Logf("the last was gone %s after the last kill", time.Since(last).Round(time.Second))
 }
 
 // endAfter starts a verification and sends it a signal so long after; -1 is the

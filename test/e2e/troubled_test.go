@@ -215,6 +215,22 @@ func refuse(w http.ResponseWriter, code int, reason, message string) {
 	fmt.Fprint(w, status(code, reason, message))
 }
 
+// TestBehindAVerySlowAPIServer verifies through an API server that takes
+// seconds for each request: what goes through it gets the time that it takes.
+func TestBehindAVerySlowAPIServer(t *testing.T) {
+	t.Parallel()
+	ns, dir := namespace(t, restricted), t.TempDir()
+	svcx(t, dir, append(redis, "--replicas=2", "-n", ns)...).want(t, 0)
+	_, config := troubledServer(t, trouble{delay: 3 * time.Second})
+	svcx(t, dir, "verify", "redis", "--in-cluster", "--timeout=90s", "-n", ns, "--kubeconfig", config).want(t, 0).contains(t, "VERIFIED")
+	// Less time than one answer takes is no verdict, and says so.
+	r := svcx(t, dir, "verify", "redis", "--in-cluster", "--timeout=2s", "-n", ns, "--kubeconfig", config).want(t, 1)
+	r.contains(t, "--timeout")
+	if r.stdout != "" {
+		t.Errorf("a verdict of what was not read\n%s", r)
+	}
+}
+
 // TestBehindATroubledAPIServer brings an app up through an API server that is
 // hard to reach, and wants it verified all the same.
 func TestBehindATroubledAPIServer(t *testing.T) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -112,8 +113,9 @@ func explainAPI(e *apiError) (string, []string, bool) {
 	where := conn.String()
 	var missing *apply.NamespaceError
 	var conflict *apply.ConflictError
+	var late *apply.WaitError
 	switch {
-	case errors.As(err, &missing), errors.As(err, &conflict):
+	case errors.As(err, &missing), errors.As(err, &conflict), errors.As(err, &late):
 		return "", nil, false // they say it better
 	case apierrors.IsUnauthorized(err), strings.Contains(err.Error(), "the server has asked for the client to provide credentials"):
 		return "the API server does not accept the credentials of " + where + ": " + conn.credentialState(),
@@ -257,6 +259,8 @@ func unreachable(err error, conn connection) (string, []string, bool) {
 		reason = "no route to it"
 	case errors.As(err, &ue) && ue.Timeout(), os.IsTimeout(err):
 		reason = "no answer in time"
+	case errors.Is(err, context.DeadlineExceeded):
+		reason = "no answer in the time given (--timeout)"
 	case errors.As(err, &op):
 		reason = op.Err.Error()
 	default:

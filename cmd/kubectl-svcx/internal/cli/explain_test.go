@@ -39,6 +39,8 @@ func TestExplainAPI(t *testing.T) {
 			[]string{"connection refused", "\napplied: Service/a\n", "not applied, or not known to be: Deployment/b"}},
 		{"no such host", dial(&net.DNSError{Name: "nowhere.example", IsNotFound: true}), []string{"no such host nowhere.example"}},
 		{"timeout", &url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, []string{"no answer in time"}},
+		{"the time of the run is over", fmt.Errorf("reading the cluster: %w", context.DeadlineExceeded), []string{"cannot reach", "no answer in the time given (--timeout)"}},
+		{"the time to wait is over", &apply.WaitError{Waiting: []apply.Event{{Object: apply.Ref{Kind: "Deployment", Name: "a"}, Message: "pulling"}}, Err: context.DeadlineExceeded}, []string{"Deployment/a: pulling"}},
 		{"unauthorized", apierrors.NewUnauthorized("no"), []string{`credentials of context "prod"`, "wrong, or have expired", "kubectl config get-contexts"}},
 		{"forbidden", apierrors.NewForbidden(pods, "", errors.New(`User "jo" cannot create resource "pods" in API group "" in the namespace "shop"`)),
 			[]string{`forbidden: user "jo" may not create pods in namespace "shop"`, "kubectl auth can-i create pods -n shop --as=jo"}},
