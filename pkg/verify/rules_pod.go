@@ -81,7 +81,7 @@ func configCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 		f.ID = "SVC321"
 		f.Message = fmt.Sprintf("container %s of %s cannot be started as it is configured: %s", cs.Name, owner, text)
 		f.Fix = &Fix{Summary: "change the field that the message names"}
-		if strings.Contains(text, "runAsNonRoot") {
+		if containsAny(text, "runAsNonRoot", "non-root") {
 			f.Field += ".securityContext"
 			f.Fix.Summary = "use an image that does not run as root, or give securityContext.runAsUser a number other than 0"
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // portRules find why ready Pods do not answer on a Service's target port (2xx).
-var portRules = []rule{ruleNamedPort, ruleTransport, ruleListening, ruleHeadlessPort}
+var portRules = []rule{ruleNamedPort, ruleTransport, ruleOneFamily, ruleListening, ruleHeadlessPort}
 
 func portField(pv portView, name string) string {
 	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
@@ -54,8 +54,7 @@ func ruleNamedPort(c *serviceCase) []finding {
 			f.ID = "SVC202"
 			f.Field = portField(pv, "protocol")
 			f.Message = fmt.Sprintf("%s sends %s to the target port %q, which its Pods declare for %s.", c.ref(), protocolOf(pv.port.Protocol), name, other)
-			f.Fix = protocolFix(c.ref(), c.svc, pv.index, other)
-			f.Fix.Summary = fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))
+			f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))}
 		default:
 			f.Message = fmt.Sprintf("%s sends port %q to the target port named %q, which %s declares.", c.ref(), pv.key, name, who)
 			f.Fix = c.namedPortFix(pv, pod)

@@ -19,7 +19,7 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 		if ctr.ReadinessProbe == nil || !runningUnready(p, ctr.Name) {
 			continue
 		}
-		text := unhealthy(c.v.s, p, ctr)
+		text := unhealthy(c.v.s, p, ctr, "Readiness probe")
 		if text == "" {
 			continue
 		}
@@ -71,6 +71,36 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 	return finding{}, false
 }
 
+// startupCause: SVC325. Until a startup probe has passed, a container is not
+// ready, and its other probes do not run.
+func startupCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	for i := range p.Spec.Containers {
+		ctr := &p.Spec.Containers[i]
+		if ctr.StartupProbe == nil || !runningUnready(p, ctr.Name) || started(p, ctr.Name) {
+			continue
+		}
+		text := unhealthy(c.v.s, p, ctr, "Startup probe")
+		if text == "" {
+			continue
+		}
+		return finding{Finding: Finding{ID: "SVC325", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].startupProbe", ctr.Name),
+			Message:  fmt.Sprintf("the startup probe of %s has not passed yet, and until it does its Pods get no traffic: %s", owner, text),
+			Evidence: []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text), fmt.Sprintf("Pod/%s container %s: running, not started", p.Name, ctr.Name)},
+			Fix:      &Fix{Summary: "correct the probe's port, path or command, or wait until the application has started"}}}, true
+	}
+	return finding{}, false
+}
+
+// started reports whether a container has passed its startup probe.
+func started(p *corev1.Pod, name string) bool {
+	for _, cs := range p.Status.ContainerStatuses {
+		if cs.Name == name {
+			return cs.Started == nil || *cs.Started
+		}
+	}
+	return false
+}
+
 func findAnswer(e evidence, pod string, port int32) *answer {
 	for i := range e {
 		if e[i].probe.Pod == pod && e[i].port() == strconv.Itoa(int(port)) && e[i].asked() {
@@ -109,10 +139,10 @@ func runningUnready(p *corev1.Pod, name string) bool {
 	return false
 }
 
-// unhealthy returns the latest readiness failure of a container that is not
-// ready now. Events outlive what they tell of, so one from before the
+// unhealthy returns the latest failure of a container's probe ("Readiness
+// probe", "Startup probe"), for one that is not ready now. Events outlive what they tell of, so one from before the
 // container's start is ignored.
-func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container) string {
+func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container, which string) string {
 	var started time.Time
 	for _, cs := range p.Status.ContainerStatuses {
 		if cs.Name == ctr.Name && cs.State.Running != nil {
@@ -123,7 +153,7 @@ func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container) string {
 	for i := range s.Events {
 		ev := &s.Events[i]
 		if ev.Reason != "Unhealthy" || ev.InvolvedObject.Name != p.Name || ev.Namespace != p.Namespace ||
-			(ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) || !strings.HasPrefix(ev.Message, "Readiness probe") {
+			(ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) || !strings.HasPrefix(ev.Message, which) {
 			continue
 		}
 		if fp := ev.InvolvedObject.FieldPath; fp != "" && fp != "spec.containers{"+ctr.Name+"}" {

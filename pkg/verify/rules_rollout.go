@@ -182,6 +182,9 @@ func ruleNotReadyPublished(c *serviceCase) []finding {
 	if silent > 0 || ready == 0 {
 		f.Severity = SeverityFailure
 	}
+	if ready == 0 {
+		f.Fix = &Fix{Summary: "make the Pods ready, and unset publishNotReadyAddresses then: without it nobody would be left"}
+	}
 	pods := map[string]bool{}
 	for _, n := range names {
 		pods[n] = true

@@ -123,7 +123,7 @@ var sharper = map[string][]string{
 // podCause returns the reason for which one Pod is not ready.
 func podCause(c *serviceCase, p *corev1.Pod) (finding, bool) {
 	owner := c.v.ownerOf(p)
-	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, volumeCause, imageCause, configCause, nodeCause, crashCause, initCause, readinessCause, gateCause} {
+	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, volumeCause, imageCause, configCause, nodeCause, crashCause, initCause, startupCause, readinessCause, gateCause} {
 		if f, ok := look(c, p, owner); ok {
 			return f, true
 		}

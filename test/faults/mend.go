@@ -55,7 +55,8 @@ func (b *bench) mend(ctx context.Context, c *Case, ns string) (Mended, string) {
 	if why := unwritten(v); why != "" {
 		return MendedNo, why
 	}
-	if err := b.kubectl(ctx, "svcx", "apply", "-k", dir, "-n", ns, "--yes", "--force-conflicts"); err != nil {
+	// The tree names its namespaces itself, which may be several.
+	if err := b.kubectl(ctx, "svcx", "apply", "-k", dir, "--yes", "--force-conflicts"); err != nil {
 		return MendedNo, err.Error()
 	}
 	if err := errors.Join(b.running(ctx, c, ns), b.listening(ctx, ns), b.slicesCurrent(ctx, ns), b.proxiesCurrent(ctx, ns+"-m")); err != nil {
@@ -86,8 +87,12 @@ func (b *bench) mend(ctx context.Context, c *Case, ns string) (Mended, string) {
 // unchanged tree mends nothing, unless that is the fix.
 func unwritten(v *verify.Verdict) string {
 	written := false
+	done := map[string]bool{} // a cause that several Services share is mended once
 	for _, s := range v.Services {
 		for _, f := range s.Findings {
+			if f.Fix != nil && done[f.Object.String()+f.Fix.Patch] {
+				continue
+			}
 			switch {
 			case f.Severity == verify.SeverityNote:
 			case slices.Contains(applied, f.ID):
@@ -98,6 +103,7 @@ func unwritten(v *verify.Verdict) string {
 				return fmt.Sprintf("the patch of %s: %s", orNone(f.ID), f.Fix.Unlocated)
 			default:
 				written = true
+				done[f.Object.String()+f.Fix.Patch] = true
 			}
 		}
 	}

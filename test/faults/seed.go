@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,19 +31,19 @@ func (b *bench) place(ns string) place { return place{ns, b.canaryIP} }
 // returns what has to be undone besides removing them.
 func (b *bench) seed(ctx context.Context, c *Case, ns string) (undo []func(context.Context) error, err error) {
 	for i, suffix := range append([]string{""}, c.Namespaces...) {
-		meta := metav1.ObjectMeta{Name: ns, Labels: map[string]string{runLabel: b.run}}
+		about := metav1.ObjectMeta{Name: ns, Labels: map[string]string{runLabel: b.run}}
 		if i > 0 {
-			meta.Name += "-" + suffix
+			about.Name += "-" + suffix
 		} else {
 			for k, v := range c.NamespaceLabels {
-				meta.Labels[k] = v
+				about.Labels[k] = v
 			}
 		}
-		if _, err := b.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
+		if _, err := b.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: about}, metav1.CreateOptions{}); err != nil {
 			return nil, err
 		}
 		// Pods are refused until the namespace has its ServiceAccount.
-		if err := b.settled(ctx, meta.Name, Condition{Of: "serviceaccounts", Name: "default"}); err != nil {
+		if err := b.settled(ctx, about.Name, Condition{Of: "serviceaccounts", Name: "default"}); err != nil {
 			return nil, err
 		}
 	}
@@ -243,6 +244,10 @@ func (b *bench) writeTree(c *Case, ns string) (string, error) {
 	files := []string{}
 	for i, obj := range objs {
 		delete(obj.Object, "status")
+		if m, err := b.mapper.RESTMapping(obj.GroupVersionKind().GroupKind(), obj.GroupVersionKind().Version); err == nil &&
+			m.Scope.Name() == meta.RESTScopeNameNamespace && obj.GetNamespace() == "" {
+			obj.SetNamespace(ns)
+		}
 		data, err := sigsyaml.Marshal(obj.Object)
 		if err != nil {
 			return "", err

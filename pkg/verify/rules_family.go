@@ -1,0 +1,66 @@
+package verify
+
+import (
+	"fmt"
+	"net"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// ruleOneFamily: SVC211. A Service of two address families, whose Pods answer at
+// their addresses of one of them and refuse at those of the other: the
+// application listens on 0.0.0.0, which is IPv4 alone.
+func ruleOneFamily(c *serviceCase) []finding {
+	var out []finding
+	for _, pv := range c.ports {
+		if c.failure(pv.key) {
+			continue
+		}
+		by := map[corev1.IPFamily]evidence{}
+		direct := c.ev.on(probe.PathPod, "", pv.key)
+		for _, a := range direct {
+			f := familyOf(a.host())
+			by[f] = append(by[f], a)
+		}
+		for _, f := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
+			other := corev1.IPv4Protocol
+			if f == other {
+				other = corev1.IPv6Protocol
+			}
+			if !by[f].all(probe.ClassRefused) || !by[other].all(probe.ClassOK) {
+				continue
+			}
+			owner, _ := c.backendOwner(pv)
+			out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC211", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
+				Message: fmt.Sprintf("%s serves IPv4 and IPv6, and the application of %s listens on %s only: clients that take the other are refused.", c.ref(), owner, other),
+				Evidence: []string{
+					fmt.Sprintf("%s: %s: %s", other, pv.check.Good(), by[other].addresses(3)),
+					fmt.Sprintf("%s: connect refused: %s", f, by[f].addresses(3)),
+				},
+				Fix: c.oneFamilyFix(other)}})
+		}
+	}
+	return out
+}
+
+// oneFamilyFix leaves the Service with the family that its Pods serve. The first
+// family of a Service cannot be changed, so that only the second can go.
+func (c *serviceCase) oneFamilyFix(served corev1.IPFamily) *Fix {
+	summary := "make the application listen on all addresses of both families (:: rather than 0.0.0.0), or use ipFamilyPolicy SingleStack"
+	if len(c.svc.Spec.IPFamilies) == 0 || c.svc.Spec.IPFamilies[0] != served {
+		return &Fix{Summary: summary}
+	}
+	f := patchFix(summary, c.ref(), map[string]any{"spec": map[string]any{"ipFamilyPolicy": "SingleStack", "ipFamilies": []any{string(served)}}})
+	f.Command = fmt.Sprintf(`kubectl patch service %s -n %s --type=merge -p '{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":[%q],"clusterIPs":[%q]}}'`,
+		c.svc.Name, c.svc.Namespace, served, c.svc.Spec.ClusterIP)
+	return f
+}
+
+func familyOf(address string) corev1.IPFamily {
+	if ip := net.ParseIP(address); ip != nil && ip.To4() == nil {
+		return corev1.IPv6Protocol
+	}
+	return corev1.IPv4Protocol
+}
