@@ -95,7 +95,7 @@ func unwritten(v *verify.Verdict) string {
 			}
 			switch {
 			case f.Severity == verify.SeverityNote:
-			case slices.Contains(applied, f.ID):
+			case slices.Contains(applied, f.ID), f.Fix != nil && strings.HasPrefix(f.Fix.Summary, "apply the tree"):
 				written = true
 			case f.Fix == nil || f.Fix.Patch == "":
 				return fmt.Sprintf("%s has no patch", orNone(f.ID))
