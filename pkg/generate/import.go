@@ -51,18 +51,27 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 				workload.GetKind(), workload.GetName(), scaler.GetKind(), scaler.GetName()))
 		}
 	}
-	i.App, err = appOf(workload, services[0])
-	if err != nil {
-		return nil, err
-	}
-	if i.generated, err = Files(i.App); err != nil {
-		return nil, err
-	}
-	i.Overlay = Overlay(i.App.Spec.Service.Type)
-	if err := i.place(workload, services, others); err != nil {
-		return nil, err
+	all := append(append(slices.Clone(services), others...), workload)
+	if !i.whole(workload, services, others, build) {
+		i.App, err = appOf(workload, services[0])
+		if err != nil {
+			return nil, err
+		}
+		if i.generated, err = Files(i.App); err != nil {
+			return nil, err
+		}
+		i.Overlay = Overlay(i.App.Spec.Service.Type)
+		if err := i.place(workload, services, others); err != nil {
+			return nil, err
+		}
+		if err := i.holds(all, build); err != nil {
+			return nil, err
+		}
 	}
 	for _, o := range objs {
+		if o.GetKind() == "Secret" {
+			i.Notes = append(i.Notes, fmt.Sprintf("Secret/%s: its values are in the tree now, for everyone who reads it to see; keep the file out of what is committed", o.GetName()))
+		}
 		for _, owner := range o.GetOwnerReferences() {
 			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is kept by %s/%s, which may set back what is applied here", o.GetKind(), o.GetName(), owner.Kind, owner.Name))
 		}
@@ -73,7 +82,32 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is of a Helm release, whose next upgrade sets back what is applied here", o.GetKind(), o.GetName()))
 		}
 	}
-	return i, i.holds(append(append(slices.Clone(services), others...), workload), build)
+	return i, nil
+}
+
+// whole makes the tree of a Spec alone, where that gives back the objects and
+// nothing else.
+func (i *Imported) whole(workload *unstructured.Unstructured, services, others []*unstructured.Unstructured, build Builder) bool {
+	beside := append(slices.Clone(services[1:]), others...)
+	a := whole(workload, services[0], beside)
+	if a == nil {
+		return false
+	}
+	files, err := Files(a)
+	if err != nil {
+		return false
+	}
+	a.Complete()
+	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: files}
+	objs := append(beside, services[0])
+	if workload != nil {
+		objs = append(objs, workload)
+	}
+	if w.holds(objs, build) != nil {
+		return false
+	}
+	*i = Imported{App: a, Overlay: w.Overlay, Notes: i.Notes, generated: files, files: files}
+	return true
 }
 
 // sortOut finds the workload and the Services that lead to it.
@@ -104,6 +138,9 @@ func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstruct
 		ty, _, _ := unstructured.NestedString(y.Object, "spec", "type")
 		return slices.Index(reach, ty) - slices.Index(reach, tx)
 	})
+	if workload != nil && len(services) > 1 && services[0].GetName() == workload.GetName()+peersSuffix {
+		services[0], services[1] = services[1], services[0] // by which peers know each other, not clients
+	}
 	typ, _, _ := unstructured.NestedString(services[0].Object, "spec", "type")
 	if workload == nil && typ != "ExternalName" {
 		return nil, nil, nil, fmt.Errorf("service/%s: name the Deployment or StatefulSet behind it too", services[0].GetName())
@@ -290,9 +327,13 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 		id := o.GetKind() + "/" + o.GetName()
 		want := clean(o)
 		got := built[id]
+		delete(built, id)
 		for _, d := range differences(withoutType(want), withoutType(got), "") {
 			lost = append(lost, id+" "+d)
 		}
+	}
+	for id := range built {
+		lost = append(lost, id+", which was not there")
 	}
 	if len(lost) > 0 {
 		return fmt.Errorf("the tree would not give back %s; nothing was written", strings.Join(lost, ", "))

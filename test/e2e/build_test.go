@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,27 +11,50 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// TestKubectlKustomizeBuildsTheSame compares our build of each overlay with
-// kubectl's, byte for byte. (pkg/generate does so with kustomize's own command.)
+// TestKubectlKustomizeBuildsTheSame compares our build of every kustomization of
+// the generator's examples and matrix of Specs with kubectl's, byte for byte, and
+// has each tree checked offline. (pkg/generate compares with kustomize's own command.)
 func TestKubectlKustomizeBuildsTheSame(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	svcx(t, dir, "generate", "redis", "--image=redis:alpine", "--replicas=2", "--port=6379", "--external-name=server.example.com").want(t, 0)
-	overlays, err := filepath.Glob(filepath.Join(dir, "redis", "overlays", "*"))
-	if err != nil || len(overlays) != len(types) {
-		t.Fatalf("overlays %v (%v), want one a type", overlays, err)
+	trees, err := filepath.Glob("../../pkg/generate/testdata/golden/*")
+	if err != nil || len(trees) == 0 {
+		t.Fatal("no trees", err)
 	}
-	for _, overlay := range append(overlays, filepath.Join(dir, "redis", "base")) {
-		ours, err := apply.BuildYAML(filesys.MakeFsOnDisk(), overlay)
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs := kubectl(t, dir, "kustomize", overlay).want(t, 0).stdout
-		if string(ours) != theirs {
-			t.Errorf("%s differs.\nours:\n%s\nkubectl kustomize:\n%s", filepath.Base(overlay), ours, theirs)
-		}
-		if len(theirs) == 0 {
-			t.Errorf("%s is empty", overlay)
-		}
+	for _, golden := range append(trees, "../../manifests/redis") {
+		name := filepath.Base(golden)
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), name)
+			if err := os.CopyFS(dir, os.DirFS(golden)); err != nil {
+				t.Fatal(err)
+			}
+			if name == "postgres" {
+				// What is secret is not committed.
+				if err := os.WriteFile(filepath.Join(dir, "base", "db.env"), []byte("POSTGRES_PASSWORD=secret\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			built := 0
+			for _, pattern := range []string{"base", "overlays/*"} {
+				folders, err := filepath.Glob(filepath.Join(dir, pattern))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, folder := range folders {
+					ours, err := apply.BuildYAML(filesys.MakeFsOnDisk(), folder)
+					if err != nil {
+						t.Fatal(err)
+					}
+					theirs := kubectl(t, dir, "kustomize", folder).want(t, 0).stdout
+					if string(ours) != theirs || theirs == "" {
+						t.Errorf("%s differs.\nours:\n%s\nkubectl kustomize:\n%s", filepath.Base(folder), ours, theirs)
+					}
+					built++
+				}
+			}
+			if built < 2 {
+				t.Errorf("%d kustomizations were built", built)
+			}
+			svcx(t, dir, "validate", dir).want(t, 0)
+		})
 	}
 }

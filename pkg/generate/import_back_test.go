@@ -1,0 +1,63 @@
+package generate
+
+import (
+	"fmt"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+)
+
+// back imports what the overlay of an App's type builds to, and wants the same Spec
+// again, in its shortest form: what makes no difference there is in no object.
+func back(t *testing.T, a *App) *App {
+	t.Helper()
+	a = a.copy()
+	a.Spec.Overlays = nil // each is a cluster of its own
+	a.Complete()
+	if w := a.Spec.Workload; w != nil && w.Check != nil && w.Check.Type != "none" {
+		// It is a readiness probe in short, which is what comes back.
+		known, _ := presetFor(w.Image)
+		full := *w
+		full.ReadinessProbe, full.Check = a.checkProbe(known), nil
+		a.Spec.Workload = &full
+	}
+	want := a.least()
+	if want == nil {
+		t.Fatalf("no shortest form of %+v", a)
+	}
+	want.Complete()
+	fsys := inMemory(t, mustFiles(t, a))
+	built, err := kustomizeBuild(fsys, "/tree/"+Overlay(a.Spec.Service.Type))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := Import(readObjects(t, string(built)), kustomizeBuild)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, built)
+	}
+	if !equality.Semantic.DeepEqual(i.App, want) {
+		got, _ := MarshalApp(i.App)
+		wanted, _ := MarshalApp(want)
+		t.Errorf("came back as\n%s\nwant\n%s\nfrom\n%s", got, wanted, built)
+	}
+	if fmt.Sprint(i.files) != fmt.Sprint(i.generated) {
+		t.Errorf("some files are not as they are generated")
+	}
+	return i.App
+}
+
+func TestExamplesComeBack(t *testing.T) {
+	for name, a := range matrixApps(t) {
+		if len(a.Spec.Secrets) > 0 {
+			continue // what is secret stays where it is
+		}
+		t.Run(name, func(t *testing.T) { back(t, a) })
+	}
+	for name, a := range exampleApps() {
+		t.Run(name, func(t *testing.T) { back(t, a) })
+	}
+	short := back(t, &App{Metadata: Metadata{Name: "redis"}, Spec: Spec{Workload: &Workload{Image: "redis:alpine"}}})
+	if w := short.Spec.Workload; w.Resources != nil || w.ReadinessProbe != nil || w.SecurityContext != nil || w.Volumes != nil {
+		t.Errorf("what is known of the image is said again: %+v", w)
+	}
+}
