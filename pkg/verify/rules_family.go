@@ -33,7 +33,7 @@ func ruleOneFamily(c *serviceCase) []finding {
 				continue
 			}
 			owner, _ := c.backendOwner(pv)
-			out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC211", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
+			out = append(out, finding{port: pv.key, Finding: Finding{ID: "SVC211", Severity: SeverityFailure, Object: c.ref(), Field: "spec.ipFamilyPolicy",
 				Message: fmt.Sprintf("%s serves IPv4 and IPv6, and the application of %s listens on %s only: clients that take the other are refused.", c.ref(), owner, other),
 				Evidence: []string{
 					fmt.Sprintf("%s: %s: %s", other, pv.check.Good(), by[other].addresses(3)),
