@@ -17,6 +17,10 @@ func ruleTransport(c *serviceCase) []finding {
 		want := protocolOf(pv.port.Protocol)
 		if want == corev1.ProtocolUDP {
 			e, path = c.ev.on(probe.PathPod, "", pv.key).asked(), probe.PathPod
+			// Who answers on TCP may serve UDP beside it, as DNS servers do.
+			if len(e) == 0 || c.alsoTCP(pv) {
+				continue
+			}
 		}
 		// Who answers, be it in another protocol, listens.
 		if c.failure(pv.key) || want == corev1.ProtocolSCTP || len(pv.usable) == 0 || len(e.reached()) > 0 && want == corev1.ProtocolUDP || len(e.where(probe.ClassOK)) > 0 {
@@ -53,6 +57,13 @@ func ruleTransport(c *serviceCase) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// alsoTCP reports whether the Service sends TCP to the same number.
+func (c *serviceCase) alsoTCP(udp portView) bool {
+	return slices.ContainsFunc(c.ports, func(pv portView) bool {
+		return protocolOf(pv.port.Protocol) == corev1.ProtocolTCP && pv.port.TargetPort == udp.port.TargetPort
+	})
 }
 
 // udpSilence reports whether answers about a UDP port prove nothing: a server
