@@ -70,12 +70,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		_ = out.Flush()
 		return 1
 	}
-	count := 0
+	count, start := 0, time.Now()
 	probe.Run(ctx, probes, probe.Options{Getenv: getenv}, func(o probe.Outcome) {
 		count++
 		_ = enc.Encode(o)
 	})
-	_ = enc.Encode(probe.End{End: true, Count: count, Version: version})
+	_ = enc.Encode(probe.End{End: true, Count: count, Version: version, Seconds: time.Since(start).Seconds()})
 	if err := out.Flush(); err != nil {
 		fmt.Fprintf(stderr, "error: writing the outcomes: %v\n", err)
 		return 1

@@ -31,7 +31,8 @@ func askRedis(ctx context.Context, a *attempt) error {
 	if err := r.auth(); err != nil {
 		return err
 	}
-	pong, err := r.ask("PING")
+	// All at once: of thousands of servers asked, each costs one way there and back.
+	pong, err := r.ask([]string{"PING"}, []string{"INFO", "server"}, []string{"ROLE"})
 	if err != nil {
 		return r.withheld(err)
 	}
@@ -41,11 +42,14 @@ func askRedis(ctx context.Context, a *attempt) error {
 	a.detail = "PONG"
 	// What follows is beside the answer: a server that refuses it to this user
 	// has still answered.
-	if info, err := r.ask("INFO", "server"); err == nil {
+	info, err := r.reply()
+	if err == nil {
 		a.backend = infoField(info, "run_id")
 		a.fact("version", infoField(info, "redis_version"))
 	}
-	r.role()
+	if err == nil || refusal(err) {
+		r.role()
+	}
 	return nil
 }
 
@@ -81,7 +85,7 @@ func (r *resp) auth() error {
 			args = append(args, user)
 		}
 	}
-	_, err := r.ask(append(args, password)...)
+	_, err := r.ask(append(args, password))
 	return err
 }
 
@@ -103,12 +107,15 @@ func (r *resp) withheld(err error) error {
 	return seen(ClassLocal, r.a.opts.Withheld)
 }
 
-// role records ROLE, and for a replica without its master what a read says:
+// refusal reports whether a server answered in its protocol, with an error.
+func refusal(err error) bool {
+	var s *seenError
+	return errors.As(err, &s) && s.class == ClassErrorReply
+}
+
+// role records the reply to ROLE, and for a replica without its master what a read says:
 // it answers PING with PONG all the same.
 func (r *resp) role() {
-	if err := r.send("ROLE"); err != nil {
-		return
-	}
 	parts, err := r.array()
 	if err != nil || len(parts) == 0 {
 		return
@@ -121,27 +128,28 @@ func (r *resp) role() {
 	if parts[3] == "connected" {
 		return
 	}
-	if _, err := r.ask("EXISTS", "svcx"); err != nil {
-		var s *seenError
-		if errors.As(err, &s) && s.class == ClassErrorReply {
-			r.a.fact("read", s.detail)
-		}
+	var s *seenError
+	if _, err := r.ask([]string{"EXISTS", "svcx"}); refusal(err) && errors.As(err, &s) {
+		r.a.fact("read", s.detail)
 	}
 }
 
-func (r *resp) send(args ...string) error {
+func (r *resp) send(commands ...[]string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(args))
-	for _, arg := range args {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
+	for _, args := range commands {
+		fmt.Fprintf(&b, "*%d\r\n", len(args))
+		for _, arg := range args {
+			fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
+		}
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
 }
 
-// ask sends a command and reads a reply that is one string or number.
-func (r *resp) ask(args ...string) (string, error) {
-	if err := r.send(args...); err != nil {
+// ask sends commands and reads the reply to the first, which is one string or
+// number; those to the others are to be read in their order.
+func (r *resp) ask(commands ...[]string) (string, error) {
+	if err := r.send(commands...); err != nil {
 		// A peer in protected mode says why and closes at once; read what it said.
 		if reply, rerr := r.reply(); rerr != nil {
 			var s *seenError

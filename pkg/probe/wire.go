@@ -44,7 +44,9 @@ type End struct {
 	End     bool   `json:"end"`
 	Count   int    `json:"count"`
 	Version string `json:"version,omitempty"`
-	Error   string `json:"error,omitempty"`
+	// Seconds is how long asking took.
+	Seconds float64 `json:"seconds,omitempty"`
+	Error   string  `json:"error,omitempty"`
 }
 
 // Encode returns the environment variables that carry a probe list, in order,

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"io"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,7 +19,7 @@ func (c *clients) attach(ctx context.Context, s seat, in io.Reader) error {
 	req := c.core.RESTClient().Post().Resource("pods").Namespace(s.namespace).Name(s.pod).SubResource("attach").
 		VersionedParams(&corev1.PodAttachOptions{Container: s.container, Stdin: true}, scheme.ParameterCodec)
 	err := c.stream(ctx, req, remotecommand.StreamOptions{Stdin: in})
-	if apierrors.IsForbidden(err) {
+	if refusedStream(err) {
 		return fail("permission to create pods/attach in namespace "+s.namespace, "attaching to Pod/%s is not permitted", s.pod)
 	}
 	return err
@@ -42,6 +43,12 @@ func (c *clients) stream(ctx context.Context, req *rest.Request, o remotecommand
 		return err
 	}
 	return e.StreamWithContext(ctx, o)
+}
+
+// refusedStream reports whether a stream was not permitted: what a failed
+// upgrade leaves of the API server's answer is its words.
+func refusedStream(err error) bool {
+	return err != nil && (apierrors.IsForbidden(err) || strings.Contains(err.Error(), "forbidden"))
 }
 
 // seat is the container in which svcx-probe runs.

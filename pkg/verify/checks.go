@@ -222,6 +222,9 @@ func (c *serviceCase) checkTunnel(pv portView) {
 	if n := len(onePerPod(withPods(pv.usable))); n > len(e) {
 		good += fmt.Sprintf(", a sample of %d", n)
 	}
+	if len(c.ev.on(probe.PathPod, "", pv.key).asked()) == 0 {
+		good += certificates(e) // else the next line shows them
+	}
 	r := c.line(probe.PathTunnel, pv, e, good)
 	if r.State == StateFailed && e.all(probe.ClassRefused, probe.ClassOK) {
 		c.tunnelRefused(pv, e, &r)
@@ -275,7 +278,7 @@ func (c *serviceCase) checkPod(pv portView) {
 	}
 	pv = asked(pv, e)
 	n := len(e.distinct())
-	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), n, n))
+	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), n, n)+certificates(e))
 	if other := c.otherPort(pv); other != nil && r.State == StateFailed {
 		r.Summary += fmt.Sprintf("; %s answers %s", other.port(), other.probe.Check.Good())
 	}
@@ -314,27 +317,11 @@ func (c *serviceCase) checkClusterIP(pv portView) {
 	}
 	pv = asked(pv, e)
 	t := e.tally()
-	c.add(c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t)))
-}
-
-// throughText says how many answers came through the Service, and from how
-// many of its backends: "PONG 16/16, both backends".
-func (c *serviceCase) throughText(pv portView, t tally) string {
-	text := fmt.Sprintf("%s %d/%d", pv.check.Good(), t.answers, t.attempts)
-	want, got := len(onePerPod(withPods(pv.usable))), len(t.backends)
-	switch {
-	case got == 0 || want == 0:
-	case got >= want && want == 1:
-		text += ", the one backend"
-	case got >= want && want == 2:
-		text += ", both backends"
-	case got >= want:
-		text += fmt.Sprintf(", all %d backends", want)
-	default:
-		text += fmt.Sprintf(", %d of %d backends", got, want)
-		if c.svc.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
-			text += " (sessionAffinity ClientIP)"
-		}
+	r := c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t))
+	r.Backends = c.who(pv, t)
+	if n := len(onePerAddress(pv.usable)); n > 1 && t.attempts > 0 {
+		odds := oddsOfMissing(n, t.attempts)
+		r.ChanceMissed = &odds
 	}
-	return text
+	c.add(r)
 }

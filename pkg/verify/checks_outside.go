@@ -209,6 +209,7 @@ func (c *serviceCase) checkExternalName() {
 	for _, a := range conn {
 		good += fmt.Sprintf("; %s on %s", a.probe.Check.Good(), a.port())
 	}
+	good += certificates(conn)
 	pv := portView{check: probe.CheckDNS}
 	if len(c.ports) > 0 {
 		pv.check = c.ports[0].check

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
@@ -96,7 +95,7 @@ func (c *clients) execute(ctx context.Context, p probe.Probe) (string, int, erro
 		return out.String(), code.Code, nil
 	case ctx.Err() != nil:
 		return "", 0, ctx.Err()
-	case apierrors.IsForbidden(err):
+	case refusedStream(err):
 		return "", 0, &probe.DialError{Class: probe.ClassLocal, Text: "running a command in Pod/" + at[1] + " is not permitted"}
 	}
 	return "", 0, &probe.DialError{Class: probe.ClassLocal, Text: "exec in Pod/" + at[1] + ": " + err.Error()}

@@ -37,10 +37,12 @@ var verdictFields = map[string]object{
 	"Verdict.state":        {"enum": []any{StateProven, StateFailed, StateNotProven}},
 	"ServiceVerdict.state": {"enum": []any{StateProven, StateFailed, StateNotProven}},
 	"Verdict.seconds":      {"minimum": 0},
-	"PortSummary.port":     {"minimum": 1, "maximum": 65535},
-	"PortSummary.nodePort": {"minimum": 1, "maximum": 65535},
-	"Source.line":          {"minimum": 1},
-	"Finding.id":           {"pattern": "^(SVC[0-9]{3})?$"},
+
+	"CheckResult.chanceMissed": {"minimum": 0, "maximum": 1},
+	"PortSummary.port":         {"minimum": 1, "maximum": 65535},
+	"PortSummary.nodePort":     {"minimum": 1, "maximum": 65535},
+	"Source.line":              {"minimum": 1},
+	"Finding.id":               {"pattern": "^(SVC[0-9]{3})?$"},
 }
 
 // verdictSchemas builds the JSON Schema of Verdict from the types, with their
@@ -68,6 +70,8 @@ func (s *verdictSchemas) of(t reflect.Type) object {
 		return object{"type": "number"}
 	case reflect.Slice:
 		return object{"type": "array", "items": s.of(t.Elem())}
+	case reflect.Map: // from names
+		return object{"type": "object", "additionalProperties": s.of(t.Elem())}
 	case reflect.Struct:
 		if _, done := s.definitions[t.Name()]; !done {
 			definition := object{"type": "object", "description": s.docs[t.Name()]}

@@ -84,6 +84,12 @@ type CheckResult struct {
 	Summary string `json:"summary"`
 	// Detail holds what a second column shows: addresses, latencies.
 	Detail []string `json:"detail,omitempty"`
+	// Backends counts the answers that came through the Service by the Pod that
+	// gave them, where servers say who they are.
+	Backends map[string]int `json:"backends,omitempty"`
+	// ChanceMissed is the chance, from 0 to 1, that asking through the Service never
+	// came to one given backend; left out where there is one only.
+	ChanceMissed *float64 `json:"chanceMissed,omitempty"`
 	// Needs says what would prove it, when State is StateNotProven:
 	// "a probe Pod (--in-cluster)".
 	Needs string `json:"needs,omitempty"`

@@ -56,7 +56,7 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	exec := []string{"--in-cluster", "--check=exec:redis-cli -p $SVCX_PORT ping"}
 	verify(exec...).want(t, 3).contains(t, "permission to create pods/exec")
 	bind("svcx-exec")
-	verify(exec...).want(t, 0).contains(t, "exit code 0 from 2/2")
+	verify(exec...).want(t, 0).contains(t, "exit code 0 from 1/1")
 	verify("--from=deploy/redis").want(t, 1).contains(t, "cannot get resource")
 	bind("svcx-from")
 	verify("--from=deploy/redis").want(t, 0).contains(t, "VERIFIED")

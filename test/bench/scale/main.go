@@ -30,6 +30,7 @@ type bench struct {
 	services, endpoints    int
 	loop                   int // Services that the shell loop asks about
 	namespace              string
+	pods                   []string // addresses of the backends
 }
 
 func main() {
@@ -66,7 +67,10 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.shellLoop(ctx); err != nil {
 		return err
 	}
-	return b.pings(ctx)
+	if err := b.pings(ctx); err != nil {
+		return err
+	}
+	return b.inCluster(ctx)
 }
 
 // kube runs kubectl and returns its stdout.
@@ -114,11 +118,11 @@ func (b *bench) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pods := strings.Fields(ips)
+	b.pods = strings.Fields(ips)
 	for i := 0; i < b.services; i += 100 {
 		var items []object
 		for n := i; n < min(i+100, b.services); n++ {
-			items = append(items, b.service(n, pods)...)
+			items = append(items, b.service(n, b.pods)...)
 		}
 		list, err := json.Marshal(object{"apiVersion": "v1", "kind": "List", "items": items})
 		if err != nil {
@@ -176,8 +180,8 @@ func (b *bench) shellLoop(ctx context.Context) error {
 	return nil
 }
 
-// pings has one probe Pod ask every endpoint.
-func (b *bench) pings(ctx context.Context) error {
+// inCluster has verify ask every endpoint from one probe Pod, among all else.
+func (b *bench) inCluster(ctx context.Context) error {
 	if b.image == "" {
 		fmt.Println("one probe Pod: not measured: SVCX_PROBE_IMAGE does not name its image")
 		return nil
