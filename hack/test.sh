@@ -20,14 +20,32 @@ trap 'for ((i = ${#cleanup[@]} - 1; i >= 0; i--)); do eval "${cleanup[i]}"; done
 
 heading() { printf '\n== %s\n' "$*"; }
 
-# tests ARGUMENT…: go test with a line a package. When a test fails, all that was said
+# said: of the log of go test -v, what the tests that failed have said.
+said() {
+	awk '/^=== / { at = $3; next }
+		/^ *--- FAIL: / { failed[++n] = $3; print; next }
+		/^ *--- / { next }
+		/^(ok|FAIL|\?)\t/ {
+			if ($1 == "FAIL") {
+				printf "%s", text[""]
+				for (i = 1; i <= n; i++) printf "%s", text[failed[i]]
+				print
+			}
+			delete text; n = 0; at = ""; next
+		}
+		/^(PASS|FAIL)$/ { next }
+		{ text[at] = text[at] $0 "\n" }
+		END { for (at in text) printf "%s", text[at] }' "$1"
+}
+
+# tests ARGUMENT…: go test with a line a package. When tests fail, what they have said
 # follows. Tests that skip themselves are kept for the end.
 tests() {
 	local code=0
 	go test -v "$@" 2>&1 | tee "$work/log" | { grep --line-buffered -E '^(ok|FAIL|panic:|[[:space:]]*--- FAIL)' || true; } || code=$?
 	if [[ $code != 0 ]]; then
 		heading "what the tests said"
-		grep -vE '^(=== |[[:space:]]*--- PASS|PASS$)' "$work/log" || true
+		said "$work/log"
 		exit "$code"
 	fi
 	awk '/^ +[[:alnum:]_]+\.go:[0-9]+: / { sub(/^ +[^ ]+ (Test[^ ]+ DID NOT RUN: )?/, ""); reason = $0 }
