@@ -57,7 +57,7 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	verify(exec...).want(t, 3).contains(t, "permission to create pods/exec")
 	bind("svcx-exec")
 	verify(exec...).want(t, 0).contains(t, "exit code 0 from 1/1")
-	verify("--from=deploy/redis").want(t, 1).contains(t, "cannot get resource")
+	verify("--from=deploy/redis").want(t, 1).contains(t, "get deployments.apps")
 	bind("svcx-from")
 	verify("--from=deploy/redis").want(t, 0).contains(t, "VERIFIED")
 	within := []string{"--from=deploy/redis", "--ephemeral", "--yes"}
