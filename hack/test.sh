@@ -72,7 +72,7 @@ in_packages() { printf './%s/...\n' "$@"; }
 end_to_end() {
 	heading "end-to-end tests on $1"
 	shift
-	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 6 -run "${SVCX_E2E_RUN:-.}" "$@"
+	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 4 -run "${SVCX_E2E_RUN:-.}" "$@"
 }
 
 # tests_of_the_lab [FLAG…]: those of test/lab, which is a module of its own. Packages

@@ -167,9 +167,6 @@ func cleanPod(spec map[string]any) {
 	if spec["serviceAccount"] == spec["serviceAccountName"] {
 		delete(spec, "serviceAccount") // the old name of the same field
 	}
-	if spec["serviceAccountName"] == "default" {
-		delete(spec, "serviceAccountName")
-	}
 	drop(spec, podDefaults)
 	for _, c := range slices.Concat(items(spec, "initContainers"), items(spec, "containers")) {
 		drop(c, containerDefaults)

@@ -181,6 +181,7 @@ spec:
       - hostnames:
         - x.example.com
         ip: 10.0.0.9
+      serviceAccountName: default
       volumes:
       - emptyDir: {}
         name: data

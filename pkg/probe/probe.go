@@ -118,9 +118,9 @@ type Probe struct {
 const DefaultTimeout = 2 * time.Second
 
 // MaxSettleConnect bounds how long a failing connection is asked again: service
-// proxies and load balancers follow a change within seconds, caches of DNS
-// within their time to live.
-const MaxSettleConnect = 5 * time.Second
+// proxies and load balancers follow a change within seconds (a busy node's within
+// several), caches of DNS within their time to live.
+const MaxSettleConnect = 10 * time.Second
 
 // Class sorts what became of an attempt.
 type Class string
