@@ -7,11 +7,12 @@ import (
 )
 
 // Executor runs a probe's command in the container that it names and returns
-// what it wrote, bounded, and its exit code. An error says that it was not run,
-// or that its end was not seen; a DialError gives its class.
+// what it wrote, bounded and with what counts last, and its exit code. An error
+// says that it was not run, or that its end was not seen; a DialError gives its
+// class.
 type Executor func(ctx context.Context, p Probe) (output string, code int, err error)
 
-// MaxOutput bounds what an Executor returns of a command's output, in bytes.
+// MaxOutput bounds what an Executor returns of each output of a command, in bytes.
 const MaxOutput = 4 << 10
 
 // The exit codes with which shells and runtimes say that there is no such

@@ -85,14 +85,15 @@ func (c *clients) execute(ctx context.Context, p probe.Probe) (string, int, erro
 	}
 	req := c.core.RESTClient().Post().Resource("pods").Namespace(at[0]).Name(at[1]).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Container: at[2], Command: withAddress(p), Stdout: true, Stderr: true}, scheme.ParameterCodec)
-	out := &bounded{most: probe.MaxOutput}
-	err := c.stream(ctx, req, remotecommand.StreamOptions{Stdout: out, Stderr: out})
+	// Of the two outputs that comes last which counts: they arrive in any order.
+	out, complaints := &bounded{most: probe.MaxOutput}, &bounded{most: probe.MaxOutput}
+	err := c.stream(ctx, req, remotecommand.StreamOptions{Stdout: out, Stderr: complaints})
 	var code exec.CodeExitError
 	switch {
 	case err == nil:
-		return out.String(), 0, nil
+		return complaints.String() + "\n" + out.String(), 0, nil
 	case errors.As(err, &code):
-		return out.String(), code.Code, nil
+		return out.String() + "\n" + complaints.String(), code.Code, nil
 	case ctx.Err() != nil:
 		return "", 0, ctx.Err()
 	case refusedStream(err):
@@ -140,7 +141,6 @@ func execNeeds(o probe.Outcome) probe.Outcome {
 }
 
 // bounded keeps the end of what is written to it, of which the last line counts.
-// A command's two outputs are written at the same time.
 type bounded struct {
 	most int
 
