@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func (p *program) installShim(dir string) error {
 	}
 	fmt.Fprintln(p.Out, "wrote "+path)
 	abs, err := filepath.Abs(dir)
-	if err == nil && !contains(filepath.SplitList(p.getenv("PATH")), abs) {
+	if err == nil && !slices.Contains(filepath.SplitList(p.getenv("PATH")), abs) {
 		fmt.Fprintf(p.ErrOut, "%s is not on PATH, so kubectl will not find it there\n", abs)
 	}
 	return nil

@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
@@ -224,7 +223,7 @@ func (o *verifyOptions) validate(cmd *cobra.Command) (err error) {
 		return errors.New("--ephemeral: each time would leave a container; leave out --watch and --wait")
 	case o.watch && o.fix:
 		return errors.New("--fix: choose it or --watch")
-	case o.watch && !contains([]string{string(report.Text), string(report.Wide), string(report.JSON), string(report.YAML)}, o.output):
+	case o.watch && !slices.Contains([]string{string(report.Text), string(report.Wide), string(report.JSON), string(report.YAML)}, o.output):
 		return fmt.Errorf("-o %s: --watch prints text, wide, json or yaml", o.output)
 	case o.until == untilEndpoints && o.inCluster:
 		return errors.New("--in-cluster: --for=endpoints asks nothing of the network")
@@ -256,237 +255,4 @@ func verifyFormats() []string {
 		names = append(names, string(f))
 	}
 	return append(names, outputSnapshot)
-}
-
-func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
-	r := &verification{o: o}
-	var err error
-	switch o.source() {
-	case "-k":
-		r.expected, err = p.build(o.kustomize)
-	case "-f":
-		r.expected, err = p.readManifests(ctx, o.files, o.recursive)
-	}
-	if err != nil {
-		return err
-	}
-	if err := p.consentEphemeral(ctx, &o.probing, o.yes); err != nil {
-		return err
-	}
-	if r.c, err = p.connect(); err != nil {
-		return err
-	}
-	if r.targets, err = o.targets(r.c, r.expected); err != nil {
-		return err
-	}
-	r.g = p.newProgress()
-	defer r.g.clear()
-	switch {
-	case o.watch:
-		r.settle = settleAfter
-		err = p.watchVerify(ctx, r)
-	case o.wait:
-		r.settle = settleAfter
-		err = p.waitVerify(ctx, r)
-	default:
-		var v *verify.Verdict
-		var records []*verify.Recording
-		if v, records, err = r.once(ctx); ctx.Err() != nil {
-			err = r.interrupted(ctx, "while verifying", err)
-		} else if err == nil {
-			err = p.present(o, v, records, r.g)
-		}
-	}
-	r.g.clear()
-	return err
-}
-
-// verification is what one run of verify works with.
-type verification struct {
-	o        *verifyOptions
-	c        cluster
-	targets  []verify.Target
-	expected []*unstructured.Unstructured
-	settle   time.Duration
-	g        *progress
-}
-
-// once verifies all targets; with -o snapshot it brings the evidence too.
-func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Recording, error) {
-	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
-	var records []*verify.Recording
-	opts := verify.Options{
-		InCluster: r.o.inCluster, Timeout: r.o.timeout, Expected: r.expected,
-		Progress: r.g.verifying, EndpointsOnly: r.o.until == untilEndpoints, Settle: r.settle,
-	}
-	r.o.probing.into(&opts)
-	if r.o.output == outputSnapshot {
-		opts.Record = func(rec *verify.Recording) { records = append(records, rec) }
-	}
-	for _, t := range r.targets {
-		v, err := r.c.Verify(ctx, t, opts)
-		if err != nil {
-			return nil, nil, err
-		}
-		merge(all, v)
-	}
-	return all, records, nil
-}
-
-// interrupted is the error of a run that the user ended.
-func (r *verification) interrupted(ctx context.Context, stage string, err error) error {
-	r.g.clear()
-	return &interruptError{stage: stage, stays: r.o.nothingStays(), err: errors.Join(ctx.Err(), err)}
-}
-
-// present writes the result, and with --fix the tree; its error is the exit code.
-func (p *program) present(o *verifyOptions, v *verify.Verdict, records []*verify.Recording, g *progress) error {
-	t, err := p.locate(o, v)
-	if err != nil {
-		return err
-	}
-	g.clear()
-	if o.output == outputSnapshot {
-		err = verify.WriteRecordings(p.Out, records)
-	} else {
-		opts := p.screen.report(o.format)
-		opts.FixCommand, opts.Patches, opts.Version = o.fixCommand(t), o.fix, version
-		opts.Explain = true
-		if opts.Help, err = faultHelp(o.format); err != nil {
-			return err
-		}
-		err = report.Verdict(p.Out, v, opts)
-	}
-	if err != nil {
-		return err
-	}
-	if o.fix && o.kustomize != "" {
-		if err := p.writeFixes(o, t, g); err != nil {
-			return err
-		}
-	}
-	return verdictCode(v, o.failOn)
-}
-
-// nothingStays says what an interrupted run has left.
-func (o *verifyOptions) nothingStays() []string {
-	switch {
-	case o.probing.ephemeral:
-		return []string{"stays      an ephemeral container, which has ended, in the client's Pod"}
-	case o.inCluster:
-		return []string{"removed    the probe Pod"}
-	}
-	return nil
-}
-
-// targets turns names, workloads, labels and the kustomization into what to verify.
-func (o *verifyOptions) targets(c cluster, expected []*unstructured.Unstructured) ([]verify.Target, error) {
-	namespace, given := c.Namespace()
-	base := verify.Target{Namespace: namespace, LabelSelector: o.selector, AllNamespaces: o.allNamespaces}
-	if o.source() != "" {
-		return o.treeTargets(expected, namespace, given)
-	}
-	var targets []verify.Target
-	if len(o.names) > 0 || len(o.workloads) == 0 {
-		t := base
-		t.Names = o.names
-		targets = append(targets, t)
-	}
-	for i := range o.workloads {
-		t := base
-		t.Workload = &o.workloads[i]
-		targets = append(targets, t)
-	}
-	return targets, nil
-}
-
-// where names what -k or -f named, for messages.
-func (o *verifyOptions) where() string {
-	if o.kustomize != "" {
-		return o.kustomize
-	}
-	return "-f " + strings.Join(o.files, " -f ")
-}
-
-// treeTargets are the Services that a kustomization or manifests hold, a target a namespace.
-func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace string, given bool) ([]verify.Target, error) {
-	var targets []verify.Target
-	at := map[string]int{}
-	held := map[string]bool{}
-	for _, obj := range objs {
-		if obj.GetKind() != "Service" || obj.GroupVersionKind().Group != "" {
-			continue
-		}
-		held[obj.GetName()] = true
-		if len(o.names) > 0 && !contains(o.names, obj.GetName()) {
-			continue
-		}
-		ns := obj.GetNamespace()
-		switch {
-		case ns == "":
-			ns = namespace
-		case given && ns != namespace:
-			return nil, withHints(fmt.Errorf("-n: %s says namespace %q for Service/%s, not %q", o.where(), ns, obj.GetName(), namespace),
-				"leave -n out")
-		}
-		i, seen := at[ns]
-		if !seen {
-			i = len(targets)
-			at[ns] = i
-			targets = append(targets, verify.Target{Namespace: ns})
-		}
-		targets[i].Names = append(targets[i].Names, obj.GetName())
-	}
-	for _, n := range o.names {
-		if !held[n] {
-			return nil, withHints(fmt.Errorf("%s has no Service %q", o.where(), n), "leave the name out to verify all that it has")
-		}
-	}
-	if len(targets) == 0 {
-		return nil, fmt.Errorf("%s has no Service", o.where())
-	}
-	return targets, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
-// merge adds the verdict of one target to that of all; a Service that several
-// targets mean is kept once.
-func merge(all, v *verify.Verdict) {
-	for i := range v.Services {
-		s := v.Services[i]
-		known := false
-		for j := range all.Services {
-			known = known || all.Services[j].Namespace == s.Namespace && all.Services[j].Name == s.Name
-		}
-		if !known {
-			all.Services = append(all.Services, s)
-		}
-	}
-	for _, g := range v.Gaps {
-		known := false
-		for _, have := range all.Gaps {
-			known = known || have == g
-		}
-		if !known {
-			all.Gaps = append(all.Gaps, g)
-		}
-	}
-	all.Seconds += v.Seconds
-	if all.State == "" || worse(v.State, all.State) {
-		all.State = v.State
-	}
-}
-
-// worse orders states: failed, not proven, proven.
-func worse(a, b verify.State) bool {
-	rank := map[verify.State]int{verify.StateFailed: 2, verify.StateNotProven: 1}
-	return rank[a] > rank[b]
 }

@@ -3,7 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
@@ -123,4 +126,44 @@ func (o *verifyOptions) namespaceFlag() string {
 		return ""
 	}
 	return " -n " + quoted(o.namespace)
+}
+
+// treeTargets are the Services that a kustomization or manifests hold, a target a namespace.
+func (o *verifyOptions) treeTargets(objs []*unstructured.Unstructured, namespace string, given bool) ([]verify.Target, error) {
+	var targets []verify.Target
+	at := map[string]int{}
+	held := map[string]bool{}
+	for _, obj := range objs {
+		if obj.GetKind() != "Service" || obj.GroupVersionKind().Group != "" {
+			continue
+		}
+		held[obj.GetName()] = true
+		if len(o.names) > 0 && !slices.Contains(o.names, obj.GetName()) {
+			continue
+		}
+		ns := obj.GetNamespace()
+		switch {
+		case ns == "":
+			ns = namespace
+		case given && ns != namespace:
+			return nil, withHints(fmt.Errorf("-n: %s says namespace %q for Service/%s, not %q", o.where(), ns, obj.GetName(), namespace),
+				"leave -n out")
+		}
+		i, seen := at[ns]
+		if !seen {
+			i = len(targets)
+			at[ns] = i
+			targets = append(targets, verify.Target{Namespace: ns})
+		}
+		targets[i].Names = append(targets[i].Names, obj.GetName())
+	}
+	for _, n := range o.names {
+		if !held[n] {
+			return nil, withHints(fmt.Errorf("%s has no Service %q", o.where(), n), "leave the name out to verify all that it has")
+		}
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("%s has no Service", o.where())
+	}
+	return targets, nil
 }
