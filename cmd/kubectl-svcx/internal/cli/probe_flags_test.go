@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -86,17 +88,48 @@ func TestEphemeralTakesConsent(t *testing.T) {
 }
 
 func TestProbersAreForNodes(t *testing.T) {
+	dir := t.TempDir()
+	// program writes the header of a program for Linux.
+	program := func(name string, machine elf.Machine, segment elf.ProgType) string {
+		const headerSize, segmentSize = 64, 56
+		var b bytes.Buffer
+		for _, part := range []any{
+			elf.Header64{
+				Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+				Type:  uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
+				Phoff: headerSize, Ehsize: headerSize, Phentsize: segmentSize, Phnum: 1,
+			},
+			elf.Prog64{Type: uint32(segment)},
+		} {
+			if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	amd, arm := program("amd", elf.EM_X86_64, elf.PT_LOAD), program("arm", elf.EM_AARCH64, elf.PT_LOAD)
+	list, err := findProbers([]string{amd, arm, amd})
+	if err != nil || len(list) != 2 || list[0].Arch != "amd64" || list[1].Arch != "arm64" || list[0].Size == 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for path, want := range map[string]string{
+		program("dynamic", elf.EM_X86_64, elf.PT_INTERP): "build it with CGO_ENABLED=0",
+		program("other", elf.EM_68K, elf.PT_LOAD):        "EM_68K",
+		filepath.Join(dir, "absent"):                     "no such file",
+	} {
+		if _, err := findProbers([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", filepath.Base(path), err, want)
+		}
+	}
+	// Beside this test there is none.
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runtime.GOOS == "linux" {
-		list, err := findProbers([]string{self, self})
-		if err != nil || len(list) != 1 || list[0].Arch != runtime.GOARCH || list[0].Size == 0 {
-			t.Errorf("%+v, %v", list, err)
-		}
-	}
-	// Beside this test there is none.
 	if list, err := findProbers(nil); err == nil || !strings.Contains(err.Error(), filepath.Dir(self)) {
 		t.Errorf("%+v, %v", list, err)
 	}
