@@ -149,9 +149,10 @@ func TestRealClients(t *testing.T) {
 		c.wantIDs(c.ask("redis", Options{From: from("web", true)}), StateProven)
 		c.clean()
 		shop.in(t).clean()
-		// What stays is small, holds none of the questions, and has ended.
-		left := c.kubectl("", "get", "pods", "-n", shop.namespace, "-l", "app=web", "-o", `jsonpath={.items[0].spec.ephemeralContainers}{.items[0].status.ephemeralContainerStatuses[0].state}`)
-		if !strings.Contains(left, "--attended") || strings.Contains(left, "redis:6379") || !strings.Contains(left, "terminated") {
+		// What stays is small, holds none of the questions, and ends when they do.
+		c.kubectl("", "wait", "pods", "-n", shop.namespace, "-l", "app=web", "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.finishedAt}", "--timeout=15s")
+		left := c.kubectl("", "get", "pods", "-n", shop.namespace, "-l", "app=web", "-o", "jsonpath={.items[0].spec.ephemeralContainers}")
+		if !strings.Contains(left, "--attended") || strings.Contains(left, "redis:6379") {
 			t.Errorf("in the client's Pod: %s", left)
 		}
 	})
