@@ -86,11 +86,15 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 
 	r := &runner{c: c, o: o}
 	r.say("reading the cluster", false)
-	s, err := observe(ctx, c, t, start, expectedOf(o.Expected))
+	expected := expectedOf(o.Expected)
+	s, err := observeFollowed(ctx, func() (*Snapshot, error) {
+		asked := time.Now()
+		defer func() { r.slow = time.Since(asked) }()
+		return observe(ctx, c, t, asked, expected)
+	})
 	if err != nil {
 		return nil, err
 	}
-	r.slow = time.Since(start)
 	if o.EndpointsOnly {
 		v := endpointsOnly(Judge(s, nil, nil))
 		v.Seconds = time.Since(start).Seconds()
