@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,16 +37,19 @@ func behind(v *view) bool {
 		if svc == nil || svc.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
+		pods := v.selected(svc)
 		for _, pv := range v.ports(svc, Checks{}) {
 			if pv.unknown {
 				continue
 			}
-			for _, pod := range v.selected(svc) {
-				if !podReady(pod) || pod.Status.PodIP == "" || pod.DeletionTimestamp != nil {
-					continue
+			followed := map[string]bool{} // by podName
+			for _, list := range [][]endpoint{pv.usable, pv.noPort} {
+				for i := range list {
+					followed[list[i].podName] = true
 				}
-				name := pod.Namespace + "/" + pod.Name
-				if !slices.ContainsFunc(slices.Concat(pv.usable, pv.noPort), func(e endpoint) bool { return e.podName == name }) {
+			}
+			for _, pod := range pods {
+				if podReady(pod) && pod.Status.PodIP != "" && pod.DeletionTimestamp == nil && !followed[pod.Namespace+"/"+pod.Name] {
 					return true
 				}
 			}
