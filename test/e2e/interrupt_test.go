@@ -13,8 +13,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 )
 
 // TestInterruptLeavesNoProbePod sends Ctrl-C at each stage of up and wants the
@@ -41,21 +43,22 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 			t.Parallel()
 			ns := namespace(t, restricted)
 			c := client(t)
+			mute(t, c, ns)
 			w, err := c.CoreV1().Pods(ns).Watch(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer w.Stop()
 			interrupt(t, ns, func(ctx context.Context, lines <-chan string) bool {
-				go func() {
-					for range lines {
-					}
-				}()
 				for {
 					select {
 					case e := <-w.ResultChan():
 						if pod, ok := e.Object.(*corev1.Pod); ok && e.Type != watch.Deleted && pod.Status.Phase == phase {
 							return true
+						}
+					case _, more := <-lines:
+						if !more {
+							return false
 						}
 					case <-ctx.Done():
 						return false
@@ -63,6 +66,23 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// mute lets nothing out of the probe Pods of a namespace. One that is answered at
+// once may be done before its kubelet has said that it runs.
+func mute(t *testing.T, c kubernetes.Interface, ns string) {
+	t.Helper()
+	probes, err := metav1.ParseToLabelSelector(probePodSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "mute"},
+		Spec:       networkingv1.NetworkPolicySpec{PodSelector: *probes, PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}},
+	}
+	if _, err := c.NetworkingV1().NetworkPolicies(ns).Create(t.Context(), policy, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -91,8 +111,12 @@ func interrupt(t *testing.T, ns string, reached func(ctx context.Context, stderr
 		all <- said.String()
 	}()
 	if !reached(ctx, lines) {
-		t.Fatalf("the stage was not reached:\n%s", <-all)
+		t.Fatalf("up ended before the stage was reached:\n%s", <-all)
 	}
+	go func() {
+		for range lines {
+		}
+	}()
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
