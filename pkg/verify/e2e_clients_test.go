@@ -94,6 +94,7 @@ spec:
 // TestRealClients asks as somebody, from within somebody, and where the image
 // of the prober cannot be had.
 func TestRealClients(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-clients-"+runID()[:6])
 	shop := newCluster(t, c.namespace+"-shop")
 	c.kubectl("", "label", "namespace", shop.namespace, "pod-security.kubernetes.io/enforce=restricted")

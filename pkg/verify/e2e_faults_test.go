@@ -69,6 +69,7 @@ func (c *cluster) eventually(name string, state State, ids ...string) {
 // TestRealFaults breaks a Service in each way of the catalogue that real Pods
 // can show, and wants the cause by its ID.
 func TestRealFaults(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-faults-"+runID()[:6])
 	port := func(n int) string {
 		return fmt.Sprintf("ports: [{name: redis, port: 6379, targetPort: %d, appProtocol: redis}]", n)
@@ -136,6 +137,7 @@ func TestRealFaults(t *testing.T) {
 
 // TestRealPolicies blocks the way to Pods that answer.
 func TestRealPolicies(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-policy-"+runID()[:6])
 	c.apply(redisDeployment + service("redis", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}"))
 	c.kubectl("", "rollout", "status", "-n", c.namespace, "deployment/redis", "--timeout=90s")
@@ -152,6 +154,7 @@ func TestRealPolicies(t *testing.T) {
 
 // TestRealCleanup removes what a killed run has left, and nothing else.
 func TestRealCleanup(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-cleanup-"+runID()[:6])
 	clients, err := newClients(c.cfg)
 	if err != nil {
@@ -187,6 +190,7 @@ func TestRealCleanup(t *testing.T) {
 
 // TestRealLimits verifies where less is permitted than a verification would like.
 func TestRealLimits(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-limits-"+runID()[:6])
 	c.apply(redisDeployment + service("redis", "{selector: {app.kubernetes.io/name: redis}, ports: [{name: redis, port: 6379}]}") + `
 ---

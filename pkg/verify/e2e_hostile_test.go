@@ -17,6 +17,7 @@ import (
 // kinds. Each gets its own verdict, in bounded time and memory: a probe Pod
 // that went beyond its limit would have been killed, and left them not proven.
 func TestHostilePeers(t *testing.T) {
+	t.Parallel()
 	peers := []struct {
 		name, listens, port string // of the test server; of the Service
 		state               State

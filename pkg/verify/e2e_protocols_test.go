@@ -7,6 +7,7 @@ import "testing"
 // TestRealProtocols asks a server of each protocol on every path, well and ill.
 // It needs the test server's image, which the lab has.
 func TestRealProtocols(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-proto-"+runID()[:6])
 	srv := func(args string) string { return "image: kubectlsvcx/svcx-testserver:latest, args: [" + args + "]" }
 	spec := func(name, port string) string { return "{selector: {app: " + name + "}, ports: [" + port + "]}" }

@@ -123,6 +123,7 @@ func service(name, spec string) string {
 // TestRealPaths verifies healthy Services of every type, and the first faults
 // of the catalogue, on real Pods.
 func TestRealPaths(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "verify-e2e-"+runID()[:6])
 	sel := `selector: {app.kubernetes.io/name: redis}`
 	port := `ports: [{name: redis, port: 6379, targetPort: redis, protocol: TCP, appProtocol: redis}]`
