@@ -74,9 +74,9 @@ type status struct {
 	Problem    string
 	Addresses  struct{ APIServer, Registry string }
 	Nodes      []struct {
-		Name       string
-		Addresses  []string
-		Ready, Cut bool
+		Name                string
+		Addresses           []string
+		Ready, Cut, PodsCut bool
 	}
 	Components []struct{ Host, Name, State string }
 }
@@ -315,6 +315,23 @@ func TestFailuresOnDemand(t *testing.T) {
 		}
 		lab(t, name, "heal", "worker")
 		eventually(t, "the healed node", dial)
+	})
+	t.Run("cut and heal Pods only", func(t *testing.T) {
+		lab(t, name, "cut", "worker", "--pods")
+		if err := dial(); err != nil {
+			t.Errorf("the node itself does not answer: %v", err)
+		}
+		for _, n := range statusOf(t, name).Nodes {
+			if n.Cut || !n.PodsCut {
+				t.Errorf("status of %s: cut %t, its Pods %t", n.Name, n.Cut, n.PodsCut)
+			}
+		}
+		lab(t, name, "heal", "worker")
+		for _, n := range statusOf(t, name).Nodes {
+			if n.PodsCut {
+				t.Errorf("the Pods of %s are cut off after heal", n.Name)
+			}
+		}
 	})
 	t.Run("API server", func(t *testing.T) {
 		lab(t, name, "stop", "kube-apiserver")

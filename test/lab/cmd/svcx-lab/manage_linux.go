@@ -68,6 +68,8 @@ func printStatus(out io.Writer, s *lab.Status, now time.Time) error {
 		switch {
 		case n.Cut:
 			state = "cut off"
+		case n.PodsCut:
+			state = "Pods cut off"
 		case n.Ready:
 			state = "Ready"
 		case s.Problem != "":
@@ -175,12 +177,15 @@ func newStartCommand(name *string) *cobra.Command {
 }
 
 func newCutCommand(name *string) *cobra.Command {
-	return &cobra.Command{
+	var podsOnly bool
+	cmd := &cobra.Command{
 		Use:   "cut NODE",
 		Short: "Take a node off the network, as if its cable was pulled",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return lab.Cut(*name, args[0]) },
+		RunE:  func(_ *cobra.Command, args []string) error { return lab.Cut(*name, args[0], podsOnly) },
 	}
+	cmd.Flags().BoolVar(&podsOnly, "pods", false, "lose only what its Pods and those of other nodes send each other, as if the overlay of a network plugin was broken")
+	return cmd
 }
 
 func newHealCommand(name *string) *cobra.Command {

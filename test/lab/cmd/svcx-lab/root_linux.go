@@ -40,6 +40,7 @@ reach beyond the machine, and "svcx-lab down" leaves nothing behind.`,
 func newUpCommand(name *string) *cobra.Command {
 	var (
 		noInstall bool
+		ipv4Only  bool
 		timeout   time.Duration
 	)
 	cmd := &cobra.Command{
@@ -59,7 +60,7 @@ services. Exits with 4 when no lab can run on this machine as it is, and says wh
 			}
 			start := time.Now()
 			progress := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Install: !noInstall, Timeout: timeout, Progress: progress})
+			l, err := lab.Up(cmd.Context(), lab.Options{Name: *name, Programs: programs, Install: !noInstall, IPv4Only: ipv4Only, Timeout: timeout, Progress: progress})
 			if err != nil {
 				return err
 			}
@@ -68,6 +69,7 @@ services. Exits with 4 when no lab can run on this machine as it is, and says wh
 		},
 	}
 	cmd.Flags().BoolVar(&noInstall, "no-install", false, "name missing packages instead of installing them")
+	cmd.Flags().BoolVar(&ipv4Only, "ipv4-only", false, "give Pods and Services no IPv6 addresses, also where the machine has them")
 	cmd.Flags().DurationVar(&timeout, "timeout", lab.DefaultTimeout, "how long to wait for each step; raise it on a slow machine")
 	return cmd
 }

@@ -50,6 +50,7 @@ type NodeStatus struct {
 	PodCIDRs    []string `json:"podCIDRs"`
 	Ready       bool     `json:"ready"`
 	Cut         bool     `json:"cut"`
+	PodsCut     bool     `json:"podsCut"` // from those of other nodes
 	MemoryBytes int64    `json:"memoryBytes,omitempty"` // of its Pods
 }
 
@@ -91,7 +92,11 @@ func Inspect(ctx context.Context, name string) (*Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := NodeStatus{Name: node, Cut: !joined, Addresses: texts(lab.Addrs(node)), PodCIDRs: texts(lab.PodCIDRs(node))}
+		podsJoined, err := network.PodsAreJoined(hostPID(hosts, node))
+		if err != nil {
+			return nil, err
+		}
+		n := NodeStatus{Name: node, Cut: !joined, PodsCut: !podsJoined, Addresses: texts(lab.Addrs(node)), PodCIDRs: texts(lab.PodCIDRs(node))}
 		n.MemoryBytes, _ = cgroup.MemoryInUse(hs, lab.Cgroup(node))
 		s.Nodes = append(s.Nodes, n)
 	}
@@ -199,29 +204,44 @@ func resolveComponent(name string) (hosts []string, component string, err error)
 	return []string{host}, component, nil
 }
 
-// Cut takes a node off the lab's network; Heal joins it again.
-func Cut(labName, node string) error { return setLink(labName, node, false) }
+// Cut takes a node off the lab's network, or only its Pods from those of other nodes.
+func Cut(labName, node string, podsOnly bool) error {
+	lab, hosts, err := withNode(labName, node)
+	if err != nil {
+		return err
+	}
+	if podsOnly {
+		return network.SetPods(lab, hosts, node, false)
+	}
+	return network.SetLink(hostPID(hosts, layout.Outside), node, false)
+}
 
-// Heal joins a node to the lab's network again.
-func Heal(labName, node string) error { return setLink(labName, node, true) }
+// Heal undoes all that Cut does to a node.
+func Heal(labName, node string) error {
+	lab, hosts, err := withNode(labName, node)
+	if err != nil {
+		return err
+	}
+	if err := network.SetPods(lab, hosts, node, true); err != nil {
+		return err
+	}
+	return network.SetLink(hostPID(hosts, layout.Outside), node, true)
+}
 
-func setLink(labName, node string, up bool) error {
+// withNode finds a lab that is up and has the node.
+func withNode(labName, node string) (layout.Lab, []network.Host, error) {
 	lab, err := Load(labName)
 	if err != nil {
-		return err
+		return lab, nil, err
 	}
 	if !slices.Contains(layout.Nodes(), node) {
-		return fmt.Errorf("no node %q; one of %s", node, strings.Join(layout.Nodes(), ", "))
+		return lab, nil, fmt.Errorf("no node %q; one of %s", node, strings.Join(layout.Nodes(), ", "))
 	}
 	hosts, err := findHosts(lab)
-	if err != nil {
-		return err
+	if err == nil && hostPID(hosts, layout.Outside) == 0 {
+		err = &NotUpError{Name: labName}
 	}
-	pid := hostPID(hosts, layout.Outside)
-	if pid == 0 {
-		return &NotUpError{Name: labName}
-	}
-	return network.SetLink(pid, node, up)
+	return lab, hosts, err
 }
 
 func hostPID(hosts []network.Host, name string) int {

@@ -27,6 +27,7 @@ type Options struct {
 	Name     string
 	Programs Programs
 	Install  bool          // missing Debian packages, rather than only name them
+	IPv4Only bool          // although the machine has IPv6
 	Timeout  time.Duration // of each thing that is waited for; 0 means DefaultTimeout
 	Progress func(string)
 }
@@ -80,6 +81,9 @@ func Up(ctx context.Context, o Options) (layout.Lab, error) {
 	}
 	if unlock, err = lock(lab.RunDir()); err != nil {
 		return lab, err
+	}
+	if o.IPv4Only {
+		machine.IPv6, machine.WhyNoIPv6 = false, "as asked"
 	}
 	lab.IPv6 = machine.IPv6
 	if lab, err = claimSlot(lab); err != nil {

@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/layout"
 )
@@ -101,6 +103,57 @@ func LinkIsUp(outsidePID int, node string) (bool, error) {
 		return false, fmt.Errorf("port of node %s: %w", node, err)
 	}
 	return link.Attrs().MasterIndex != 0, nil
+}
+
+// SetPods has the Pods of a node and those of the others lose what they send each other,
+// or no longer, as when the overlay of a network plugin breaks. The nodes themselves hear
+// each other all the while.
+func SetPods(lab layout.Lab, hosts []Host, node string, up bool) error {
+	for _, h := range hosts {
+		for _, other := range layout.Nodes() {
+			if h.Name == other || !slices.Contains(layout.Nodes(), h.Name) || (h.Name != node && other != node) {
+				continue
+			}
+			if err := setPodRoutes(lab, h.PID, other, up); err != nil {
+				return fmt.Errorf("network of node %s: %w", h.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// setPodRoutes leads from a node to another one's Pods, or nowhere.
+func setPodRoutes(lab layout.Lab, pid int, node string, up bool) error {
+	h, err := enter(pid)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	for i, cidr := range lab.PodCIDRs(node) {
+		way := podRoute(lab, node, i)
+		nowhere := &netlink.Route{Dst: toNet(cidr), Type: unix.RTN_BLACKHOLE}
+		if up {
+			way, nowhere = nowhere, way
+		}
+		if err := h.RouteDel(way); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("remove the route to Pods %s: %w", cidr, err)
+		}
+		if err := h.RouteAdd(nowhere); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("add the route to Pods %s: %w", cidr, err)
+		}
+	}
+	return nil
+}
+
+// PodsAreJoined says whether a node has a way to the Pods of the others.
+func PodsAreJoined(pid int) (bool, error) {
+	h, err := enter(pid)
+	if err != nil {
+		return false, err
+	}
+	defer h.Close()
+	lost, err := h.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Type: unix.RTN_BLACKHOLE}, netlink.RT_FILTER_TYPE)
+	return len(lost) == 0, err
 }
 
 func outsideLinks(lab layout.Lab, h *netlink.Handle, pids map[string]int) error {
@@ -232,13 +285,18 @@ func addPodRoutes(h *netlink.Handle, lab layout.Lab, except string) error {
 			continue
 		}
 		for i, cidr := range lab.PodCIDRs(node) {
-			via := lab.Addrs(node)[i]
-			if err := h.RouteAdd(&netlink.Route{Dst: toNet(cidr), Gw: net.IP(via.AsSlice())}); err != nil {
-				return fmt.Errorf("route to Pods %s via %s: %w", cidr, via, err)
+			route := podRoute(lab, node, i)
+			if err := h.RouteAdd(route); err != nil {
+				return fmt.Errorf("route to Pods %s via %s: %w", cidr, route.Gw, err)
 			}
 		}
 	}
 	return nil
+}
+
+// podRoute leads to a node's Pods, in the family of its i-th range.
+func podRoute(lab layout.Lab, node string, i int) *netlink.Route {
+	return &netlink.Route{Dst: toNet(lab.PodCIDRs(node)[i]), Gw: net.IP(lab.Addrs(node)[i].AsSlice())}
 }
 
 func addAddrs(h *netlink.Handle, name string, lab layout.Lab, addrs []netip.Addr) error {
