@@ -105,6 +105,15 @@ func (e evidence) asked() evidence {
 	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return !a.asked() })
 }
 
+// pods counts the Pods that were asked, some of them perhaps from several places.
+func (e evidence) pods() int {
+	seen := map[string]bool{}
+	for _, a := range e {
+		seen[a.probe.Pod] = true
+	}
+	return len(seen)
+}
+
 // all reports whether every question was asked and ended in one of the classes.
 func (e evidence) all(c ...probe.Class) bool {
 	return len(e) > 0 && len(e.where(c...)) == len(e)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,30 +160,29 @@ func (c *serviceCase) closedUnasked(pv portView) (finding, bool) {
 		Fix:      &Fix{Summary: fmt.Sprintf("add an ingress rule that admits the clients on port %d", pv.usable[0].port)}}}, true
 }
 
-// betweenNodes turns f into SVC411 when all that is lost is on some nodes and
-// what is on others answers.
+// betweenNodes turns f into SVC411 when all that is lost goes from one node to
+// another, on ways on which nothing arrives.
 func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
-	bad, good := map[string]bool{}, map[string]bool{}
-	for _, a := range lost {
-		bad[a.probe.Node] = true
-	}
+	type way struct{ from, to string }
+	wayOf := func(a answer) way { return way{a.outcome.Facts[factNode], a.probe.Node} }
+	good := map[way]bool{}
 	for _, a := range all.where(probe.ClassOK) {
-		good[a.probe.Node] = true
+		good[wayOf(a)] = true
 	}
-	var nodes []string
-	for n := range bad {
-		if n == "" || good[n] {
-			return false
-		}
-		nodes = append(nodes, n)
-	}
-	slices.Sort(nodes)
-	here := lost[0].outcome.Facts[factNode]
-	if here == "" || bad[here] || len(good) == 0 && len(lost) < len(all) {
+	if len(good) == 0 && len(lost) < len(all) {
 		return false
 	}
-	f.ID, f.Object, f.Field = "SVC411", ObjectRef{Kind: "Node", Name: nodes[0]}, ""
-	f.Message = fmt.Sprintf("Pods on node %s cannot be reached from node %s: the network between the nodes loses their packets.", listWords(nodes), here)
+	froms, tos := map[string]bool{}, map[string]bool{}
+	for _, a := range lost {
+		w := wayOf(a)
+		if w.from == "" || w.to == "" || w.from == w.to || good[w] {
+			return false
+		}
+		froms[w.from], tos[w.to] = true, true
+	}
+	from, to := slices.Sorted(maps.Keys(froms)), slices.Sorted(maps.Keys(tos))
+	f.ID, f.Object, f.Field = "SVC411", ObjectRef{Kind: "Node", Name: to[0]}, ""
+	f.Message = fmt.Sprintf("Pods on node %s cannot be reached from node %s: the network between the nodes loses their packets.", listWords(to), listWords(from))
 	f.Fix = &Fix{Summary: "see to the network plugin, and to firewalls between the nodes"}
 	return true
 }
@@ -212,6 +212,10 @@ func ruleDNSBlocked(c *serviceCase) []finding {
 func ruleClusterDNS(c *serviceCase) []finding {
 	l := nameLookup(c.cluster)
 	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || c.has("SVC403", "SVC409") {
+		return nil
+	}
+	// The servers of names are Pods too, and may well be on the node that is not reached.
+	if c.has("SVC411") && l.outcome.Class != probe.ClassRefused {
 		return nil
 	}
 	f := Finding{ID: "SVC404", Severity: SeverityFailure, Object: ObjectRef{Kind: "Service", Namespace: "kube-system", Name: "kube-dns"},

@@ -130,8 +130,9 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 			}
 		}
 		_, name, _ := strings.Cut(bad[0].probe.Pod, "/")
+		good := e.where(probe.ClassOK).pods()
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC710", Severity: SeverityFailure, Object: ObjectRef{Kind: "Pod", Namespace: c.svc.Namespace, Name: name},
-			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", len(e), c.ref(), len(e.where(probe.ClassOK)), answerWord(len(e.where(probe.ClassOK))),
+			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", e.pods(), c.ref(), good, answerWord(good),
 				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
 			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: fmt.Sprintf("kubectl delete pod %s -n %s", name, c.svc.Namespace)}}}
 		for _, a := range sample(bad, 3) {

@@ -102,7 +102,10 @@ type Step struct {
 	Kubectl []string   `json:"kubectl,omitempty"`
 	Undo    [][]string `json:"undo,omitempty"`
 	// Stop stops a component of the lab until the end of the case.
-	Stop  string      `json:"stop,omitempty"`
+	Stop string `json:"stop,omitempty"`
+	// Cut has the Pods of a node and those of other nodes lose what they send each
+	// other, until the end of the case.
+	Cut   string      `json:"cut,omitempty"`
 	Until []Condition `json:"until,omitempty"`
 }
 

@@ -66,7 +66,7 @@ func (b *bench) seed(ctx context.Context, c *Case, ns string) (undo []func(conte
 	}
 	for i := range c.Steps {
 		step := &c.Steps[i]
-		if step.Stop != "" {
+		if step.Stop != "" || step.Cut != "" {
 			if err := b.proxiesCurrent(ctx, ns+"-a"); err != nil {
 				return undo, err
 			}
@@ -86,7 +86,7 @@ func (b *bench) seed(ctx context.Context, c *Case, ns string) (undo []func(conte
 		return undo, err
 	}
 	for i := range c.Steps {
-		if strings.HasSuffix(c.Steps[i].Stop, "kube-proxy") {
+		if strings.HasSuffix(c.Steps[i].Stop, "kube-proxy") || c.Steps[i].Cut != "" {
 			return undo, nil // the barrier would wait for ever
 		}
 	}
@@ -204,11 +204,11 @@ func (b *bench) step(ctx context.Context, ns string, s *Step) (undo []func(conte
 		}
 		return undo, b.kubectl(ctx, b.place(ns).filled(s.Kubectl)...)
 	case s.Stop != "":
-		if b.lab == "" {
-			return nil, errors.New("components can be stopped in the lab only")
-		}
 		start := func(ctx context.Context) error { return b.labctl(ctx, "start", s.Stop) }
 		return []func(context.Context) error{start}, b.labctl(ctx, "stop", s.Stop)
+	case s.Cut != "":
+		heal := func(ctx context.Context) error { return b.labctl(ctx, "heal", s.Cut) }
+		return []func(context.Context) error{heal}, b.labctl(ctx, "cut", s.Cut, "--pods")
 	case len(s.Until) > 0:
 		return nil, nil
 	}
@@ -296,6 +296,9 @@ func (b *bench) kubectl(ctx context.Context, args ...string) error {
 
 // labctl runs svcx-lab.
 func (b *bench) labctl(ctx context.Context, args ...string) error {
+	if b.lab == "" {
+		return errors.New("the lab only can be broken on purpose: --lab")
+	}
 	out, _, err := b.command(ctx, "svcx-lab", append(args, "--name", b.lab)...)
 	if err != nil {
 		return fmt.Errorf("svcx-lab %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out))
