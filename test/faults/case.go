@@ -46,9 +46,12 @@ type Case struct {
 	// not prove the path; the reason.
 	NotProven string `json:"notProven,omitempty"`
 	// ByHand says why this variant has no fix that a manifest could hold, where
-	// others of its ID have. Mends says why it has one where others have none.
+	// others of its ID have.
 	ByHand string `json:"byHand,omitempty"`
-	Mends  string `json:"mends,omitempty"`
+	// Recorded says on what cluster the fault was seen that the lab cannot show as
+	// it stands. In place of objects the case has what verify saw there, a snapshot:
+	// testdata/recorded/NAME.json.
+	Recorded string `json:"recorded,omitempty"`
 
 	name    string
 	objects [][]byte
@@ -129,8 +132,6 @@ func (c *Case) matches(words []string) bool {
 // Catalogue says of faults what their cases cannot: the keys are IDs of
 // verify.Catalogue, the values reasons.
 type Catalogue struct {
-	// NotHere are the faults that the lab cannot exhibit.
-	NotHere map[string]string `json:"notHere"`
 	// ByHand are those for which no manifest that mends them can be derived.
 	ByHand map[string]string `json:"byHand"`
 }
@@ -200,8 +201,8 @@ func parseCase(name string, data []byte) (*Case, error) {
 			}
 		}
 	}
-	if len(c.objects) == 0 {
-		return nil, errors.New("no objects follow the first document")
+	if (len(c.objects) == 0) != (c.Recorded != "") {
+		return nil, errors.New("the objects follow the first document, unless it is recorded what was seen")
 	}
 	if _, err := c.build(place{"ns", "192.0.2.1"}); err != nil {
 		return nil, err

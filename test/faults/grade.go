@@ -26,7 +26,9 @@ const (
 type Result struct {
 	IDs     []string `json:"ids"`
 	Variant string   `json:"variant"`
-	Mark    Mark     `json:"mark"`
+	// Recorded says where the case was seen, if not on this cluster.
+	Recorded string `json:"recorded,omitempty"`
+	Mark     Mark   `json:"mark"`
 	// Named are the findings of the verdict: ID, object and field.
 	Named []string `json:"named,omitempty"`
 	// Why says what is not as it should be.

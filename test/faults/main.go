@@ -122,14 +122,10 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	results := b.all(ctx, cases, *parallel)
-	absent := catalogue
-	if flags.NArg() > 0 {
-		absent = &Catalogue{}
-	}
 	if err := b.save(results); err != nil {
 		return 1, err
 	}
-	if err := printTable(os.Stdout, results, absent); err != nil {
+	if err := printTable(os.Stdout, results); err != nil {
 		return 1, err
 	}
 	for _, r := range results {
@@ -222,9 +218,13 @@ func (b *bench) all(ctx context.Context, cases []*Case, parallel int) []Result {
 
 // one seeds a case, asks, grades and removes it.
 func (b *bench) one(parent context.Context, c *Case) (r Result) {
-	r = Result{IDs: c.IDs(), Variant: c.name, Mark: MarkError, Mended: MendedNone}
+	r = Result{IDs: c.IDs(), Variant: c.name, Recorded: c.Recorded, Mark: MarkError, Mended: MendedNone}
 	ctx, cancel := context.WithTimeout(parent, b.timeout)
 	defer cancel()
+	if c.Recorded != "" {
+		b.judge(ctx, c, &r, "")
+		return r
+	}
 	ns := strings.ToLower(c.name) + "-" + b.run
 	if len(ns) > 50 {
 		ns = ns[:45] + "-" + b.run
@@ -252,26 +252,8 @@ func (b *bench) one(parent context.Context, c *Case) (r Result) {
 		return r
 	}
 	r.Settled = time.Since(start).Seconds()
-	v, raw, seconds, err := b.ask(ctx, c, ns)
-	r.Seconds = seconds
-	r.Verdict = filepath.Join(b.out, c.name+".json")
-	if werr := os.WriteFile(r.Verdict, []byte(raw), 0o644); werr != nil {
-		r.Why = werr.Error()
-		return r
-	}
-	if err != nil {
-		// A fault at which verify gives up is not named.
-		if r.Why = err.Error(); len(c.Expect) > 0 && ctx.Err() == nil {
-			r.Mark = MarkMissed
-		}
-		return r
-	}
-	r.Mark, r.Named, r.Why = grade(c, v)
-	if r.Mark != MarkRight || len(c.Expect) == 0 {
-		return r
-	}
-	if r.MendWhy = b.catalogue.byHand(c); r.MendWhy != "" {
-		r.Mended = MendedByHand
+	b.judge(ctx, c, &r, ns)
+	if r.Mark != MarkRight || len(c.Expect) == 0 || r.Mended == MendedByHand {
 		return r
 	}
 	ctx, cancelMend := context.WithTimeout(parent, b.timeout)
@@ -282,8 +264,36 @@ func (b *bench) one(parent context.Context, c *Case) (r Result) {
 	return r
 }
 
+// judge asks for the cause of a case and grades the answer.
+func (b *bench) judge(ctx context.Context, c *Case, r *Result, ns string) {
+	v, raw, seconds, err := b.ask(ctx, c, ns)
+	r.Seconds = seconds
+	r.Verdict = filepath.Join(b.out, c.name+".json")
+	if werr := os.WriteFile(r.Verdict, []byte(raw), 0o644); werr != nil {
+		r.Why = werr.Error()
+		return
+	}
+	if err != nil {
+		// A fault at which verify gives up is not named.
+		if r.Why = err.Error(); len(c.Expect) > 0 && ctx.Err() == nil {
+			r.Mark = MarkMissed
+		}
+		return
+	}
+	r.Mark, r.Named, r.Why = grade(c, v)
+	if r.Mark != MarkRight || len(c.Expect) == 0 {
+		return
+	}
+	if r.MendWhy = b.catalogue.byHand(c); r.MendWhy != "" {
+		r.Mended = MendedByHand
+	}
+}
+
 // ask asks for the cause of a case.
 func (b *bench) ask(ctx context.Context, c *Case, ns string) (v *verify.Verdict, raw string, seconds float64, err error) {
+	if c.Recorded != "" {
+		return b.askRecord(ctx, c)
+	}
 	dir := ""
 	if c.Tree != "" {
 		if dir, err = b.writeTree(c, ns); err != nil {
@@ -300,7 +310,24 @@ func (b *bench) verify(ctx context.Context, c *Case, ns, dir string, more ...str
 	if dir != "" {
 		args = append(args, "-k", dir)
 	}
-	args = append(append(args, "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json"), more...)
+	return b.verdict(ctx, append(append(args, "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json"), more...)...)
+}
+
+// askRecord has a snapshot judged again.
+func (b *bench) askRecord(ctx context.Context, c *Case) (v *verify.Verdict, raw string, seconds float64, err error) {
+	data, err := testdata.ReadFile("testdata/recorded/" + c.name + ".json")
+	if err != nil {
+		return nil, "", 0, err
+	}
+	file := filepath.Join(b.out, c.name+".snapshot.json")
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return nil, "", 0, err
+	}
+	return b.verdict(ctx, "svcx", "verify", "--snapshot", file, "-o", "json")
+}
+
+// verdict runs kubectl and reads the verdict that it prints.
+func (b *bench) verdict(ctx context.Context, args ...string) (v *verify.Verdict, raw string, seconds float64, err error) {
 	start := time.Now()
 	raw, code, err := b.command(ctx, "kubectl", args...)
 	seconds = time.Since(start).Seconds()

@@ -31,8 +31,11 @@ func (c *Catalogue) byHand(of *Case) string {
 	if of.ByHand != "" {
 		return of.ByHand
 	}
+	if of.Recorded != "" {
+		return "what was seen is recorded; there is nothing to mend"
+	}
 	for _, id := range of.IDs() {
-		if why := c.ByHand[id]; why != "" && of.Mends == "" {
+		if why := c.ByHand[id]; why != "" {
 			return why
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // printTable prints the results, what is not right last, and the sums.
-func printTable(w io.Writer, results []Result, about *Catalogue) error {
+func printTable(w io.Writer, results []Result) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tVARIANT\tRESULT\tSETTLED\tVERDICT\tMENDED")
 	slices.SortFunc(results, func(a, b Result) int { return strings.Compare(a.Variant, b.Variant) })
@@ -41,7 +41,7 @@ func printTable(w io.Writer, results []Result, about *Catalogue) error {
 		}
 	}
 	reasons(w, "Mended by hand only, since no manifest can be derived:", handReasons(results))
-	reasons(w, "Not exhibited by the lab:", about.NotHere)
+	reasons(w, "Not on this lab but on what was recorded elsewhere:", recordings(results))
 	_, err := fmt.Fprintln(w, "\n"+summary(results))
 	return err
 }
@@ -52,6 +52,17 @@ func handReasons(results []Result) map[string]string {
 	for _, r := range results {
 		if r.Mended == MendedByHand {
 			out[strings.Join(r.IDs, "+")] = r.MendWhy
+		}
+	}
+	return out
+}
+
+// recordings collects on what clusters the recorded cases were seen, by case.
+func recordings(results []Result) map[string]string {
+	out := map[string]string{}
+	for _, r := range results {
+		if r.Recorded != "" {
+			out[r.Variant] = r.Recorded
 		}
 	}
 	return out
