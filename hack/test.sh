@@ -25,7 +25,7 @@ said() {
 	awk '/^=== / { at = $3; next }
 		/^ *--- FAIL: / { failed[++n] = $3; print; next }
 		/^ *--- / { next }
-		/^(ok|FAIL|\?)\t/ {
+		/^(ok|FAIL|\?) *\t/ {
 			if ($1 == "FAIL") {
 				printf "%s", text[""]
 				for (i = 1; i <= n; i++) printf "%s", text[failed[i]]

@@ -45,6 +45,9 @@ func diagnose(e evidence, now time.Time) finding {
 		return finding{message: count + " · " + plain(err.Error())}
 	}
 	if result.Status == status.CurrentStatus {
+		if e.contradicted() {
+			return finding{message: count, recheck: time.Second}
+		}
 		if wait := e.unproven(now); wait > 0 {
 			return finding{message: count + " · no readiness probe, so seeing whether it stays up", recheck: wait}
 		}
@@ -80,6 +83,18 @@ func diagnose(e evidence, now time.Time) finding {
 			Next:    "look at it: kubectl describe " + target(e.workload) + "; take the change back: kubectl rollout undo " + target(e.workload)}
 	}
 	return f
+}
+
+// contradicted reports whether a Pod is not ready that the workload's status counts as
+// such. Each kind is watched by itself, and one may be ahead of the other: the Pod that
+// has just failed, or the status that already knows of the Pod.
+func (e evidence) contradicted() bool {
+	return slices.ContainsFunc(e.current(), func(p *corev1.Pod) bool {
+		ended := p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded // evicted, say, and replaced
+		return !ended && !slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		})
+	})
 }
 
 // unproven is how much longer to look at Pods that count as ready only because

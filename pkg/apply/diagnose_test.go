@@ -155,15 +155,22 @@ func TestDiagnoseUnprobed(t *testing.T) {
 	const pod = `
 metadata: {name: redis-2-abc, ownerReferences: [{controller: true, uid: rs2, kind: ReplicaSet, name: rs, apiVersion: apps/v1}]}
 spec: {containers: [{name: redis%s}]}
-status: {phase: Running, conditions: [{type: Ready, status: "True", lastTransitionTime: "2026-11-23T12:00:00Z"}]}`
+status: {phase: Running, conditions: [{type: Ready, status: "%s", lastTransitionTime: "2026-11-23T12:00:00Z"}]}`
 	ready := strings.ReplaceAll(strings.ReplaceAll(rolling, ": 1,", ": 2,"), ", unavailableReplicas: 1", ", conditions: [{type: Available, status: 'True'}]")
 	for _, tt := range []struct {
-		probe string
-		after time.Duration
-		done  bool
-	}{{"", time.Second, false}, {"", 5 * time.Second, true}, {", readinessProbe: {}", time.Second, true}} {
+		probe, ready string
+		after        time.Duration
+		done         bool
+	}{
+		{"", "True", time.Second, false},
+		{"", "True", 5 * time.Second, true},
+		{", readinessProbe: {}", "True", time.Second, true},
+		// It has failed since the status of its Deployment was written.
+		{"", "False", time.Second, false},
+		{"", "False", 5 * time.Second, false},
+	} {
 		f := diagnose(evidence{workload: object(t, ready), replicaSets: parse[appsv1.ReplicaSet](t, fmt.Sprintf(newestSet, "")),
-			pods: parse[corev1.Pod](t, fmt.Sprintf(pod, tt.probe))}, noon.Add(tt.after))
+			pods: parse[corev1.Pod](t, fmt.Sprintf(pod, tt.probe, tt.ready))}, noon.Add(tt.after))
 		if f.done != tt.done || f.done == (f.recheck > 0) {
 			t.Errorf("%+v: %+v", tt, f)
 		}
