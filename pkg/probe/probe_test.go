@@ -268,6 +268,28 @@ func TestManyAttemptsStopWhenNothingAnswers(t *testing.T) {
 	}
 }
 
+// One of several backends is silent until all the others have answered: they do
+// not wait for it.
+func TestManyAttemptsDoNotWaitForOne(t *testing.T) {
+	const attempts = 40
+	var connections, answered atomic.Int64
+	others := make(chan struct{})
+	addr := serve(t, func(c net.Conn) {
+		if connections.Add(1) == 1 {
+			<-others
+		} else if answered.Add(1) == attempts-1 {
+			defer close(others)
+		}
+		buf := make([]byte, 512)
+		_, _ = c.Read(buf)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	})
+	out := askOne(t, Probe{Check: CheckHTTP, Address: addr, Attempts: attempts, Timeout: 10 * time.Second}, Options{})
+	if out.Class != ClassOK || out.Answers != attempts {
+		t.Errorf("%s (%s): %d of %d answered", out.Class, out.Detail, out.Answers, out.Attempts)
+	}
+}
+
 func TestUDP(t *testing.T) {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

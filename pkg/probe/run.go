@@ -39,7 +39,9 @@ const (
 	startConcurrency   = 32
 	// scouts go first where a probe has many attempts: when all of them wait in
 	// vain, so would the rest, each for a whole timeout.
-	scouts      = 2
+	scouts = 2
+	// wave is how many attempts of one probe are under way at once.
+	wave        = 16
 	maxAttempts = 1024
 	maxResolved = 64
 	localTries  = 4
@@ -99,28 +101,25 @@ type result struct {
 // ask makes all attempts of one probe and sums them up.
 func ask(ctx context.Context, p Probe, o *Options, g *gate) Outcome {
 	n := min(max(p.Attempts, 1), maxAttempts)
-	results := make([]result, 0, n)
-	for len(results) < n {
-		wave := min(n-len(results), scouts)
-		if len(results) > 0 {
-			if !slices.ContainsFunc(results, func(r result) bool { return !hangs(r.class) }) {
-				break
-			}
-			wave = min(n-len(results), 16)
-		}
-		got := make([]result, wave)
-		if wave == 1 {
-			got[0] = once(ctx, p, o, g)
-		} else {
-			var wg sync.WaitGroup
-			for i := range got {
-				wg.Go(func() { got[i] = once(ctx, p, o, g) })
-			}
-			wg.Wait()
-		}
-		results = append(results, got...)
+	if n == 1 {
+		return sum(p, []result{once(ctx, p, o, g)})
 	}
-	return sum(p, results)
+	got := make(chan result, n)
+	results := make([]result, 0, n)
+	// The first answer lets the others go, also while another scout waits in vain.
+	answered := false
+	for started := 0; ; {
+		for started < n && started-len(results) < wave && (answered || started < scouts) {
+			started++
+			go func() { got <- once(ctx, p, o, g) }()
+		}
+		if len(results) == started {
+			return sum(p, results)
+		}
+		r := <-got
+		answered = answered || !hangs(r.class)
+		results = append(results, r)
+	}
 }
 
 // hangs reports whether an attempt of this class cost a whole timeout, or the run is over.
