@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 
 lab=e2e
 # These run on any cluster; those of the libraries need what only the lab has,
-# such as its test server and its registry with a password.
+# such as its test server, its two families of addresses and its registry with a password.
 anywhere=(test/e2e)
-in_lab=(pkg/apply pkg/verify)
+in_lab=(pkg/apply pkg/generate pkg/verify)
 lab_flags=(-count=1 -timeout 20m '-ldflags=-s -w' '-gcflags=all=-N -l')
 
 work=$(mktemp -d)

@@ -2,17 +2,28 @@ package generate
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 )
 
 // back imports what the overlay of an App's type builds to, and wants the same Spec
-// again, in its shortest form: what makes no difference there is in no object.
+// again, but for what is in no object of it:
+//   - the environments, each of which is a cluster of its own, and fields that the
+//     overlay of the type has no use for;
+//   - what makes no difference, as it is known of the image or is a default;
+//   - the spelling of a quantity, which is the API's then;
+//   - the short form of a check, which comes back as the readiness probe that it is;
+//   - a headless Service's ports, which are those of its Pods;
+//   - the files behind a ConfigMap, which come back as its data.
+//
+// Secrets come back as objects in base/, which comesBack leaves out.
 func back(t *testing.T, a *App) *App {
 	t.Helper()
 	a = a.copy()
 	a.Spec.Overlays = nil // each is a cluster of its own
+	a.Spec.ConfigMaps = inlined(a.Spec.ConfigMaps)
 	a.Complete()
 	if w := a.Spec.Workload; w != nil && w.Check != nil && w.Check.Type != "none" {
 		// It is a readiness probe in short, which is what comes back.
@@ -20,6 +31,26 @@ func back(t *testing.T, a *App) *App {
 		full := *w
 		full.ReadinessProbe, full.Check = a.checkProbe(known), nil
 		a.Spec.Workload = &full
+	}
+	if w := a.Spec.Workload; w != nil {
+		full := *w
+		full.VolumeClaimTemplates = slices.Clone(w.VolumeClaimTemplates)
+		for i, c := range full.VolumeClaimTemplates {
+			storage := c.claim().Spec.Resources.Requests["storage"]
+			full.VolumeClaimTemplates[i].Storage = storage.String()
+		}
+		a.Spec.Workload = &full
+	}
+	if s := &a.Spec.Service; s.Type == Headless {
+		seen := map[containerPort]bool{}
+		s.Ports = slices.DeleteFunc(s.Ports, func(p ServicePort) bool {
+			twice := seen[a.target(p)]
+			seen[a.target(p)] = true
+			return twice
+		})
+		for i := range s.Ports {
+			s.Ports[i].Port = a.targetNumber(s.Ports[i])
+		}
 	}
 	want := a.least()
 	if want == nil {

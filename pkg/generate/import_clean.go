@@ -64,6 +64,7 @@ var deploymentDefaults = []apiDefault{
 	{"spec.revisionHistoryLimit", 10},
 	{"spec.strategy.rollingUpdate", map[string]any{"maxSurge": "25%", "maxUnavailable": "25%"}},
 	{"spec.strategy", map[string]any{"type": "RollingUpdate"}},
+	{"spec.strategy", map[string]any{}},
 }
 
 var statefulSetDefaults = []apiDefault{
@@ -72,6 +73,7 @@ var statefulSetDefaults = []apiDefault{
 	{"spec.updateStrategy.rollingUpdate.partition", 0},
 	{"spec.updateStrategy.rollingUpdate", map[string]any{}},
 	{"spec.updateStrategy", map[string]any{"type": "RollingUpdate"}},
+	{"spec.updateStrategy", map[string]any{}},
 	{"spec.persistentVolumeClaimRetentionPolicy", map[string]any{"whenDeleted": "Retain", "whenScaled": "Retain"}},
 }
 

@@ -182,36 +182,72 @@ func (a *App) least() *App {
 			}
 		}
 	}
-	leave(spec, same)
+	// Once more: what needed a field that is gone now can go too.
+	for leave(spec, same) || claimMounts(spec, same) {
+	}
 	return best
 }
 
-// leave takes out of a map what makes no difference.
-func leave(o map[string]any, same func() bool) {
+// claimMounts says with a claim where it is mounted, instead of in a list of its
+// own, and reports whether it did.
+func claimMounts(spec map[string]any, same func() bool) (said bool) {
+	workload, _ := nested(spec, "workload")
+	for _, claim := range items(workload, "volumeClaimTemplates") {
+		mounts, _ := workload["volumeMounts"].([]any)
+		for i, m := range mounts {
+			m, _ := m.(map[string]any)
+			if m["name"] != claim["name"] || len(m) != 2 || claim["mountPath"] != nil {
+				continue
+			}
+			claim["mountPath"], workload["volumeMounts"] = m["mountPath"], slices.Delete(slices.Clone(mounts), i, i+1)
+			if same() {
+				said = true
+				break
+			}
+			delete(claim, "mountPath")
+			workload["volumeMounts"] = mounts
+		}
+	}
+	return said
+}
+
+// leave takes out of a map what makes no difference, and reports whether it did.
+func leave(o map[string]any, same func() bool) (left bool) {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		value := o[name]
 		delete(o, name)
 		if same() {
+			left = true
 			continue
 		}
 		o[name] = value
 		switch value := value.(type) {
 		case map[string]any:
-			leave(value, same)
+			left = leave(value, same) || left
 		case []any:
+			// From both ends: what is known of an image comes before the rest, and what
+			// the Service's ports need behind it, so that one of it can go only where
+			// nothing of it is left before or behind it.
 			for i := len(value) - 1; i >= 0; i-- {
-				shorter := slices.Delete(slices.Clone(value), i, i+1)
-				if o[name] = shorter; same() {
-					value = shorter
+				if o[name] = slices.Delete(slices.Clone(value), i, i+1); same() {
+					value, left = o[name].([]any), true
+				}
+			}
+			for i := 0; i < len(value); {
+				if o[name] = slices.Delete(slices.Clone(value), i, i+1); same() {
+					value, left = o[name].([]any), true
 					continue
 				}
 				o[name] = value
 				if m, ok := value[i].(map[string]any); ok {
-					leave(m, same)
+					left = leave(m, same) || left
 				}
+				i++
 			}
+			o[name] = value
 		}
 	}
+	return left
 }
 
 // shape is what the overlay of the App's type holds, as text without defaults;
@@ -247,9 +283,11 @@ func (a *App) shape() (string, bool) {
 			add(a.externalService(a.Spec.Service.ExternalName))
 		} else {
 			add(a.baseService())
-			if p := a.servicePatch(a.Spec.Service.Type); p != nil {
-				add(p)
+			p := a.servicePatch(a.Spec.Service.Type)
+			if p == nil {
+				p = a.emptyPatch() // which is what is left of one that says defaults only
 			}
+			add(p)
 		}
 	}
 	if a.Spec.PodDisruptionBudget != nil {

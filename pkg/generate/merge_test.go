@@ -176,7 +176,10 @@ func TestCommentsSurviveAnyChange(t *testing.T) {
 		if w := from.Spec.Workload; w != nil {
 			changed := *w
 			to.Spec.Workload = &changed
-			changed.Replicas, changed.MinReadySeconds = int32p(7), 9
+			changed.PriorityClassName, changed.MinReadySeconds = "changed", 9
+			if to.Spec.HorizontalPodAutoscaler == nil {
+				changed.Replicas = int32p(7)
+			}
 		}
 		for _, f := range mustFiles(t, from) {
 			wanted := file(mustFiles(t, to), f.Path)

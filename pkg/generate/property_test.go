@@ -10,104 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	yaml3 "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
 )
-
-// words are texts that one YAML reader or another takes for something else, or
-// that are hard to write in it.
-var words = []string{
-	"redis", "on", "y", "no", "null", "~", "1", "1e3", "0x1f", "1_000", "12:30:45", "2024-01-01", ".inf", "=", "<<", "true",
-	"- a", "a: b", "a #b", "#", "'", "\"", "\\", "%", "@", "`", "!x", "&x", "*x", "{}", "[]", "|", ">", "?", ":", "---", "...",
-	" x", "x ", "\n", "\nx", "x\n", "x\n\n", " x\ny", "a\tb", "\tx\ny", "a\r\nb", "é", "日本", "🚀", "\u2028", "\u200b", "", strings.Repeat("long words ", 40),
-}
-
-// randomApp returns a valid App.
-func randomApp(r *rand.Rand) *App {
-	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	texts := func() (out []string) {
-		for range r.IntN(4) {
-			out = append(out, pick(words...)+pick("", pick(words...)))
-		}
-		return out
-	}
-	a := &App{Metadata: Metadata{Name: pick("redis", "a", "on", "null", "x-1", "e1"), Namespace: pick("", "", "shop", "y", "123")}}
-	s := &a.Spec.Service
-	s.Name = pick("", "redis-svc", "no", "e")
-	if r.IntN(5) > 0 {
-		a.Spec.Workload = &Workload{Image: pick("redis:alpine", "nginx", "example/app:1.0", "redis:6", "localhost:5000/a@sha256:"+strings.Repeat("0", 64)), Command: texts(), Args: texts()}
-		if r.IntN(2) > 0 {
-			a.Spec.Workload.Replicas = int32p(r.Int32N(5))
-		}
-		s.Type = ServiceType(pick("", "clusterIP", "NodePort", "loadbalancer", "HEADLESS"))
-	}
-	if a.Spec.Workload == nil || r.IntN(2) > 0 {
-		s.ExternalName = pick("db.example.com", "db.example.com.", "on", "1.2.3")
-	}
-	for i := range 1 + r.IntN(4) {
-		p := ServicePort{
-			Port:        int32(1000*i) + pickInt(r, 80, 443, 53, 6379, 999),
-			Protocol:    corev1.Protocol(pick("", "TCP", "udp", "SCTP")),
-			AppProtocol: pick("", "", "http", "kubernetes.io/h2c"),
-		}
-		if a.Spec.Workload != nil && r.IntN(2) > 0 {
-			p.TargetPort = intstr.FromInt32(pickInt(r, 80, 8080, 6379, 1))
-		}
-		s.Ports = append(s.Ports, p)
-	}
-	if a.Spec.Workload != nil {
-		randomDetails(r, a)
-	}
-	return a
-}
-
-// randomDetails adds what a valid App may have beside.
-func randomDetails(r *rand.Rand, a *App) {
-	maybe := func(set func()) {
-		if r.IntN(3) == 0 {
-			set()
-		}
-	}
-	word := func() string { return words[r.IntN(len(words))] }
-	w, s := a.Spec.Workload, &a.Spec.Service
-	maybe(func() { s.Annotations = map[string]string{"example.com/a": word(), "example.com/b": word()} })
-	maybe(func() { s.Labels = map[string]string{"on": "off", "empty": ""} })
-	maybe(func() { s.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal })
-	maybe(func() { s.TrafficDistribution = corev1.ServiceTrafficDistributionPreferClose })
-	maybe(func() { s.LoadBalancerSourceRanges = []string{"192.0.2.0/24"} })
-	maybe(func() { s.AllocateLoadBalancerNodePorts = new(bool) })
-	maybe(func() { s.SessionAffinity = corev1.ServiceAffinityClientIP })
-	maybe(func() { s.PublishNotReadyAddresses = true })
-	maybe(func() { s.ExternalIPs = []string{"192.0.2.10"} })
-	maybe(func() { s.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol} })
-	maybe(func() {
-		for i := range s.Ports {
-			s.Ports[i].NodePort = int32(30000 + i)
-		}
-	})
-	maybe(func() { w.Env = []corev1.EnvVar{{Name: "A", Value: word()}, {Name: "B", Value: word()}} })
-	maybe(func() { w.PodAnnotations = map[string]string{"example.com/c": word()} })
-	maybe(func() { w.Check = &Check{Type: "exec", Command: []string{"/check", word()}} })
-	maybe(func() {
-		a.Spec.ConfigMaps = []ConfigMap{{Name: "c", Data: map[string]string{"KEY": word(), "on": word()}}}
-	})
-	maybe(func() {
-		one := intstr.FromInt32(1)
-		a.Spec.PodDisruptionBudget = &PodDisruptionBudget{MaxUnavailable: &one}
-	})
-	maybe(func() { w.Kind = StatefulSet })
-	maybe(func() {
-		a.Spec.Overlays = []Environment{{Name: "dev", Namespace: "on"}, {Name: "prod", Type: "loadbalancer", Replicas: int32p(3), Image: WithTag(w.Image, "1e3")},
-			{Name: "x", Type: "externalname", ExternalName: "on"}}
-		if presetKey(a.Spec.Overlays[1].Image) != presetKey(w.Image) {
-			a.Spec.Overlays[1].Image = ""
-		}
-	})
-}
-
-func pickInt(r *rand.Rand, list ...int32) int32 { return list[r.IntN(len(list))] }
 
 // For any App: the same bytes again; svcx.yaml reads back as the same App, which
 // gives the same bytes; each object reads back as what was meant, by a YAML 1.1
@@ -144,7 +50,7 @@ func TestAnyApp(t *testing.T) {
 		}
 		readsBack(t, files, completed)
 		if i%30 == 0 {
-			fsys := inMemory(t, files)
+			fsys := inMemory(t, append(files, baseExtras...))
 			for _, o := range overlays(completed) {
 				buildBoth(t, fsys, "/tree/"+Overlay(o))
 			}
@@ -159,13 +65,13 @@ func TestAnyApp(t *testing.T) {
 // dataReadsBack finds the data of each ConfigMap in the build as it was meant.
 func dataReadsBack(t *testing.T, fsys filesys.FileSystem, a *App) {
 	t.Helper()
-	for _, c := range a.Spec.ConfigMaps {
+	for _, c := range inlined(a.Spec.ConfigMaps) {
 		for _, doc := range bytes.Split(buildBoth(t, fsys, "/tree/base"), []byte("---\n")) {
 			got := &corev1.ConfigMap{}
 			if err := yaml.Unmarshal(doc, got); err != nil {
 				t.Fatal(err)
 			}
-			if got.Kind == "ConfigMap" && !reflect.DeepEqual(got.Data, c.Data) {
+			if got.Kind == "ConfigMap" && strings.HasPrefix(got.Name, c.Name+"-") && !reflect.DeepEqual(got.Data, c.Data) {
 				t.Fatalf("data %q, want %q", got.Data, c.Data)
 			}
 		}

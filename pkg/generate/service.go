@@ -127,11 +127,16 @@ type pinnedPort struct {
 	NodePort int32           `json:"nodePort"`
 }
 
+func (a *App) emptyPatch() *servicePatch {
+	p := &servicePatch{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}}
+	p.Metadata.Name = a.Spec.Service.Name
+	return p
+}
+
 // servicePatch returns the patch of a type's overlay; nil when the base's Service
 // needs none. Only what the type has a use for is in it.
 func (a *App) servicePatch(t ServiceType) *servicePatch {
-	p := &servicePatch{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}}
-	p.Metadata.Name = a.Spec.Service.Name
+	p := a.emptyPatch()
 	if t == Headless {
 		// No proxy is in the way of its traffic, so nothing of the rest applies.
 		p.Spec.ClusterIP = corev1.ClusterIPNone

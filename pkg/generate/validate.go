@@ -113,6 +113,16 @@ func (v *validator) texts(field string, list []string) {
 	}
 }
 
+// block demands a text that kustomize can write and read again: one of several lines
+// it writes as a block, whose indentation nobody can tell when it begins with a tab.
+// It does so with what it sets itself: annotations of objects and the data of its
+// generators.
+func (v *validator) block(field, text string) {
+	if strings.HasPrefix(text, "\t") && strings.Contains(text, "\n") {
+		v.add(field, text, "begins with a tab and has more than one line, which kustomize cannot build", "begin it with another letter, such as a space or a line break")
+	}
+}
+
 // unbuildable reports whether a letter is one that YAML has no plain form for;
 // kustomize writes some of them plainly all the same, and then fails to read them.
 func unbuildable(r rune) bool {
@@ -152,6 +162,9 @@ func (v *validator) service(a *App) {
 	v.ports(a)
 	v.serviceDetails(a)
 	v.metadata("spec.service.", s.Labels, s.Annotations, nameLabel, managedByLabel)
+	for _, key := range sortedKeys(s.Annotations) {
+		v.block("spec.service.annotations."+key, s.Annotations[key])
+	}
 	if _, old := s.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey]; old {
 		v.add("spec.service.annotations."+corev1.AnnotationLoadBalancerSourceRangesKey, "", "would reach every overlay, and the API refuses it but for a LoadBalancer", "use loadBalancerSourceRanges")
 	}

@@ -55,6 +55,7 @@ func (v *validator) generated(a *App) {
 				v.add(at, "", "is not a key: "+strings.Join(errs, "; "), "such as password or redis.conf")
 			}
 			v.texts(at, []string{data[key]})
+			v.block(at, data[key])
 		}
 		for i, list := range lists {
 			for j, file := range list {

@@ -49,6 +49,8 @@ func TestValidatePairs(t *testing.T) {
 		{"own label", pod + "    labels: {app.kubernetes.io/name: b}", "is set by the generator"},
 		{"label value", pod + "    labels: {a: 'x y'}", "spec.service.labels.a"},
 		{"annotation name", pod + "    annotations: {'a b': x}", "is not an annotation's name"},
+		{"annotation kustomize cannot write", pod + "    annotations: {a: \"\\tx\\ny\"}", "begins with a tab and has more than one line"},
+		{"data kustomize cannot write", pod + "  configMaps: [{name: c, data: {a: \"\\tx\\n\"}}]", "spec.configMaps[0].data.a"},
 		{"source ranges as annotation", pod + "    annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: 192.0.2.0/24}", "use loadBalancerSourceRanges"},
 		{"unknown target name", "metadata: {name: a}\nspec: {workload: {image: example/a, ports: [{name: http, containerPort: 8080}]}, service: {ports: [{port: 80, targetPort: htpt}]}}", "is the name of no TCP port of the workload; did you mean http?"},
 
@@ -68,6 +70,7 @@ func TestValidatePairs(t *testing.T) {
 		{"mount of no volume", workload("volumeMounts: [{name: x, mountPath: /x}]"), "is the name of no volume"},
 		{"mount twice", workload("volumes: [{name: x, emptyDir: {}}]\n    volumeMounts: [{name: x, mountPath: /x}, {name: x, mountPath: /x}]"), "is mounted twice"},
 		{"spread without a key", workload("topologySpreadConstraints: [{maxSkew: 1, whenUnsatisfiable: DoNotSchedule}]"), "topologyKey: is missing"},
+		{"sleep beyond the end", workload("terminationGracePeriodSeconds: 4\n    lifecycle: {preStop: {sleep: {seconds: 5}}}"), "is more than terminationGracePeriodSeconds, 4"},
 		{"two budgets", pod + "  podDisruptionBudget: {minAvailable: 1, maxUnavailable: 1}", "exactly one of the two"},
 		{"budget in words", pod + "  podDisruptionBudget: {minAvailable: half}", "neither a number nor a percentage"},
 		{"autoscaler and replicas", workload("replicas: 2") + "  horizontalPodAutoscaler: {maxReplicas: 3}", "fight with the autoscaler"},

@@ -73,8 +73,12 @@ func (v *validator) podDetails(w *Workload) {
 		}
 	}
 	if l := w.Lifecycle; l != nil {
-		v.hook(at+"lifecycle.postStart", l.PostStart)
-		v.hook(at+"lifecycle.preStop", l.PreStop)
+		grace := int64(corev1.DefaultTerminationGracePeriodSeconds)
+		if w.TerminationGracePeriodSeconds != nil {
+			grace = *w.TerminationGracePeriodSeconds
+		}
+		v.hook(at+"lifecycle.postStart", l.PostStart, grace)
+		v.hook(at+"lifecycle.preStop", l.PreStop, grace)
 	}
 	v.rollingUpdate(w)
 }
@@ -182,7 +186,7 @@ func (v *validator) below(field, name string) {
 	}
 }
 
-func (v *validator) hook(field string, h *corev1.LifecycleHandler) {
+func (v *validator) hook(field string, h *corev1.LifecycleHandler, grace int64) {
 	switch {
 	case h == nil:
 	case count(h.Exec != nil, h.HTTPGet != nil, h.TCPSocket != nil, h.Sleep != nil) != 1:
@@ -193,6 +197,8 @@ func (v *validator) hook(field string, h *corev1.LifecycleHandler) {
 		v.portNumber(field+".httpGet.port", h.HTTPGet.Port.IntVal)
 	case h.Sleep != nil && h.Sleep.Seconds < 0:
 		v.add(field+".sleep.seconds", strconv.FormatInt(h.Sleep.Seconds, 10), "is negative", "0 or more")
+	case h.Sleep != nil && h.Sleep.Seconds > grace:
+		v.add(field+".sleep.seconds", strconv.FormatInt(h.Sleep.Seconds, 10), fmt.Sprintf("is more than terminationGracePeriodSeconds, %d, after which the Pod is killed", grace), "sleep less, or give the Pod more time to end")
 	}
 }
 

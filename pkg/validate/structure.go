@@ -226,6 +226,7 @@ func (c *checker) string(n *yaml.Node, def *definition, at path) {
 	plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	switch {
 	case n.Tag == "!!timestamp" && def.Format == "date-time":
+	case n.Tag == "!!merge": // << as a value is text; only as a key it is more
 	case n.Tag != "!!str" && n.Tag != "!!timestamp" && n.Tag != "!!binary":
 		c.add(n.Line, at, fmt.Sprintf("%s is %s where text is wanted", show(n.Value), nodeKind(n)), "put it in quotes: "+strconv.Quote(n.Value))
 		return

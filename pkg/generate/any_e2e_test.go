@@ -1,0 +1,51 @@
+//go:build e2e
+
+package generate
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/dryrun"
+)
+
+// A real API server takes what any App generates: each object of each overlay, by a
+// strict dry run. The Apps are others in each run; SVCX_E2E_SEED repeats them.
+func TestAnyAppIsAccepted(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if s, err := strconv.ParseUint(os.Getenv("SVCX_E2E_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Logf("SVCX_E2E_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	server := dryrun.New(t)
+	asked := map[string]bool{} // most objects are the same in every overlay
+	var documents [][]byte
+	for i := range 60 {
+		a := randomApp(r)
+		for _, built := range valid(t, a) {
+			for _, d := range dryrun.Documents(built) {
+				if !asked[string(d)] {
+					asked[string(d)] = true
+					documents = append(documents, d)
+				}
+			}
+		}
+		if i%3 == 0 && comesBack(a) { // TestAnyAppIsValidAndComesBack has more, and the same ones
+			back(t, a)
+		}
+		if t.Failed() {
+			t.Fatal(shown(t, a))
+		}
+	}
+	for _, err := range server.Refusals(t.Context(), documents) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d objects", len(documents))
+}
