@@ -113,11 +113,7 @@ func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      r.name,
 			Namespace: r.namespace,
-			Labels: map[string]string{
-				labelName:      probeName,
-				labelManagedBy: managedBy,
-				LabelProbe:     r.run,
-			},
+			Labels:    ownLabels(r.run),
 			Annotations: map[string]string{
 				annotationPurpose: "asks the network on behalf of kubectl svcx verify; removed when it has, and safe to remove",
 				// A mesh's sidecar would answer in place of the network, and outlive the prober.
@@ -149,6 +145,11 @@ func barePod(r podRun, env []corev1.EnvVar) *corev1.Pod {
 			}},
 		},
 	}
+}
+
+// ownLabels mark what a run has made for itself.
+func ownLabels(run string) map[string]string {
+	return map[string]string{labelName: probeName, labelManagedBy: managedBy, LabelProbe: run}
 }
 
 // probeUID is the user that svcx-probe runs as.

@@ -240,7 +240,7 @@ const notReady = "svcx/never-ready"
 //   - a readiness gate keeps it out of the endpoints of Services;
 //   - an owner that is its controller keeps ReplicaSets and the like from
 //     adopting it (kubernetes: pkg/controller/controller_ref_manager.go), and has
-//     it removed with the client;
+//     it removed with the client; where there can be one, it is its lifeline;
 //   - labels that name a revision are left out.
 //
 // An ephemeral container in the client is nearer still, and can never be removed

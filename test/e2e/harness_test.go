@@ -18,7 +18,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -175,20 +177,27 @@ func probePods(t *testing.T, c kubernetes.Interface, namespace string) []corev1.
 	return pods.Items
 }
 
-// waitGone waits until no object is left that list finds, by watching.
-func waitGone(t *testing.T, c kubernetes.Interface, namespace, selector string, limit time.Duration) {
+// waitGone waits until no object is left that a label selector finds, by watching.
+func waitGone[L runtime.Object](t *testing.T, objects interface {
+	List(context.Context, metav1.ListOptions) (L, error)
+	Watch(context.Context, metav1.ListOptions) (watch.Interface, error)
+}, selector string, limit time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	for {
-		pods, err := c.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		list, err := objects.List(ctx, metav1.ListOptions{LabelSelector: selector})
 		if err != nil {
-			t.Fatalf("pods %s in %s are not gone after %s: %v", selector, namespace, limit, err)
+			t.Fatalf("what %s finds is not gone after %s: %v", selector, limit, err)
 		}
-		if len(pods.Items) == 0 {
+		if meta.LenList(list) == 0 {
 			return
 		}
-		w, err := c.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: selector, ResourceVersion: pods.ResourceVersion})
+		about, err := meta.ListAccessor(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := objects.Watch(ctx, metav1.ListOptions{LabelSelector: selector, ResourceVersion: about.GetResourceVersion()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,12 +38,16 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 			})
 		})
 	}
+	probes, err := metav1.ParseToLabelSelector(probePodSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, phase := range []corev1.PodPhase{corev1.PodPending, corev1.PodRunning} {
 		t.Run("probe Pod "+string(phase), func(t *testing.T) {
 			t.Parallel()
 			ns := namespace(t, restricted)
 			c := client(t)
-			mute(t, c, ns)
+			mute(t, c, ns, *probes)
 			w, err := c.CoreV1().Pods(ns).Watch(t.Context(), metav1.ListOptions{LabelSelector: probePodSelector})
 			if err != nil {
 				t.Fatal(err)
@@ -69,17 +73,13 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 	}
 }
 
-// mute lets nothing out of the probe Pods of a namespace. One that is answered at
+// mute lets nothing out of some Pods of a namespace. One that is answered at
 // once may be done before its kubelet has said that it runs.
-func mute(t *testing.T, c kubernetes.Interface, ns string) {
+func mute(t *testing.T, c kubernetes.Interface, ns string, probes metav1.LabelSelector) {
 	t.Helper()
-	probes, err := metav1.ParseToLabelSelector(probePodSelector)
-	if err != nil {
-		t.Fatal(err)
-	}
 	policy := &networkingv1.NetworkPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: "mute"},
-		Spec:       networkingv1.NetworkPolicySpec{PodSelector: *probes, PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}},
+		Spec:       networkingv1.NetworkPolicySpec{PodSelector: probes, PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}},
 	}
 	if _, err := c.NetworkingV1().NetworkPolicies(ns).Create(t.Context(), policy, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -132,5 +132,5 @@ func interrupt(t *testing.T, ns string, reached func(ctx context.Context, stderr
 	if !strings.Contains(said, "interrupted") {
 		t.Errorf("stderr does not say that it was interrupted:\n%s", said)
 	}
-	waitGone(t, client(t), ns, probePodSelector, 10*time.Second)
+	waitGone(t, client(t).CoreV1().Pods(ns), probePodSelector, 10*time.Second)
 }

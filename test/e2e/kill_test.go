@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
 // TestKilledAtAnyMoment ends a verification at 100 random moments, half of them
@@ -99,36 +100,49 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		t.Errorf("too few runs got to make a Pod, or were ended, to prove anything")
 	}
 	for _, ns := range all {
-		waitGone(t, c, ns, probePodSelector, time.Until(last.Add(time.Minute)))
-		waitJobsGone(t, c, ns, time.Until(last.Add(time.Minute)))
+		waitGone(t, c.CoreV1().Pods(ns), probePodSelector, time.Until(last.Add(time.Minute)))
+		waitGone(t, c.BatchV1().Jobs(ns), probePodSelector, time.Until(last.Add(time.Minute)))
 	}
 	t.Logf("the last was gone %s after the last kill", time.Since(last).Round(time.Second))
 }
 
-// waitJobsGone waits until none of the Jobs is left that own probe Pods.
-func waitJobsGone(t *testing.T, c kubernetes.Interface, ns string, limit time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	for {
-		jobs, err := c.BatchV1().Jobs(ns).List(ctx, metav1.ListOptions{LabelSelector: probePodSelector})
-		if err != nil {
-			t.Fatalf("the Jobs of probe Pods in %s are not gone in time: %v", ns, err)
-		}
-		if len(jobs.Items) == 0 {
-			return
-		}
-		w, err := c.BatchV1().Jobs(ns).Watch(ctx, metav1.ListOptions{LabelSelector: probePodSelector, ResourceVersion: jobs.ResourceVersion})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for e := range w.ResultChan() {
-			if e.Type == watch.Deleted {
-				break
-			}
-		}
-		w.Stop()
+// TestKilledAsAClient ends a verification whose probe Pod stands for a client, so
+// that it can do nothing any more: the cluster removes the Pod, which until then is
+// nobody else's.
+func TestKilledAsAClient(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t, nil)
+	c := client(t)
+	svcx(t, t.TempDir(), append(redis, "-n", ns)...).want(t, 0)
+	mute(t, c, ns, metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: verify.LabelProbe, Operator: metav1.LabelSelectorOpExists}}})
+	w, err := c.CoreV1().Pods(ns).Watch(t.Context(), metav1.ListOptions{LabelSelector: verify.LabelProbe})
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer w.Stop()
+	cmd := command(t, t.Context(), t.TempDir(), "svcx", "verify", "redis", "--from=deploy/redis", "-n", ns)
+	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for e := range w.ResultChan() {
+		pod, ok := e.Object.(*corev1.Pod)
+		if !ok || pod.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		if owner := metav1.GetControllerOf(pod); owner == nil || owner.Kind != "Job" || len(pod.OwnerReferences) != 1 {
+			t.Errorf("the Pod is owned by %+v, want one Job that is its controller", pod.OwnerReferences)
+		}
+		break
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	killed := time.Now()
+	waitGone(t, c.CoreV1().Pods(ns), verify.LabelProbe, time.Minute)
+	waitGone(t, c.BatchV1().Jobs(ns), verify.LabelProbe, time.Minute)
+	t.Logf("gone %s after the kill", time.Since(killed).Round(time.Second))
 }
 
 // endAfter starts a verification and sends it a signal so long after; -1 is the

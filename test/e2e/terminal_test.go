@@ -151,7 +151,7 @@ func TestCtrlCOnATerminal(t *testing.T) {
 			if i, j := strings.LastIndex(written, "\x1b[0m"), lastColour(written); j > i {
 				t.Errorf("a colour is left on:\n%q", written)
 			}
-			waitGone(t, client(t), ns, probePodSelector, 15*time.Second)
+			waitGone(t, client(t).CoreV1().Pods(ns), probePodSelector, 15*time.Second)
 		})
 	}
 }

@@ -62,7 +62,7 @@ func TestWait(t *testing.T) {
 	svcx(t, dir, "verify", "redis", "-n", ns, "--in-cluster", "--wait", "--timeout=60s").want(t, 0).contains(t, "VERIFIED")
 
 	kubectl(t, dir, "scale", "deployment/redis", "--replicas=0", "-n", ns).want(t, 0)
-	waitGone(t, c, ns, "app.kubernetes.io/name=redis", 30*time.Second)
+	waitGone(t, c.CoreV1().Pods(ns), "app.kubernetes.io/name=redis", 30*time.Second)
 	r := svcx(t, dir, "verify", "redis", "-n", ns, "--for=endpoints", "--wait", "--timeout=3s", "-o", "json").want(t, 2)
 	r.contains(t, "waited", "3s, and not endpoints")
 	if v := r.verdict(t); v.State != verify.StateFailed {

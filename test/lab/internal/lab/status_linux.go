@@ -50,7 +50,7 @@ type NodeStatus struct {
 	PodCIDRs    []string `json:"podCIDRs"`
 	Ready       bool     `json:"ready"`
 	Cut         bool     `json:"cut"`
-	PodsCut     bool     `json:"podsCut"` // from those of other nodes
+	PodsCut     bool     `json:"podsCut"`               // from those of other nodes
 	MemoryBytes int64    `json:"memoryBytes,omitempty"` // of its Pods
 }
 
