@@ -118,6 +118,7 @@ func rulePods(c *serviceCase) []finding {
 var sharper = map[string][]string{
 	"SVC307": {"SVC308", "SVC319", "SVC323"},
 	"SVC303": {"SVC302", "SVC205", "SVC207", "SVC323"},
+	"SVC325": {"SVC323", "SVC308", "SVC319", "SVC307"},
 }
 
 // podCause returns the reason for which one Pod is not ready.
