@@ -11,7 +11,7 @@ lab=e2e
 # These run on any cluster; those of the libraries need what only the lab has,
 # such as its test server, its two families of addresses and its registry with a password.
 anywhere=(test/e2e)
-in_lab=(pkg/apply pkg/generate pkg/verify)
+in_lab=(pkg/apply pkg/generate pkg/validate pkg/verify)
 lab_flags=(-count=1 -timeout 20m '-ldflags=-s -w' '-gcflags=all=-N -l')
 
 work=$(mktemp -d)

@@ -16,6 +16,7 @@ type object struct {
 	doc                               *document
 	apiVersion, kind, namespace, name string
 	from                              []*document // where it comes from, the outermost patch first
+	json                              []byte
 
 	service  *corev1.Service
 	workload *workload
@@ -39,6 +40,7 @@ func newObject(d *document) *object {
 	if err != nil {
 		return o
 	}
+	o.json = data
 	group, _, slash := strings.Cut(o.apiVersion, "/")
 	if !slash {
 		group = ""

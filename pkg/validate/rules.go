@@ -40,6 +40,7 @@ func (r *ruling) add(o *object, s Severity, rule string, at path, message, next 
 func rules(all []*object) []ruled {
 	r := &ruling{}
 	for _, o := range all {
+		r.limits(o)
 		if o.service != nil {
 			r.service(o)
 			r.selector(o, all)
@@ -66,7 +67,13 @@ func (r *ruling) selector(o *object, all []*object) {
 			r.add(o, Error, "selector-volatile", at.with(v), "selects the Pods of one rollout only: none after the next", "remove it")
 		}
 	}
-	if len(s.Spec.Selector) == 0 || s.Spec.Type == "ExternalName" {
+	if s.Spec.Type == "ExternalName" {
+		return
+	}
+	if len(s.Spec.Selector) == 0 {
+		if !slices.ContainsFunc(all, o.leads) {
+			r.add(o, Warning, "selector", at, "is missing, and no EndpointSlice beside it is of the Service: nothing is behind it", "select Pods by a label, or write an EndpointSlice with the label kubernetes.io/service-name: "+o.name)
+		}
 		return
 	}
 	var near, elsewhere *object
@@ -97,6 +104,15 @@ func (r *ruling) selector(o *object, all []*object) {
 		r.add(o, Error, "selector", at, fmt.Sprintf("%s matches no Pod template beside it; %s/%s has %s", labels.Set(s.Spec.Selector), near.kind, near.name, labels.Set(near.workload.template.Labels)),
 			"make the selector a part of the template's labels; in an overlay, change both sides")
 	}
+}
+
+// leads reports whether another object says by hand where a Service leads.
+func (o *object) leads(other *object) bool {
+	if other.namespace != o.namespace {
+		return false
+	}
+	return other.kind == "EndpointSlice" && text(other.doc.root, "metadata", "labels", "kubernetes.io/service-name") == o.name ||
+		other.kind == "Endpoints" && other.name == o.name
 }
 
 func orDefault(namespace string) string {

@@ -3,6 +3,7 @@ package validate
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +37,7 @@ func (r *ruling) service(o *object) {
 		r.add(o, Warning, "cluster-ip", path{"spec", "clusterIP"}, "pins an address that the cluster chooses; another cluster has others", "leave it out")
 	}
 	if c := s.SessionAffinityConfig; c != nil && s.SessionAffinity != corev1.ServiceAffinityClientIP {
-		r.add(o, Error, "session-affinity", path{"spec", "sessionAffinityConfig"}, "is refused without sessionAffinity: ClientIP", "")
+		r.add(o, Warning, "session-affinity", path{"spec", "sessionAffinityConfig"}, "is dropped by the API server without sessionAffinity: ClientIP", "write sessionAffinity: ClientIP, or remove it")
 	} else if c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil && (*c.ClientIP.TimeoutSeconds < 1 || *c.ClientIP.TimeoutSeconds > 86400) {
 		r.add(o, Error, "session-affinity", path{"spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"}, fmt.Sprintf("%d is out of range", *c.ClientIP.TimeoutSeconds), "1 to 86400")
 	}
@@ -145,6 +146,9 @@ func (r *ruling) ports(o *object, typ corev1.ServiceType) {
 			r.add(o, Error, "ports", at.with("name"), fmt.Sprintf("%s is the name of ports[%d] too", show(p.Name), first), "")
 		}
 		names[p.Name] = i
+		if shares := slices.ContainsFunc(s.Ports, func(q corev1.ServicePort) bool { return q.Port == p.Port && q.Protocol != p.Protocol }); shares && p.Protocol == "" {
+			r.add(o, Warning, "port-protocol", at, fmt.Sprintf("has no protocol, and shares its number %d with another port: patches and client-side apply take the one for the other", p.Port), "write protocol: TCP")
+		}
 		k := key{p.Port, p.Protocol}
 		if k.protocol == "" {
 			k.protocol = corev1.ProtocolTCP

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -43,7 +44,8 @@ type catalogue struct {
 	groups map[string]bool
 }
 
-func loadCatalogue() (*catalogue, error) {
+// loadCatalogue unpacks the schema; it is never changed, so once is enough.
+var loadCatalogue = sync.OnceValues(func() (*catalogue, error) {
 	r, err := gzip.NewReader(bytes.NewReader(schemaData))
 	if err != nil {
 		return nil, fmt.Errorf("the built-in schema: %w", err)
@@ -62,7 +64,7 @@ func loadCatalogue() (*catalogue, error) {
 		}
 	}
 	return c, nil
-}
+})
 
 // resolve follows references.
 func (c *catalogue) resolve(d *definition) (*definition, string) {

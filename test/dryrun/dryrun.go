@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
@@ -44,7 +45,7 @@ func New(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	cfg.QPS = -1 // the server is the tests' own
-	cfg.WarningHandlerWithContext = nil
+	cfg.WarningHandler = rest.NoWarnings{}
 	clients, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +82,17 @@ const taken = "provided port is already allocated"
 // The document goes to it as it is, in this Server's namespace where it names none
 // or another: that a namespace is not there says nothing of a manifest.
 func (s *Server) Refusal(ctx context.Context, document []byte) error {
+	err := s.apply(ctx, document, metav1.DryRunAll)
+	if err != nil && strings.Contains(err.Error(), taken) {
+		return nil
+	}
+	return err
+}
+
+// Apply has the server take a document, and returns why it does not.
+func (s *Server) Apply(ctx context.Context, document []byte) error { return s.apply(ctx, document) }
+
+func (s *Server) apply(ctx context.Context, document []byte, dryRun ...string) error {
 	u := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal(document, &u.Object); err != nil {
 		return err
@@ -102,10 +114,7 @@ func (s *Server) Refusal(ctx context.Context, document []byte) error {
 	}
 	force := true
 	_, err = s.client.Resource(mapping.Resource).Namespace(namespace).Patch(ctx, u.GetName(), types.ApplyYAMLPatchType, document,
-		metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: "kubectl-svcx", Force: &force, FieldValidation: metav1.FieldValidationStrict})
-	if err != nil && strings.Contains(err.Error(), taken) {
-		return nil
-	}
+		metav1.PatchOptions{DryRun: dryRun, FieldManager: "kubectl-svcx", Force: &force, FieldValidation: metav1.FieldValidationStrict})
 	return err
 }
 

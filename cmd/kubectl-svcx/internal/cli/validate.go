@@ -31,10 +31,12 @@ func newValidateCmd(p *program) *cobra.Command {
 		Annotations: map[string]string{offline: "none"},
 		Long: `Check any kustomize tree, or plain YAML files, without a cluster and without a
 download: every field against the schema of Kubernetes, unknown and duplicate fields,
-and what no schema knows: selectors that match nothing, target ports that no
-container has, fields of another Service type, ports that collide, and patches that
-silently do nothing. Kustomizations are checked as written and as built; each finding
-names its file and line.
+and what no schema knows: names, labels, ports and other values that an API server
+refuses, selectors that match nothing, target ports that no container has, fields of
+another Service type, ports that collide, and patches that silently do nothing.
+Kustomizations are checked as written and as built; each finding names its file and
+line. What only a cluster knows is not checked: its ranges of addresses and node
+ports, its own kinds, and whether a change of what runs is allowed.
 
 Exit codes: 0 nothing wrong, 1 errors (with --strict: or warnings).`,
 		Example: `  # A tree: its base, overlays and patches
