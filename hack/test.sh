@@ -53,13 +53,20 @@ tests() {
 		/--- SKIP: / { print "  " $3 (reason == "" ? "" : ": " reason) }' "$work/log" >>"$work/skipped"
 }
 
+# behind TAG FOLDER…: the names of the tests behind a build tag; without a tag, of all.
+behind() {
+	local tag=$1
+	shift
+	grep -rlE --include='*_test.go' "${tag:+^//go:build .*}$tag" "$@" | xargs grep -hoE '^func Test[[:alnum:]_]+' | sed 's/^func //' |
+		grep -vx TestMain | sort
+}
+
 # without REASON TAG FOLDER…: notes that the tests behind a build tag do not run; without
 # a tag, all.
 without() {
 	local reason=$1 tag=$2
 	shift 2
-	grep -rlE --include='*_test.go' "${tag:+^//go:build .*}$tag" "$@" | xargs grep -hoE '^func Test[[:alnum:]_]+' | sed 's/^func //' |
-		grep -vx TestMain | sort >"$work/names"
+	behind "$tag" "$@" >"$work/names"
 	{
 		echo "did not run: $(wc -l <"$work/names" | tr -d ' ') tests, $reason:"
 		paste -s -d ' ' "$work/names" | fold -s -w 100 | sed 's/^/  /; s/ *$//'
@@ -69,10 +76,15 @@ without() {
 # in_packages FOLDER…: as go test wants them.
 in_packages() { printf './%s/...\n' "$@"; }
 
+# end_to_end WHERE FOLDER…: only what is behind the tag, since the rest has run.
 end_to_end() {
 	heading "end-to-end tests on $1"
 	shift
-	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 4 -run "${SVCX_E2E_RUN:-.}" "$@"
+	local names packages
+	names=$(behind e2e "$@" | paste -s -d '|')
+	packages=$(in_packages "$@")
+	# shellcheck disable=SC2086 # one word a package
+	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 4 -run "${SVCX_E2E_RUN:-^($names)\$}" $packages
 }
 
 # tests_of_the_lab [FLAG…]: those of test/lab, which is a module of its own. Packages
@@ -104,8 +116,7 @@ tests ./...
 if [[ -n ${SVCX_E2E_CONTEXT:-} ]]; then
 	kubectl config view --raw --minify --flatten --context="$SVCX_E2E_CONTEXT" >"$work/kubeconfig"
 	export SVCX_E2E_KUBECONFIG=$work/kubeconfig
-	# shellcheck disable=SC2046
-	end_to_end "context $SVCX_E2E_CONTEXT" $(in_packages "${anywhere[@]}")
+	end_to_end "context $SVCX_E2E_CONTEXT" "${anywhere[@]}"
 	without "of the libraries, end to end: they need the lab's images, and context $SVCX_E2E_CONTEXT was named" e2e "${in_lab[@]}"
 	without "of real labs: context $SVCX_E2E_CONTEXT was named" lab test/lab/e2e
 	tests_of_the_lab
@@ -125,8 +136,7 @@ else
 		export SVCX_E2E_KUBECONFIG
 		export SVCX_E2E_PROBE_IMAGE=kubectlsvcx/svcx-probe:latest
 		export SVCX_E2E_PRIVATE_IMAGE=private.lab.example/private/redis:alpine
-		# shellcheck disable=SC2046
-		end_to_end "the lab" $(in_packages "${anywhere[@]}" "${in_lab[@]}")
+		end_to_end "the lab" "${anywhere[@]}" "${in_lab[@]}"
 		bin/svcx-lab down --name "$lab"
 		tests_of_the_lab -tags lab
 	fi

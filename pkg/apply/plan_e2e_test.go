@@ -13,7 +13,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
 )
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: %q}"
@@ -284,6 +287,11 @@ metadata: {name: some}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: some}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: some}]
 `), PlanOptions{Namespace: ns})
+	kube, err := kubernetes.NewForConfig(clusterConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights.Await(t, kube, ns, "some", "patch", "deployments.apps")
 	as := func(user string) *Client {
 		cfg := clusterConfig(t)
 		cfg.Impersonate.UserName = user

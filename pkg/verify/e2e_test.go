@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
 )
 
 // The tests of this file run on a real cluster: SVCX_E2E_KUBECONFIG names it,
@@ -63,6 +66,16 @@ func (c *cluster) kubectl(stdin string, args ...string) string {
 func (c *cluster) apply(yaml string) {
 	c.t.Helper()
 	c.kubectl(yaml, "apply", "-n", c.namespace, "-f", "-")
+}
+
+// await returns once a user has a right in the namespace.
+func (c *cluster) await(user, verb, resource string) {
+	c.t.Helper()
+	kube, err := kubernetes.NewForConfig(c.cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	rights.Await(c.t, kube, c.namespace, user, verb, resource)
 }
 
 // verify runs on one Service and logs the verdict.

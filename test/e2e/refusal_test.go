@@ -56,23 +56,11 @@ func TestRefusedCredentials(t *testing.T) {
 // with the right that is missing named; never failed, never green.
 func TestWithoutTheRightToCreatePods(t *testing.T) {
 	t.Parallel()
-	c, ns, dir := client(t), namespace(t, restricted), t.TempDir()
+	ns, dir := namespace(t, restricted), t.TempDir()
 	svcx(t, dir, append(redis, "-n", ns)...).want(t, 0)
 	const user = "svcx-e2e-reader"
-	role := rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{"", "apps", "discovery.k8s.io", "networking.k8s.io"}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}},
-		{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create", "get"}},
-	}}
-	if _, err := c.RbacV1().Roles(ns).Create(t.Context(), &role, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	binding := rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
-		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
-	}
-	if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &binding, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	grant(t, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: user}, look,
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create", "get"}})
 	r := svcx(t, dir, "verify", "redis", "--in-cluster", "-n", ns, "--as", user, "-o", "json").want(t, 3)
 	v := r.verdict(t)
 	if v.State != verify.StateNotProven {

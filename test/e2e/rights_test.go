@@ -9,6 +9,8 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
 )
 
 // TestTheRightsOfTheManifestsSuffice verifies as a user who holds the roles of
@@ -40,13 +42,15 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	if _, err := c.RbacV1().ClusterRoleBindings().Create(t.Context(), &everywhere, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	bind := func(name string) {
+	bind := func(name, verb, resource string) {
 		here := rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user + "-" + name}, Subjects: subject, RoleRef: role(name)}
 		if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &here, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		rights.Await(t, c, ns, user, verb, resource)
 	}
-	bind("svcx-probe")
+	rights.Await(t, c, metav1.NamespaceAll, user, "list", "services")
+	bind("svcx-probe", "create", "pods")
 	verify := func(flags ...string) result {
 		return svcx(t, dir, append([]string{"verify", "redis", "-n", ns, "--as", user}, flags...)...)
 	}
@@ -55,13 +59,13 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	// What an option needs is refused without its role, by its name; with it, granted.
 	exec := []string{"--in-cluster", "--check=exec:redis-cli -p $SVCX_PORT ping"}
 	verify(exec...).want(t, 3).contains(t, "permission to create pods/exec")
-	bind("svcx-exec")
+	bind("svcx-exec", "create", "pods/exec")
 	verify(exec...).want(t, 0).contains(t, "exit code 0 from 1/1")
 	verify("--from=deploy/redis").want(t, 1).contains(t, "get deployments.apps")
-	bind("svcx-from")
+	bind("svcx-from", "get", "deployments.apps")
 	verify("--from=deploy/redis").want(t, 0).contains(t, "VERIFIED")
 	within := []string{"--from=deploy/redis", "--ephemeral", "--yes"}
 	verify(within...).want(t, 3).contains(t, "permission to patch pods/ephemeralcontainers")
-	bind("svcx-ephemeral")
+	bind("svcx-ephemeral", "patch", "pods/ephemeralcontainers")
 	verify(within...).want(t, 0).contains(t, "VERIFIED")
 }

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
@@ -33,17 +32,9 @@ func TestWait(t *testing.T) {
 	t.Parallel()
 	c, ns, dir := client(t), namespace(t, restricted), t.TempDir()
 	user := "svcx-e2e-waits-" + ns
-	if _, err := c.RbacV1().Roles(ns).Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "waits"}, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
-		{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
-	}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "waits"},
-		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "waits"}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	grant(t, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: user},
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
+		rbacv1.PolicyRule{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}})
 	svcx(t, dir, "verify", "redis", "-n", ns, "--wait", "--timeout=2s").want(t, 1).contains(t, "waited", "Service/redis does not exist")
 
 	waited := make(chan result, 1)
