@@ -176,7 +176,7 @@ func (p *writePlan) place() (around, name, tree string, err error) {
 	if err != nil {
 		return "", "", "", err
 	}
-	top := dir
+	var top string
 	if p.root == nil {
 		missing := missingDirs(dir)
 		if len(missing) == 0 {

@@ -99,7 +99,7 @@ func (i *Imported) whole(workload *unstructured.Unstructured, services, others [
 	}
 	a.Complete()
 	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: files}
-	objs := append(beside, services[0])
+	objs := append(slices.Clone(beside), services[0])
 	if workload != nil {
 		objs = append(objs, workload)
 	}

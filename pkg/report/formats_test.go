@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -101,7 +102,7 @@ func checkJUnit(t *testing.T, v *verify.Verdict, data []byte) {
 	if err := d.Decode(&file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Token(); err != nil && err != io.EOF { // a line break
+	if _, err := d.Token(); err != nil && !errors.Is(err, io.EOF) { // a line break
 		t.Errorf("something follows: %v", err)
 	}
 	var sum counted

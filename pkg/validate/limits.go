@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -64,8 +64,8 @@ func least[T int32 | int64](r *ruling, o *object, at path, n *T, lowest T) {
 
 // named are the kinds of Kubernetes' own whose names are not those of DNS.
 var named = map[string]func(string) []string{
-	"Namespace": validation.IsDNS1123Label, "Role": pathvalidation.IsValidPathSegmentName, "RoleBinding": pathvalidation.IsValidPathSegmentName,
-	"ClusterRole": pathvalidation.IsValidPathSegmentName, "ClusterRoleBinding": pathvalidation.IsValidPathSegmentName,
+	"Namespace": validation.IsDNS1123Label, "Role": content.IsPathSegmentName, "RoleBinding": content.IsPathSegmentName,
+	"ClusterRole": content.IsPathSegmentName, "ClusterRoleBinding": content.IsPathSegmentName,
 }
 
 // metadata checks what every object has.

@@ -67,7 +67,7 @@ func selectorFix(summary string, ref ObjectRef, have, want map[string]string) *F
 
 // portsFix changes fields of one port by which ports are told apart: the list
 // is replaced as a whole.
-func portsFix(summary string, ref ObjectRef, svc *corev1.Service, index int, fields map[string]any) *Fix {
+func portsFix(summary string, svc *corev1.Service, index int, fields map[string]any) *Fix {
 	var ports []any
 	for i, p := range svc.Spec.Ports {
 		m := portMap(p)
@@ -80,8 +80,8 @@ func portsFix(summary string, ref ObjectRef, svc *corev1.Service, index int, fie
 }
 
 // protocolFix makes a port forward the other protocol.
-func protocolFix(ref ObjectRef, svc *corev1.Service, index int, proto corev1.Protocol) *Fix {
-	f := portsFix(fmt.Sprintf("use protocol %s", proto), ref, svc, index, map[string]any{"protocol": string(proto)})
+func protocolFix(svc *corev1.Service, index int, proto corev1.Protocol) *Fix {
+	f := portsFix(fmt.Sprintf("use protocol %s", proto), svc, index, map[string]any{"protocol": string(proto)})
 	f.Command = fmt.Sprintf(`kubectl patch service %s -n %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]'`, svc.Name, svc.Namespace, index, proto)
 	return f
 }

@@ -186,7 +186,7 @@ func (s *seat) noImage(why string) error {
 // noStart is the failure of an image that is there, and does not run what it should.
 func (s *seat) noStart(why string) error {
 	if s.streamed {
-		f := fail("an image with a shell (--probe-image)", "the image %s does not start a shell to stream svcx-probe into: %s", s.image, why).(*podFailure)
+		f := asPodFailure(fail("an image with a shell (--probe-image)", "the image %s does not start a shell to stream svcx-probe into: %s", s.image, why))
 		f.noShell = true
 		return f
 	}

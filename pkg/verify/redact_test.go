@@ -32,7 +32,7 @@ func (p *planter) plant(v reflect.Value, depth int) {
 			o.Name, o.Namespace, o.Labels = "demo", "demo", map[string]string{"app": "demo"}
 			o.Annotations = map[string]string{"example.com/injected": p.one(), corev1.LastAppliedConfigAnnotation: `{"kind":"Service","metadata":{"annotations":{"x":"` + p.one() + `"}},"spec":{}}`,
 				corev1.EndpointsOverCapacity: "token=" + p.one()}
-			o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: p.one(), FieldsV1: &metav1.FieldsV1{Raw: []byte(`"` + p.one() + `"`)}}}
+			o.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: p.one(), FieldsV1: metav1.NewFieldsV1(`"` + p.one() + `"`)}}
 			return
 		case *corev1.EnvVar:
 			o.Name, o.Value = fmt.Sprintf("DB_PASSWORD_%d", p.n), p.one()

@@ -53,7 +53,7 @@ func ruleTransport(c *serviceCase) []finding {
 		if len(e) > 0 {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s, %s: %s", path, want, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])))
 		}
-		f.Fix = protocolFix(c.ref(), c.svc, pv.index, other)
+		f.Fix = protocolFix(c.svc, pv.index, other)
 		out = append(out, f)
 	}
 	return out
@@ -93,7 +93,7 @@ func ruleHeadlessPort(c *serviceCase) []finding {
 			Message: fmt.Sprintf("%s is headless, so its targetPort is not applied: clients connect to port %d on the Pods, which listen on %d.",
 				c.ref(), pv.port.Port, target),
 			Evidence: []string{"connect refused: " + byName.addresses(2), fmt.Sprintf("%s: %s", pv.check.Good(), direct.addresses(3))},
-			Fix: portsFix(fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target), c.ref(), c.svc, pv.index,
+			Fix: portsFix(fmt.Sprintf("use port %d in the Service and its clients, or a cluster IP", target), c.svc, pv.index,
 				map[string]any{"port": target, "targetPort": target})}})
 	}
 	return out

@@ -32,8 +32,8 @@ func findProbers(files []string) ([]verify.Prober, error) {
 			return nil, withHints(fmt.Errorf("--probe-via=stream: where this program is was not found: %w", err), "name svcx-probe with --probe-binary")
 		}
 		where = filepath.Dir(self)
-		found, _ := filepath.Glob(filepath.Join(where, "svcx-probe-linux-*"))
-		files = append(found, filepath.Join(where, "svcx-probe"))
+		files, _ = filepath.Glob(filepath.Join(where, "svcx-probe-linux-*"))
+		files = append(files, filepath.Join(where, "svcx-probe"))
 	}
 	var out []verify.Prober
 	for _, file := range files {
