@@ -15,6 +15,7 @@ in_lab=(pkg/apply pkg/generate pkg/validate pkg/verify)
 lab_flags=(-count=1 -timeout 20m '-ldflags=-s -w' '-gcflags=all=-N -l')
 
 work=$(mktemp -d)
+# shellcheck disable=SC2016 # these are run at the end
 cleanup=('rm -rf "$work"')
 trap 'for ((i = ${#cleanup[@]} - 1; i >= 0; i--)); do eval "${cleanup[i]}"; done' EXIT
 
@@ -131,6 +132,7 @@ else
 	elif [[ $code != 0 ]]; then
 		exit "$code"
 	else
+		# shellcheck disable=SC2016
 		cleanup+=('bin/svcx-lab down --name "$lab"')
 		SVCX_E2E_KUBECONFIG=$(bin/svcx-lab kubeconfig --path --name "$lab")
 		export SVCX_E2E_KUBECONFIG
