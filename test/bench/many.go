@@ -32,7 +32,8 @@ spec:
 // when nothing has changed.
 func many(ctx context.Context, w io.Writer, plugin, work string) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(out, "\nAPPS (goal: 1000 in 3 s and 200 MB, linear to 5000)\tWALL\tCPU\tMB\tCPU AN APP\n")
+	fmt.Fprintf(out, "\nAPPS (goal: 1000 in 3 s and 200 MB, linear to 5000)\tWALL\tCPU\tMB\tCPU AN APP\tRATIO TO %d\n", sizes[0])
+	least := map[string]time.Duration{} // the CPU time of an app among the fewest
 	for _, n := range sizes {
 		dir := filepath.Join(work, fmt.Sprint(n))
 		for i := range n {
@@ -57,7 +58,11 @@ func many(ctx context.Context, w io.Writer, plugin, work string) error {
 			if !ok {
 				return fmt.Errorf("this system does not say how much memory a process took")
 			}
-			fmt.Fprintf(out, "%d, %s\t%.2f s\t%.2f s\t%d\t%s\n", n, what, wall.Seconds(), cpu.Seconds(), usage.Maxrss>>10, milli(cpu/time.Duration(n)))
+			each := cpu / time.Duration(n)
+			if n == sizes[0] {
+				least[what] = each
+			}
+			fmt.Fprintf(out, "%d, %s\t%.2f s\t%.2f s\t%d\t%s\t%.2f\n", n, what, wall.Seconds(), cpu.Seconds(), usage.Maxrss>>10, milli(each), float64(each)/float64(least[what]))
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			return err
