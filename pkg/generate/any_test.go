@@ -56,7 +56,7 @@ func valid(t *testing.T, a *App) map[string][]byte {
 // What any App generates is valid, and says when it is imported what was asked.
 func TestAnyAppIsValidAndComesBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 2026))
-	for i := range 30 {
+	for i := range 12 {
 		a := randomApp(r)
 		valid(t, a)
 		if comesBack(a) {

@@ -206,9 +206,36 @@ func RemoveStale(data []byte, service string, t ServiceType) ([]byte, []StaleFie
 			out.WriteString(l)
 		}
 	}
-	cleaned := []byte(out.String())
+	cleaned := spelledOut([]byte(out.String()))
 	if len(removed) > 0 && len(stale(cleaned, service, t)) != len(stale(data, service, t))-len(removed) {
 		return data, nil // the lines were not what they seemed
 	}
 	return cleaned, removed
+}
+
+// spelledOut writes a spec of which nothing is left as {}: without a value it is
+// null, by which a patch removes the whole spec.
+func spelledOut(data []byte) []byte {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	for {
+		var doc yaml.Node
+		if err := d.Decode(&doc); err != nil {
+			return bytes.Join(lines, nil)
+		}
+		if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+			continue
+		}
+		for i, root := 0, doc.Content[0]; i+1 < len(root.Content); i += 2 {
+			key, value := root.Content[i], root.Content[i+1]
+			if key.Value != "spec" || value.Tag != "!!null" || value.Value != "" {
+				continue
+			}
+			line := lines[key.Line-1]
+			if at := bytes.Index(line, []byte("spec:")); at >= 0 {
+				at += len("spec:")
+				lines[key.Line-1] = slices.Concat(line[:at], []byte(" {}"), line[at:])
+			}
+		}
+	}
 }

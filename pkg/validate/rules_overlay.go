@@ -84,6 +84,10 @@ func (t *tree) patch(k *kustomization, d *document, target *yaml.Node, line int)
 	if d.root.Kind == yaml.SequenceNode {
 		t.jsonPatch(d)
 	} else {
+		if spec, line := field(d.root, "spec"); spec != nil && spec.Tag == "!!null" {
+			t.add(Finding{File: d.file, Line: line, Object: objectName(d.root), Field: "spec", Severity: Error, Rule: "patches",
+				Message: "has no value, by which the patch removes the whole spec", Next: "write spec: {}, or remove the line"})
+		}
 		// With a target, a patch may leave out what it is about.
 		if text(d.root, "apiVersion") != "" && text(d.root, "kind") != "" {
 			for _, f := range structure(t.kinds, d, true) {

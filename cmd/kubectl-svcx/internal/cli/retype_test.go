@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+)
+
+// everyField has what any type has a use for, so that each change has something to
+// take away.
+const everyField = `apiVersion: svcx/v1alpha1
+kind: App
+metadata: {name: web}
+spec:
+  workload: {image: "nginx:1.29"}
+  service:
+    ports: [{name: http, port: 80, nodePort: 30080}, {name: http-udp, port: 80, protocol: UDP, nodePort: 30080}]
+    externalTrafficPolicy: Local
+    sessionAffinity: ClientIP
+    ipFamilies: [IPv4]
+    ipFamilyPolicy: SingleStack
+    loadBalancerClass: example.com/internal
+    loadBalancerSourceRanges: [192.0.2.0/24]
+    allocateLoadBalancerNodePorts: false
+    healthCheckNodePort: 31080
+    externalName: web.example.com
+  overlays: [{name: prod, type: TYPE}]
+`
+
+// byHand are patches that a person writes for a type beside what is generated.
+var byHand = map[generate.ServiceType]string{
+	generate.ClusterIP:    "internalTrafficPolicy: Local\n",
+	generate.NodePort:     "externalTrafficPolicy: Local\n  ports:\n  - port: 80\n    protocol: TCP\n    nodePort: 30081\n",
+	generate.LoadBalancer: "loadBalancerClass: example.com/mine\n  loadBalancerSourceRanges:\n  - 198.51.100.0/24\n  healthCheckNodePort: 31081\n",
+	generate.Headless:     "clusterIP: None\n  publishNotReadyAddresses: true\n",
+}
+
+// What retype leaves is valid, from each type to each, also of what a person wrote for
+// the old one. pkg/generate has those changes that nobody has edited; into an alias and
+// out of it the overlay has other files, in which no patch of the other kind has a place.
+func TestRetypeLeavesAValidTree(t *testing.T) {
+	for from := range byHand {
+		for to := range byHand {
+			if from == to {
+				continue
+			}
+			t.Run(string(from)+" to "+string(to), func(t *testing.T) {
+				inFolder(t, map[string]string{"web/svcx.yaml": strings.Replace(everyField, "TYPE", string(from), 1)})
+				svcx := func(args ...string) ran {
+					t.Helper()
+					r := runWith(t, t.Context(), &fakeCluster{}, nil, args...)
+					if r.code != 0 {
+						t.Fatalf("%v: exit %d\n%s%s", args, r.code, r.out, r.err)
+					}
+					return r
+				}
+				svcx("generate", "--dir=web")
+				patchByHand(t, "web/overlays/prod/", byHand[from])
+				svcx("retype", "web", "--overlay=prod", "--type="+string(to))
+				svcx("validate", "--strict", "web")
+				want := "\n  type: " + strings.Replace(string(to), "Headless", "ClusterIP", 1) + "\n"
+				if out := svcx("generate", "--dir=web", "--overlay=prod", "-o", "yaml").out; !strings.Contains(out, want) || strings.Contains(out, "clusterIP: None") != (to == generate.Headless) {
+					t.Errorf("it is not %s:\n%s", to, out)
+				}
+			})
+		}
+	}
+}
+
+func patchByHand(t *testing.T, overlay, fields string) {
+	t.Helper()
+	patch := "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  " + fields
+	if err := os.WriteFile(overlay+"hand.yaml", []byte(patch), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(overlay + "kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Behind the generated patch, so that it wins.
+	const generated = "- path: service-patch.yaml\n"
+	text := strings.Replace(string(data), generated, generated+"- path: hand.yaml\n", 1)
+	if text == string(data) {
+		t.Fatalf("nothing is patched there:\n%s", data)
+	}
+	if err := os.WriteFile(overlay+"kustomization.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
