@@ -3,7 +3,8 @@
 #
 # The lab's own kubectl is compiled without optimisation, which would flatter us:
 # the one compared with is built as Kubernetes releases it, once, and cached.
-# KUBECTL=… compares with another.
+# KUBECTL=… compares with another. TMPDIR=/dev/shm keeps what the disk does out of the
+# figures: ext4 is slow to make files while other programs remove many.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
