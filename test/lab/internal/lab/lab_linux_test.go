@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/test/lab/internal/layout"
 )
@@ -188,5 +191,14 @@ func TestAPTErrorIsTheFirst(t *testing.T) {
 	}
 	if got, want := aptError([]byte("one\ntwo\n")), "two"; got != want {
 		t.Errorf("error is %q, want %q", got, want)
+	}
+}
+
+// What is waited for must not be ended by the kubelet meanwhile.
+func TestDNSMayStartForAsLongAsUpWaits(t *testing.T) {
+	const timeout = 25 * time.Minute
+	probe := dnsDeployment(metav1.ObjectMeta{}, timeout).Spec.Template.Spec.Containers[0].StartupProbe
+	if got := time.Duration(probe.PeriodSeconds*probe.FailureThreshold) * time.Second; got != timeout {
+		t.Errorf("it may take %s, want %s", got, timeout)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -93,7 +94,7 @@ func (r *runner) createObjects(ctx context.Context) error {
 			return err
 		},
 		func() error {
-			_, err := r.kube.AppsV1().Deployments(system).Create(ctx, dnsDeployment(meta), metav1.CreateOptions{})
+			_, err := r.kube.AppsV1().Deployments(system).Create(ctx, dnsDeployment(meta, r.timeout), metav1.CreateOptions{})
 			return err
 		},
 	}
@@ -152,8 +153,10 @@ func dnsService(lab layout.Lab, labels map[string]string) *corev1.Service {
 }
 
 // dnsDeployment runs the CoreDNS that is in the components' program, which the node
-// binds into the Pod: no image of 200 MB has to be pushed, pulled and unpacked for it.
-func dnsDeployment(meta metav1.ObjectMeta) *appsv1.Deployment {
+// binds into the Pod: no image of 200 MB has to be pushed, pulled and unpacked for it. It
+// has as long to start as is waited for it: on a slow machine the kubelet would otherwise
+// end it again and again before it answers.
+func dnsDeployment(meta metav1.ObjectMeta, timeout time.Duration) *appsv1.Deployment {
 	replicas := int32(len(layout.Nodes()))
 	hostFile := corev1.HostPathFile
 	probe := func(path string, port int) *corev1.Probe {
@@ -164,6 +167,8 @@ func dnsDeployment(meta metav1.ObjectMeta) *appsv1.Deployment {
 	}
 	ready := probe("/ready", 8181)
 	ready.PeriodSeconds, ready.FailureThreshold = 1, 2
+	startup := probe("/health", 8080)
+	startup.PeriodSeconds, startup.FailureThreshold = 1, int32(timeout/time.Second)
 	return &appsv1.Deployment{
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
@@ -190,6 +195,7 @@ func dnsDeployment(meta metav1.ObjectMeta) *appsv1.Deployment {
 						Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 							corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("70Mi"),
 						}},
+						StartupProbe:   startup,
 						ReadinessProbe: ready,
 						LivenessProbe:  probe("/health", 8080),
 						VolumeMounts: []corev1.VolumeMount{
