@@ -310,11 +310,12 @@ func (r *runner) startRest(ctx context.Context) error {
 }
 
 // until waits for a condition, and fails early when a component of the lab keeps ending.
+// The longer it takes, the less often it looks: a slow machine has to do what is waited
+// for with the time that looking leaves it.
 func (r *runner) until(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not within %s; on a slow machine, give --timeout more", r.timeout))
 	defer cancel()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
+	start := time.Now()
 	for {
 		ok, err := done(ctx)
 		if ok || err != nil {
@@ -326,7 +327,7 @@ func (r *runner) until(ctx context.Context, what string, done func(context.Conte
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
-		case <-tick.C:
+		case <-time.After(max(poll, time.Since(start)/50)):
 		}
 	}
 }
