@@ -61,7 +61,7 @@ func NodeFiles(lab layout.Lab, node string, o Options) map[string]string {
 		file(lab, node, "resolv.conf"):      "nameserver " + layout.ClusterDNS.String() + "\n",
 		file(lab, node, "node.nft"):         masquerade(lab, node),
 		file(lab, node, "cni/lab.conflist"): cniConfig(lab, node),
-		file(lab, node, "lab-ipam"):         ipamPlugin,
+		ipamFile(lab, node):                 ipamPlugin,
 		// Every registry name there is leads to the lab's own, so that image names work
 		// exactly as in a tutorial.
 		filepath.Join(certs, "_default", "hosts.toml"): hostsFile(lab.Registry()),
@@ -76,13 +76,19 @@ func NodeFiles(lab layout.Lab, node string, o Options) map[string]string {
 // inside the host → path on the machine.
 func NodePlugins(lab layout.Lab, node, policyPlugin string) map[string]string {
 	out := map[string]string{
-		filepath.Join(pluginsDir, "lab-ipam"):   file(lab, node, "lab-ipam"),
+		filepath.Join(pluginsDir, "lab-ipam"):   ipamFile(lab, node),
 		filepath.Join(pluginsDir, PolicyPlugin): policyPlugin,
 	}
 	for _, name := range []string{"ptp", "portmap", "loopback", "host-local"} {
 		out[filepath.Join(pluginsDir, name)] = filepath.Join(PluginsSource, name)
 	}
 	return out
+}
+
+// ipamFile is a program, and so lies beside what the host has as /var: systemd mounts the
+// machine's /run such that nothing there can be executed, however it is bound.
+func ipamFile(lab layout.Lab, node string) string {
+	return filepath.Join(lab.StateDir(), node, "lab-ipam")
 }
 
 // Masquerade is the command, run once in the node, that loads its own nftables rules.
