@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -291,7 +292,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: some}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	rights.Await(t, kube, ns, "some", "patch", "deployments.apps")
+	rights.Await(t, kube, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: "some"}, "patch", "deployments.apps")
 	as := func(user string) *Client {
 		cfg := clusterConfig(t)
 		cfg.Impersonate.UserName = user

@@ -218,8 +218,8 @@ metadata: {name: viewer}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 subjects: [{kind: User, name: no-secrets, apiGroup: rbac.authorization.k8s.io}]
 `)
-		c.await("no-secrets", "delete", "pods")
-		c.await("no-secrets", "list", "endpointslices.discovery.k8s.io")
+		c.await("User", "no-secrets", "delete", "pods")
+		c.await("User", "no-secrets", "list", "endpointslices.discovery.k8s.io")
 		sub := *c
 		sub.cfg = rest.CopyConfig(c.cfg)
 		sub.cfg.Impersonate.UserName = "no-secrets"

@@ -220,8 +220,8 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: getter}
 subjects: [{kind: ServiceAccount, name: getter}]
 `)
 	c.kubectl("", "rollout", "status", "-n", c.namespace, "deployment/redis", "--timeout=90s")
-	c.await("system:serviceaccount:"+c.namespace+":reader", "list", "services")
-	c.await("system:serviceaccount:"+c.namespace+":getter", "get", "services")
+	c.await("ServiceAccount", "reader", "list", "services")
+	c.await("ServiceAccount", "getter", "get", "services")
 	as := func(name string) *cluster {
 		cfg := rest.CopyConfig(c.cfg)
 		cfg.Impersonate.UserName = "system:serviceaccount:" + c.namespace + ":" + name

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -68,14 +69,14 @@ func (c *cluster) apply(yaml string) {
 	c.kubectl(yaml, "apply", "-n", c.namespace, "-f", "-")
 }
 
-// await returns once a user has a right in the namespace.
-func (c *cluster) await(user, verb, resource string) {
+// await returns once somebody has a right in the namespace.
+func (c *cluster) await(kind, name, verb, resource string) {
 	c.t.Helper()
 	kube, err := kubernetes.NewForConfig(c.cfg)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	rights.Await(c.t, kube, c.namespace, user, verb, resource)
+	rights.Await(c.t, kube, c.namespace, rbacv1.Subject{Kind: kind, Name: name}, verb, resource)
 }
 
 // verify runs on one Service and logs the verdict.

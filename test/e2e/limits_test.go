@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"cmp"
 	"strings"
 	"testing"
 
@@ -35,16 +34,12 @@ func grant(t *testing.T, ns string, who rbacv1.Subject, rules ...rbacv1.PolicyRu
 	if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &binding, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	user := who.Name
-	if who.Kind == rbacv1.ServiceAccountKind {
-		user = "system:serviceaccount:" + cmp.Or(who.Namespace, ns) + ":" + who.Name
-	}
 	// Both arrived when one of the rules counts.
 	resource := rules[0].Resources[0]
 	if resource == rbacv1.ResourceAll {
 		resource = "services"
 	}
-	rights.Await(t, c, ns, user, rules[0].Verbs[0], resource+strings.TrimSuffix("."+rules[0].APIGroups[0], "."))
+	rights.Await(t, c, ns, who, rules[0].Verbs[0], resource+strings.TrimSuffix("."+rules[0].APIGroups[0], "."))
 }
 
 // TestLimitedRights verifies one good Service as users who may do less and

@@ -47,9 +47,9 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 		if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &here, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		rights.Await(t, c, ns, user, verb, resource)
+		rights.Await(t, c, ns, subject[0], verb, resource)
 	}
-	rights.Await(t, c, metav1.NamespaceAll, user, "list", "services")
+	rights.Await(t, c, metav1.NamespaceAll, subject[0], "list", "services")
 	bind("svcx-probe", "create", "pods")
 	verify := func(flags ...string) result {
 		return svcx(t, dir, append([]string{"verify", "redis", "-n", ns, "--as", user}, flags...)...)
