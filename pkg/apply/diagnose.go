@@ -91,9 +91,7 @@ func diagnose(e evidence, now time.Time) finding {
 func (e evidence) contradicted() bool {
 	return slices.ContainsFunc(e.current(), func(p *corev1.Pod) bool {
 		ended := p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded // evicted, say, and replaced
-		return !ended && !slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		})
+		return !ended && readySince(p) == nil
 	})
 }
 
@@ -110,10 +108,8 @@ func (e evidence) unproven(now time.Time) time.Duration {
 		if asked {
 			continue
 		}
-		for _, c := range p.Status.Conditions {
-			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-				wait = max(wait, enough-now.Sub(c.LastTransitionTime.Time))
-			}
+		if since := readySince(p); since != nil {
+			wait = max(wait, enough-now.Sub(since.Time))
 		}
 	}
 	return wait

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // podFinding is what one Pod waits for.
@@ -61,16 +62,28 @@ type podDoctor struct {
 }
 
 func (d podDoctor) condition(t corev1.PodConditionType) *corev1.PodCondition {
-	for i := range d.pod.Status.Conditions {
-		if d.pod.Status.Conditions[i].Type == t {
-			return &d.pod.Status.Conditions[i]
+	return condition(d.pod, t)
+}
+
+func condition(p *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == t {
+			return &p.Status.Conditions[i]
 		}
 	}
 	return nil
 }
 
+// readySince is since when a Pod is ready; nil when it is not.
+func readySince(p *corev1.Pod) *metav1.Time {
+	if c := condition(p, corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+		return &c.LastTransitionTime
+	}
+	return nil
+}
+
 func (d podDoctor) look() podFinding {
-	if c := d.condition(corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+	if readySince(d.pod) != nil {
 		return podFinding{}
 	}
 	if d.pod.Status.Phase == corev1.PodFailed {
