@@ -138,16 +138,17 @@ func (r *ruling) operator(o *object, at path, operator string, values int, known
 	}
 }
 
-func (r *ruling) port(o *object, at path, port int32) {
+// port demands the number of a port, for the rule that is named.
+func (r *ruling) port(o *object, rule string, at path, port int32) {
 	if len(validation.IsValidPortNum(int(port))) > 0 {
-		r.wrong(o, at, fmt.Sprintf("%d is not a port", port), "1 to 65535")
+		r.add(o, Error, rule, at, fmt.Sprintf("%d is not a port", port), "1 to 65535")
 	}
 }
 
 // portOrName checks what leads to a port of a container.
 func (r *ruling) portOrName(o *object, at path, p intstr.IntOrString) {
 	if p.Type == intstr.Int {
-		r.port(o, at, p.IntVal)
+		r.port(o, "limits", at, p.IntVal)
 		return
 	}
 	r.bad(o, at, p.StrVal, "port's name", validation.IsValidPortName(p.StrVal))

@@ -301,6 +301,6 @@ func (r *ruling) backend(o *object, at path, b *networkingv1.IngressBackend) {
 	case port.Name != "":
 		r.bad(o, at.with("port").with("name"), port.Name, "port's name", validation.IsDNS1123Label(port.Name))
 	default:
-		r.port(o, at.with("port").with("number"), port.Number)
+		r.port(o, "limits", at.with("port").with("number"), port.Number)
 	}
 }

@@ -100,7 +100,7 @@ func (r *ruling) containerLimits(o *object, c *corev1.Container, at path, grace 
 	}
 	for i, p := range c.Ports {
 		if p.HostPort != 0 {
-			r.port(o, at.with("ports").with(i).with("hostPort"), p.HostPort)
+			r.port(o, "limits", at.with("ports").with(i).with("hostPort"), p.HostPort)
 		}
 	}
 	r.env(o, c, at)
@@ -202,7 +202,7 @@ func (r *ruling) probe(o *object, p *corev1.Probe, at path, restarts bool) {
 	case p.TCPSocket != nil:
 		r.portOrName(o, at.with("tcpSocket").with("port"), p.TCPSocket.Port)
 	case p.GRPC != nil:
-		r.port(o, at.with("grpc").with("port"), p.GRPC.Port)
+		r.port(o, "limits", at.with("grpc").with("port"), p.GRPC.Port)
 	}
 	for name, n := range map[string]int32{"initialDelaySeconds": p.InitialDelaySeconds, "timeoutSeconds": p.TimeoutSeconds,
 		"periodSeconds": p.PeriodSeconds, "successThreshold": p.SuccessThreshold, "failureThreshold": p.FailureThreshold} {

@@ -20,14 +20,14 @@ func (r *ruling) serviceLimits(o *object) {
 	for i, p := range s.Ports {
 		at := spec.with("ports").with(i)
 		if p.NodePort != 0 {
-			r.port(o, at.with("nodePort"), p.NodePort)
+			r.port(o, "limits", at.with("nodePort"), p.NodePort)
 		}
 		if p.AppProtocol != nil {
 			r.bad(o, at.with("appProtocol"), *p.AppProtocol, "protocol's name", validation.IsQualifiedName(*p.AppProtocol))
 		}
 	}
 	if s.HealthCheckNodePort != 0 {
-		r.port(o, spec.with("healthCheckNodePort"), s.HealthCheckNodePort)
+		r.port(o, "limits", spec.with("healthCheckNodePort"), s.HealthCheckNodePort)
 	}
 	if d := s.TrafficDistribution; d != nil && !slices.Contains(distributions, *d) {
 		r.wrong(o, spec.with("trafficDistribution"), show(*d)+" is not a value of this field", "one of "+strings.Join(distributions, ", "))

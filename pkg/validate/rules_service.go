@@ -125,9 +125,7 @@ func (r *ruling) ports(o *object, typ corev1.ServiceType) {
 	numbers, names := map[key]int{}, map[string]int{}
 	for i, p := range s.Ports {
 		at := path{"spec", "ports", i}
-		if len(validation.IsValidPortNum(int(p.Port))) > 0 {
-			r.add(o, Error, "ports", at.with("port"), fmt.Sprintf("%d is not a port", p.Port), "1 to 65535")
-		}
+		r.port(o, "ports", at.with("port"), p.Port)
 		if t := p.TargetPort; t.StrVal != "" && len(validation.IsValidPortName(t.StrVal)) > 0 {
 			r.add(o, Error, "ports", at.with("targetPort"), fmt.Sprintf("%s is no port's name: %s", show(t.StrVal), validation.IsValidPortName(t.StrVal)[0]), "")
 		} else if t.StrVal == "" && (t.IntVal < 0 || t.IntVal > 65535) {

@@ -74,9 +74,7 @@ func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[
 	numbers := map[string]bool{}
 	for i, p := range c.Ports {
 		here := at.with("ports").with(i)
-		if len(validation.IsValidPortNum(int(p.ContainerPort))) > 0 {
-			r.add(o, Error, "ports", here.with("containerPort"), fmt.Sprintf("%d is not a port", p.ContainerPort), "1 to 65535")
-		}
+		r.port(o, "ports", here.with("containerPort"), p.ContainerPort)
 		if p.Name != "" {
 			if msgs := validation.IsValidPortName(p.Name); len(msgs) > 0 {
 				r.add(o, Error, "ports", here.with("name"), fmt.Sprintf("%s is no container port's name: %s", show(p.Name), msgs[0]), "")
