@@ -49,7 +49,7 @@ func (p *writePlan) beside(ctx context.Context, steps []step) error {
 	defer root.Close()
 	b := &beside{
 		p: p, disk: &disk{root, p.halt}, steps: steps, around: around,
-		name: name, temp: temporary(name), tree: tree, seen: map[string]fs.FileInfo{},
+		name: name, temp: temporary(name), tree: tree, dirs: map[string]bool{}, seen: map[string]fs.FileInfo{},
 	}
 	defer b.close()
 	if err := b.stage(ctx); err != nil {
@@ -80,6 +80,7 @@ type beside struct {
 	tree   string // the tree's place in temp
 
 	made  bool
+	dirs  map[string]bool        // folders of the new tree that are there
 	seen  map[string]fs.FileInfo // what was in the old tree
 	modes map[string]fs.FileMode // of the new tree's folders, for when they are filled
 	files []*os.File             // of the new tree, open until synced
@@ -267,8 +268,11 @@ func (b *beside) file(s step) error {
 		return nil
 	}
 	name := path.Join(b.temp, b.tree, s.path)
-	if _, err := b.makeDirs(name); err != nil {
-		return err
+	if dir := path.Dir(name); !b.dirs[dir] {
+		if _, err := b.makeDirs(name); err != nil {
+			return err
+		}
+		b.dirs[dir] = true
 	}
 	mode := fs.FileMode(0o666)
 	if s.fate == updated {

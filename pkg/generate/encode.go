@@ -164,12 +164,14 @@ func textNode(s string) *yaml.Node {
 }
 
 // plainWord reports whether a text is a word that no YAML reader takes for
-// anything else. Nearly all are, and asking a reader costs more than all the rest.
+// anything else: it begins with a letter, as no number does. Nearly all are, and
+// asking a reader costs more than all the rest.
 func plainWord(s string) bool {
+	s = strings.TrimPrefix(s, "../../") // of which no number consists either
 	for i := range len(s) {
 		c := s[i]
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '-' || c == '.' || c == '/')) {
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || strings.IndexByte("-./:_@", c) >= 0)) {
 			return false
 		}
 	}

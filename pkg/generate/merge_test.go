@@ -81,8 +81,8 @@ func TestEditsSurviveAChange(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if !strings.Contains(r.Diff, "-        image: redis:7") && !strings.Contains(r.Diff, "image: redis:7") {
-		t.Errorf("the diff does not show the change:\n%s", r.Diff)
+	if !strings.Contains(r.Diff(), "-        image: redis:7") && !strings.Contains(r.Diff(), "image: redis:7") {
+		t.Errorf("the diff does not show the change:\n%s", r.Diff())
 	}
 
 	// Through svcx.yaml: the old one is gone, but for the copy.

@@ -197,10 +197,7 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 	if err != nil {
 		return err
 	}
-	asWritten, err := encode(there)
-	if err != nil {
-		return err
-	}
+	asWritten := *there.copy()
 	there.Complete()
 	asMeant, err := encode(there)
 	if err != nil {
@@ -217,7 +214,7 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 		}
 	case there.Metadata.Name != app && p.wins != generatedWins:
 		return &OtherAppError{Dir: p.dir, Have: there.Metadata.Name, Want: app}
-	case unedited && bytes.Equal(asWritten, body):
+	case unedited && spells(&asWritten, body):
 		s.fate, s.data = updated, f.Data
 	default:
 		text, ok := p.respelled(body, asMeant, wanted)
@@ -231,6 +228,12 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 		}
 	}
 	return nil
+}
+
+// spells reports whether a text is what this program writes for an App.
+func spells(a *App, text []byte) bool {
+	ours, err := encode(a)
+	return err == nil && bytes.Equal(ours, text)
 }
 
 // respelled changes a person's text of svcx.yaml to say what is wanted, and
@@ -334,11 +337,10 @@ func visible(names []string) []string {
 }
 
 func (p *writePlan) result() *WriteResult {
-	r := &WriteResult{Restored: p.restored, Content: map[string][]byte{}}
+	r := &WriteResult{Restored: p.restored, Content: map[string][]byte{}, dir: p.dir}
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}
-	var changes bytes.Buffer
 	for _, s := range p.steps {
 		if s.path == lastSpecFile {
 			continue // the program's own
@@ -347,11 +349,19 @@ func (p *writePlan) result() *WriteResult {
 		if s.fate == created || s.fate == updated {
 			r.Content[s.path] = s.data
 		}
-		name := filepath.Join(p.dir, filepath.FromSlash(s.path))
-		if s.fate == created || s.fate == updated || s.fate == removed {
-			changes.Write(diff.Diff(name, s.old, name, s.data))
+		if s.fate != unchanged && s.fate != kept {
+			r.changes = append(r.changes, s)
 		}
 	}
-	r.Diff = printable(changes.String())
 	return r
+}
+
+// Diff is what changes, in the unified format, without control characters.
+func (r *WriteResult) Diff() string {
+	var out bytes.Buffer
+	for _, s := range r.changes {
+		name := filepath.Join(r.dir, filepath.FromSlash(s.path))
+		out.Write(diff.Diff(name, s.old, name, s.data))
+	}
+	return printable(out.String())
 }

@@ -38,10 +38,11 @@ type WriteResult struct {
 	// Restored tells that the tree was half written, by a run that was killed, and
 	// was put back to what it was before the rest.
 	Restored bool `json:"restored,omitempty"`
-	// Diff is what changes, in the unified format, without control characters.
-	Diff string `json:"-"`
 	// Content is what the created and updated files hold, by path; never nil.
 	Content map[string][]byte `json:"-"`
+
+	dir     string
+	changes []step // what Diff shows
 }
 
 // EditedError says that files which a person has edited would be generated

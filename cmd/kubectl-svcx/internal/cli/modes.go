@@ -83,7 +83,7 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 		}
 	}
 	if o.diff {
-		fmt.Fprint(p.Out, res.Diff)
+		fmt.Fprint(p.Out, res.Diff())
 	}
 	switch {
 	case len(changes) == 0:

@@ -94,7 +94,7 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 		changed, files = changed+1, files+n
 		switch {
 		case o.diff:
-			fmt.Fprint(p.Out, r.Diff)
+			fmt.Fprint(p.Out, r.Diff())
 		case o.check:
 			for _, f := range slices.Concat(r.Created, r.Updated, r.Removed) {
 				fmt.Fprintln(p.Out, filepath.ToSlash(filepath.Join(dirs[i], f)))
