@@ -99,8 +99,18 @@ func (r *runner) createObjects(ctx context.Context) error {
 		},
 	}
 	for _, f := range create {
-		if err := f(); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("cluster DNS: %w", err)
+		err := r.until(ctx, "the cluster DNS to be created", func(context.Context) (bool, error) {
+			switch err := f(); {
+			case err == nil, apierrors.IsAlreadyExists(err):
+				return true, nil
+			case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err):
+				return false, nil // a slow machine; what was created all the same exists by then
+			default:
+				return false, fmt.Errorf("cluster DNS: %w", err)
+			}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

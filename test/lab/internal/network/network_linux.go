@@ -130,15 +130,14 @@ func setPodRoutes(lab layout.Lab, pid int, node string, up bool) error {
 	}
 	defer h.Close()
 	for i, cidr := range lab.PodCIDRs(node) {
-		way := podRoute(lab, node, i)
-		nowhere := &netlink.Route{Dst: toNet(cidr), Type: unix.RTN_BLACKHOLE}
-		if up {
-			way, nowhere = nowhere, way
+		add, remove := podRoute(lab, node, i), &netlink.Route{Dst: toNet(cidr), Type: unix.RTN_BLACKHOLE}
+		if !up {
+			add, remove = remove, add
 		}
-		if err := h.RouteDel(way); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err := h.RouteDel(remove); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("remove the route to Pods %s: %w", cidr, err)
 		}
-		if err := h.RouteAdd(nowhere); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := h.RouteAdd(add); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add the route to Pods %s: %w", cidr, err)
 		}
 	}
