@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -94,7 +95,7 @@ func TestWaitSurvivesCut(t *testing.T) {
 	ctx, direct, ns := lab(t)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cfg := clusterConfig(t)
+	cfg := cluster.Config(t)
 	host, err := url.Parse(cfg.Host)
 	if err != nil {
 		t.Fatal(err)

@@ -5,36 +5,21 @@ package apply
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
 
-// The e2e tests need a real API server: go test -tags e2e with
-// SVCX_E2E_KUBECONFIG naming a kubeconfig. Each makes a namespace of its own.
-
-func clusterConfig(t *testing.T) *rest.Config {
-	t.Helper()
-	path := os.Getenv("SVCX_E2E_KUBECONFIG")
-	if path == "" {
-		t.Fatal("SVCX_E2E_KUBECONFIG must name the kubeconfig of a cluster for tests")
-	}
-	cfg, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
+// The e2e tests need a real API server (make test). Each makes a namespace of its own.
 
 func clientFor(t *testing.T, cfg *rest.Config) *Client {
 	t.Helper()
@@ -56,7 +41,7 @@ func lab(t *testing.T) (context.Context, *Client, string) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
-	c := clientFor(t, clusterConfig(t))
+	c := clientFor(t, cluster.Config(t))
 	ns := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "svcx-apply-"},
 	}}

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: %q}"
@@ -252,7 +252,7 @@ func TestApplyCancelled(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	ctx, c, ns := lab(t)
 	objs := fromYAML(t, fmt.Sprintf(configMap, "1"))
-	closed := clusterConfig(t)
+	closed := cluster.Config(t)
 	closed.Host = "https://127.0.0.1:1"
 	away, err := NewClient(closed, c.mapper)
 	if err != nil {
@@ -261,7 +261,7 @@ func TestUnreachable(t *testing.T) {
 	if _, err := away.Plan(ctx, objs, PlanOptions{Namespace: ns}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("closed port: %v", err)
 	}
-	nobody := rest.AnonymousClientConfig(clusterConfig(t))
+	nobody := rest.AnonymousClientConfig(cluster.Config(t))
 	nobody.BearerToken = "expired"
 	if c, err = NewClient(nobody, c.mapper); err != nil {
 		t.Fatal(err)
@@ -288,13 +288,13 @@ metadata: {name: some}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: some}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: some}]
 `), PlanOptions{Namespace: ns})
-	kube, err := kubernetes.NewForConfig(clusterConfig(t))
+	kube, err := kubernetes.NewForConfig(cluster.Config(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rights.Await(t, kube, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: "some"}, "patch", "deployments.apps")
+	cluster.AwaitRights(t, kube, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: "some"}, "patch", "deployments.apps")
 	as := func(user string) *Client {
-		cfg := clusterConfig(t)
+		cfg := cluster.Config(t)
 		cfg.Impersonate.UserName = user
 		limited, err := NewClient(cfg, c.mapper)
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -38,16 +38,6 @@ spec:
 }
 
 const redisImage = "redis:alpine"
-
-// privateImage is in a registry that asks for a password.
-func privateImage(t *testing.T) string {
-	t.Helper()
-	image := os.Getenv("SVCX_E2E_PRIVATE_IMAGE")
-	if image == "" {
-		t.Fatal("SVCX_E2E_PRIVATE_IMAGE must name an image that takes a password to pull")
-	}
-	return image
-}
 
 func TestWaitReady(t *testing.T) {
 	ctx, c, ns := lab(t)
@@ -77,7 +67,7 @@ func TestWaitStuck(t *testing.T) {
 		reason, message, next string
 	}{
 		"not-found":    {image: "redis:nosuchtag", message: "cannot pull image redis:nosuchtag: not found", next: "kubectl describe pod/"},
-		"unauthorised": {image: privateImage(t), message: "not authorised", next: "imagePullSecrets"},
+		"unauthorised": {image: cluster.PrivateImage(t), message: "not authorised", next: "imagePullSecrets"},
 		"invalid-name": {image: "REDIS::alpine", reason: "InvalidImageName", next: "correct the image"},
 		"crash": {image: redisImage, container: "args: [redis-server, --port, nonsense]\n        readinessProbe: {tcpSocket: {port: 6379}}",
 			reason: "CrashLoopBackOff", message: "exited with code 1", next: "kubectl logs pod/"},

@@ -4,24 +4,17 @@ package generate
 
 import (
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
-	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	"github.com/kubectl-svcx/kubectl-svcx/test/dryrun"
 )
 
 // A real API server takes what any App generates: each object of each overlay, by a
-// strict dry run. The Apps are others in each run; SVCX_E2E_SEED repeats them.
+// strict dry run. The Apps are others in each run.
 func TestAnyAppIsAccepted(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if s, err := strconv.ParseUint(os.Getenv("SVCX_E2E_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("SVCX_E2E_SEED=%d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(cluster.Seed(t), 0))
 	server := dryrun.New(t)
 	asked := map[string]bool{} // most objects are the same in every overlay
 	var documents [][]byte

@@ -5,7 +5,6 @@ package verify
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,14 +13,11 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
+	testcluster "github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
-// The tests of this file run on a real cluster: SVCX_E2E_KUBECONFIG names it,
-// SVCX_E2E_PROBE_IMAGE the image of svcx-probe that it can pull, and kubectl is
-// on the PATH.
+// The tests of this file run on a real cluster, and find kubectl on the PATH.
 type cluster struct {
 	t         *testing.T
 	cfg       *rest.Config
@@ -32,15 +28,7 @@ type cluster struct {
 
 func newCluster(t *testing.T, namespace string) *cluster {
 	t.Helper()
-	config := os.Getenv("SVCX_E2E_KUBECONFIG")
-	if config == "" {
-		t.Fatal("SVCX_E2E_KUBECONFIG is not set")
-	}
-	cfg, err := clientcmd.BuildConfigFromFlags("", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cluster{t: t, cfg: cfg, config: config, image: os.Getenv("SVCX_E2E_PROBE_IMAGE"), namespace: namespace}
+	c := &cluster{t: t, cfg: testcluster.Config(t), config: testcluster.Kubeconfig(t), image: testcluster.ProbeImage(t), namespace: namespace}
 	c.kubectl("", "create", "namespace", namespace)
 	t.Cleanup(func() { c.kubectl("", "delete", "namespace", namespace, "--wait=false") })
 	return c
@@ -76,7 +64,7 @@ func (c *cluster) await(kind, name, verb, resource string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	rights.Await(c.t, kube, c.namespace, rbacv1.Subject{Kind: kind, Name: name}, verb, resource)
+	testcluster.AwaitRights(c.t, kube, c.namespace, rbacv1.Subject{Kind: kind, Name: name}, verb, resource)
 }
 
 // verify runs on one Service and logs the verdict.

@@ -5,12 +5,12 @@ package dryrun
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +20,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
 
@@ -33,17 +32,10 @@ type Server struct {
 	mapper meta.RESTMapper
 }
 
-// New connects to the cluster that SVCX_E2E_KUBECONFIG names.
+// New connects to the cluster of the tests.
 func New(t *testing.T) *Server {
 	t.Helper()
-	path := os.Getenv("SVCX_E2E_KUBECONFIG")
-	if path == "" {
-		t.Fatal("SVCX_E2E_KUBECONFIG is not set: run these tests with make test")
-	}
-	cfg, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := cluster.Config(t)
 	cfg.QPS = -1 // the server is the tests' own
 	cfg.WarningHandler = rest.NoWarnings{}
 	clients, err := kubernetes.NewForConfig(cfg)

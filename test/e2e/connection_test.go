@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -60,7 +61,7 @@ func newAuthority(t *testing.T) authority {
 // signs is as little accepted as what has expired.
 func clusterAuthority(t *testing.T) authority {
 	t.Helper()
-	dir := filepath.Join(filepath.Dir(kubeconfig(t)), "pki")
+	dir := filepath.Join(filepath.Dir(cluster.Kubeconfig(t)), "pki")
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
 	if os.IsNotExist(err) {
 		return newAuthority(t)
@@ -103,7 +104,7 @@ func (a authority) sign(t *testing.T, user string, groups []string, life time.Du
 // clusterOf is the cluster of the tests' kubeconfig.
 func clusterOf(t *testing.T) clientcmdapi.Cluster {
 	t.Helper()
-	cfg, err := clientcmd.LoadFromFile(kubeconfig(t))
+	cfg, err := clientcmd.LoadFromFile(cluster.Kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func TestContextsThatDoNotWork(t *testing.T) {
 		})
 	}
 	// What the proof rests on: the same authority's certificate is taken while it lasts.
-	if _, err := os.Stat(filepath.Join(filepath.Dir(kubeconfig(t)), "pki", "ca.key")); err == nil {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(cluster.Kubeconfig(t)), "pki", "ca.key")); err == nil {
 		config := kubeconfigFor(t, real, clientcmdapi.AuthInfo{ClientCertificateData: goodCert, ClientKeyData: goodKey})
 		svcx(t, t.TempDir(), "verify", "-n", "default", "--for=endpoints", "--kubeconfig", config).want(t, 0)
 	}

@@ -23,24 +23,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 // bin is where make build puts the binaries.
 var bin, _ = filepath.Abs("../../bin")
-
-// kubeconfig returns the path of the test cluster's kubeconfig. A run without
-// one is a mistake, not a reason to skip: hack/test.sh decides what runs.
-func kubeconfig(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("SVCX_E2E_KUBECONFIG")
-	if path == "" {
-		t.Fatal("SVCX_E2E_KUBECONFIG is not set: run these tests with make test")
-	}
-	return path
-}
 
 // externalName is a name that resolves inside the cluster to a Redis outside of
 // it. The lab has the one of the examples.
@@ -53,10 +42,7 @@ func externalName() string {
 
 func client(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := cluster.Config(t)
 	cfg.QPS, cfg.Burst = 100, 200
 	c, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
@@ -112,7 +98,7 @@ func command(t *testing.T, ctx context.Context, dir string, args ...string) *exe
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "kubectl", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+kubeconfig(t), "HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+cluster.Kubeconfig(t), "HOME="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,20 +17,17 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 // TestKilledAtAnyMoment ends a verification at 100 random moments, half of them
 // by Ctrl-C and half so that it can do nothing any more, and wants none of its
 // probe Pods, nor what owns them, to be there a minute after the last.
-// SVCX_E2E_SEED repeats the moments of a run. It is not parallel to the others:
+// It is not parallel to the others:
 // it alone keeps a small machine busy.
 func TestKilledAtAnyMoment(t *testing.T) {
 	const namespaces, rounds = 5, 10 // of each kind in each namespace
-	seed := uint64(time.Now().UnixNano())
-	if s, err := strconv.ParseUint(os.Getenv("SVCX_E2E_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("SVCX_E2E_SEED=%d", seed)
+	seed := cluster.Seed(t)
 
 	c := client(t)
 	var all []string

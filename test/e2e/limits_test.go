@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
-	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 // look are the rules of one who may see everything and change nothing.
@@ -39,7 +39,7 @@ func grant(t *testing.T, ns string, who rbacv1.Subject, rules ...rbacv1.PolicyRu
 	if resource == rbacv1.ResourceAll {
 		resource = "services"
 	}
-	rights.Await(t, c, ns, who, rules[0].Verbs[0], resource+strings.TrimSuffix("."+rules[0].APIGroups[0], "."))
+	cluster.AwaitRights(t, c, ns, who, rules[0].Verbs[0], resource+strings.TrimSuffix("."+rules[0].APIGroups[0], "."))
 }
 
 // TestLimitedRights verifies one good Service as users who may do less and

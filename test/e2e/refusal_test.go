@@ -15,6 +15,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 var redis = []string{"up", "redis", "--image=redis:alpine", "--port=6379"}
@@ -37,7 +38,7 @@ func TestNamespaceThatDoesNotExist(t *testing.T) {
 // told apart from other failures, by name.
 func TestRefusedCredentials(t *testing.T) {
 	t.Parallel()
-	cfg, err := clientcmd.LoadFromFile(kubeconfig(t))
+	cfg, err := clientcmd.LoadFromFile(cluster.Kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}

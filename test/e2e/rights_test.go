@@ -10,7 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-svcx/kubectl-svcx/test/rights"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 // TestTheRightsOfTheManifestsSuffice verifies as a user who holds the roles of
@@ -47,9 +47,9 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 		if _, err := c.RbacV1().RoleBindings(ns).Create(t.Context(), &here, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		rights.Await(t, c, ns, subject[0], verb, resource)
+		cluster.AwaitRights(t, c, ns, subject[0], verb, resource)
 	}
-	rights.Await(t, c, metav1.NamespaceAll, subject[0], "list", "services")
+	cluster.AwaitRights(t, c, metav1.NamespaceAll, subject[0], "list", "services")
 	bind("svcx-probe", "create", "pods")
 	verify := func(flags ...string) result {
 		return svcx(t, dir, append([]string{"verify", "redis", "-n", ns, "--as", user}, flags...)...)

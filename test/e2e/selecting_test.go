@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -22,7 +23,7 @@ func TestWhoAndWhere(t *testing.T) {
 	const group = "svcx-e2e-lookers"
 	grant(t, ns, rbacv1.Subject{Kind: rbacv1.GroupKind, Name: group}, look)
 
-	real, err := clientcmd.LoadFromFile(kubeconfig(t))
+	real, err := clientcmd.LoadFromFile(cluster.Kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestWhoAndWhere(t *testing.T) {
 		{"--context and -n", list, []string{"--context=empty", "-n", ns}, true, ""},
 		{"a context that is not there", list, []string{"--context=ful"}, false, "ful"},
 		{"a file of the list that is not there", list + string(filepath.ListSeparator) + "/nowhere", nil, true, ""},
-		{"--kubeconfig wins over KUBECONFIG", list, []string{"--kubeconfig", kubeconfig(t), "-n", ns}, true, ""},
+		{"--kubeconfig wins over KUBECONFIG", list, []string{"--kubeconfig", cluster.Kubeconfig(t), "-n", ns}, true, ""},
 		{"--cluster and --user", list, []string{"--context=empty", "--cluster", at.Cluster, "--user", at.AuthInfo, "-n", ns}, true, ""},
 		{"--as a user without rights", "", []string{"-n", ns, "--as", "svcx-e2e-nobody"}, false, "svcx-e2e-nobody"},
 		{"--as with a group that has them", "", []string{"-n", ns, "--as", "svcx-e2e-nobody", "--as-group", group}, true, ""},

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
@@ -48,10 +48,7 @@ type troubled struct {
 // troubledServer starts a proxy and returns it with a kubeconfig that leads there.
 func troubledServer(t *testing.T, what trouble) (*troubled, string) {
 	t.Helper()
-	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := cluster.Config(t)
 	target, err := url.Parse(cfg.Host)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
+	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
 // TestWait waits for a Service that does not exist yet, as a user who may only
@@ -132,7 +133,7 @@ type cuttable struct {
 
 func newCuttable(t *testing.T) *cuttable {
 	t.Helper()
-	cfg, err := clientcmd.LoadFromFile(kubeconfig(t))
+	cfg, err := clientcmd.LoadFromFile(cluster.Kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,4 @@
-// Package rights waits, in tests, for rights that have just been given.
-package rights
+package cluster
 
 import (
 	"cmp"
@@ -16,12 +15,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Await returns once the API server lets somebody do something in a namespace; it fails
+// AwaitRights returns once the API server lets somebody do something in a namespace; it fails
 // the test after half a minute. What a Role and its binding say counts only when the
 // server's authorizer, which watches them, has heard of it; and that cannot be watched.
 // A ServiceAccount without a namespace is of that one. A resource is named as for kubectl
 // auth can-i: deployments.apps, pods/exec.
-func Await(t *testing.T, kube kubernetes.Interface, namespace string, who rbacv1.Subject, verb, resource string) {
+func AwaitRights(t *testing.T, kube kubernetes.Interface, namespace string, who rbacv1.Subject, verb, resource string) {
 	t.Helper()
 	name, sub, _ := strings.Cut(resource, "/")
 	gr := schema.ParseGroupResource(name)
