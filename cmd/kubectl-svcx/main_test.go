@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
+			e.Setenv("NEWLINE", "\n")
 			e.Setenv("KUBECACHEDIR", filepath.Join(e.WorkDir, ".cache"))
 			closed, err := closedPort()
 			if err != nil {

@@ -100,6 +100,12 @@ type realCluster struct {
 
 // connectFromFlags reads the kubeconfig as the flags say. It asks no server yet.
 func (p *program) connectFromFlags() (cluster, error) {
+	for _, given := range []struct{ name, path string }{{"--kubeconfig", *p.config.KubeConfig}, {"KUBECONFIG", p.getenv("KUBECONFIG")}} {
+		if strings.Contains(given.path, "\n") { // it may hold a key, which client-go's error would repeat
+			return nil, withHints(fmt.Errorf("%s holds the text of a kubeconfig, or something else of several lines; it wants the path of a file", given.name),
+				"write the text to a file, and give the path of that")
+		}
+	}
 	loader := p.config.ToRawKubeConfigLoader()
 	raw, err := loader.RawConfig()
 	if err != nil {
