@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -142,15 +143,29 @@ func (g *progress) draw() {
 	if width <= 0 {
 		width = 80
 	}
-	r := []rune(text)
-	if room := width - 1 - len(suffix); len(r) > room {
-		r = append(r[:max(room-1, 0)], '…')
-		if g.ascii {
-			r[len(r)-1] = '~'
-		}
+	cut := '…'
+	if g.ascii {
+		cut = '~'
 	}
-	fmt.Fprint(g.w, "\r\x1b[K"+string(r)+suffix)
+	fmt.Fprint(g.w, "\r\x1b[K"+fitted(text, width-1-len(suffix), cut)+suffix)
 	g.drawn = true
+}
+
+// fitted makes a line no longer than room. The middle of its longest word goes
+// first: that is a Pod's name, and what the Pod waits for stands behind it.
+func fitted(text string, room int, cut rune) string {
+	const least = 12 // letters of a word that still tell which one it is
+	r := []rune(text)
+	longest := []rune(slices.MaxFunc(strings.Split(text, " "), func(a, b string) int { return len(a) - len(b) }))
+	if excess := len(r) - room; excess > 0 && len(longest) > least {
+		keep := max(len(longest)-excess-1, least-1)
+		short := string(longest[:keep/2]) + string(cut) + string(longest[len(longest)-(keep-keep/2):])
+		r = []rune(strings.Replace(text, string(longest), short, 1))
+	}
+	if len(r) > room {
+		r = append(r[:max(room-1, 0)], cut)
+	}
+	return string(r)
 }
 
 func (g *progress) erase() {

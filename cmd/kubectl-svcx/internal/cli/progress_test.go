@@ -93,3 +93,23 @@ func TestWrapped(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestFitted(t *testing.T) {
+	const waiting = "waiting    Deployment/redis 0/2 ready · redis-8476d75669-gbdbv: pulling image redis:alpine"
+	for _, tc := range []struct {
+		text string
+		room int
+		want string
+	}{
+		{waiting, 100, waiting},
+		{waiting, 84, "waiting    Deployment/redis 0/2 ready · redis-84…9-gbdbv: pulling image redis:alpine"},
+		{waiting, 78, "waiting    Deployment/redis 0/2 ready · redis…gbdbv: pulling image redis:alpi…"},
+		{"waiting for more than there is room", 20, "waiting for more th…"},
+		{"", 5, ""},
+		{"a", 0, "…"},
+	} {
+		if got := fitted(tc.text, tc.room, '…'); got != tc.want {
+			t.Errorf("%d:\n got %q\nwant %q", tc.room, got, tc.want)
+		}
+	}
+}
