@@ -240,7 +240,7 @@ func nodeUp(lab layout.Lab, node string, pid int) error {
 }
 
 func machineUp(lab layout.Lab) error {
-	h, err := netlink.NewHandle()
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
@@ -335,7 +335,7 @@ func enter(pid int) (*netlink.Handle, error) {
 		return nil, fmt.Errorf("network namespace of process %d: %w", pid, err)
 	}
 	defer ns.Close()
-	return netlink.NewHandleAt(ns)
+	return netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 }
 
 func toNet(p netip.Prefix) *net.IPNet {
