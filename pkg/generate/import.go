@@ -383,14 +383,5 @@ func decodeInto(o map[string]any, into any) error {
 
 // WriteImported writes an imported tree as Write does.
 func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
-	p, err := planWrite(dir, i.App.Metadata.Name, i.files, o)
-	if err != nil {
-		return nil, err
-	}
-	if !o.DryRun {
-		if err := p.commit(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.result(), nil
+	return writeFiles(ctx, dir, i.App.Metadata.Name, i.files, o)
 }

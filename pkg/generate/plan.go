@@ -76,6 +76,9 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
+	if o.also != nil {
+		o.also(p)
+	}
 	if err := p.remember(files); err != nil {
 		return nil, err
 	}

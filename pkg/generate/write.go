@@ -23,6 +23,7 @@ type WriteOptions struct {
 
 	halt     func(change string) // a test's, called before each change on the disk
 	standing func() []string     // workingDirs, when it was asked already
+	also     func(p *writePlan)  // plans what is to change besides
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated
@@ -132,7 +133,12 @@ func Write(ctx context.Context, dir string, a *App, o WriteOptions) (*WriteResul
 	if err != nil {
 		return nil, err
 	}
-	p, err := planWrite(dir, a.Metadata.Name, files, o)
+	return writeFiles(ctx, dir, a.Metadata.Name, files, o)
+}
+
+// writeFiles brings the tree at dir in line with the files of an app.
+func writeFiles(ctx context.Context, dir, app string, files []File, o WriteOptions) (*WriteResult, error) {
+	p, err := planWrite(dir, app, files, o)
 	if err != nil {
 		return nil, err
 	}

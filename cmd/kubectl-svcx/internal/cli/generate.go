@@ -130,7 +130,7 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 		return err
 	}
 	for _, l := range written(o.dir, res, o.dryRun != dryRunNone) {
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+		p.line(l.label, "%s", l.text)
 	}
 	return nil
 }
@@ -138,11 +138,16 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 // writeTree writes the tree and explains what keeps it from being written.
 func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
 	res, err := generate.Write(ctx, f.dir, app, f.writeOptions(dryRun))
+	return res, editedHints(err)
+}
+
+// editedHints shows what keeps a tree from being written, where it is a person's edits.
+func editedHints(err error) error {
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
-		return nil, withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
+		return withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
 	}
-	return res, err
+	return err
 }
 
 // maxDiffLines bounds a diff in an error: the error must stay in sight.

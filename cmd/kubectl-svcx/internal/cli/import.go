@@ -118,7 +118,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, "compare", "kubectl svcx diff -k "+quoted(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
+		p.line("compare", "kubectl svcx diff -k %s", quoted(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bo
 		if label == "generated" {
 			label = "imported"
 		}
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, label, l.text)
+		p.line(label, "%s", l.text)
 	}
 	for _, n := range notes {
 		fmt.Fprintf(p.ErrOut, "note: %s\n", printable(n))
