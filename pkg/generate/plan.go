@@ -39,8 +39,10 @@ type writePlan struct {
 	dir   string
 	steps []step
 
-	root     *os.Root // nil when dir does not exist
-	restored bool     // what a killed run had left half written was put back
+	root     *os.Root    // nil when dir does not exist
+	was      fs.FileInfo // dir's, when it was opened
+	oneOf    bool        // of several trees that are written
+	restored bool        // what a killed run had left half written was put back
 	halt     func(change string)
 	standing func() []string
 	wins     winner
@@ -100,6 +102,9 @@ func (p *writePlan) open() error {
 	}
 	p.root, err = os.OpenRoot(p.dir)
 	if err != nil {
+	if err == nil {
+		p.was, err = p.root.Stat(".")
+	}
 		return fmt.Errorf("directory %s: %w", p.dir, cause(err))
 	}
 	return nil

@@ -44,7 +44,8 @@ func newGenerateCmd(p *program) *cobra.Command {
 		Long: `Write a kustomize tree for an app and its Service: a base and an overlay for each
 Service type, made for committing. svcx.yaml in it records what was asked; on a
 tree that exists, only the flags given change something, and files that were
-edited by hand are not written over.`,
+edited by hand are not written over. With -f, no tree is written unless all can be
+planned and locked; should one fail then, the error names those that were written.`,
 		Example: `  # Redis with two replicas: ./redis with a base and its overlays
   kubectl svcx generate redis --image=redis:alpine --replicas=2 --port=6379
 
