@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -34,13 +36,21 @@ type Builder func(fsys filesys.FileSystem, dir string) ([]byte, error)
 
 // Import makes a tree of one workload with its Services, and what else comes
 // with them. What a server, a controller or a client wrote for itself is left
-// out; everything else is kept: what the Spec has no field for stands in the
-// files of base/, which count as edited by hand and so outlast regeneration.
-// The tree is built, and an error tells what it would not give back.
+// out, and noted where it could have been somebody's own; everything else is kept:
+// what the Spec has no field for stands in the files of base/, which count as edited
+// by hand and so outlast regeneration. The tree is built, and an error tells what it
+// would not give back.
 func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error) {
 	i := &Imported{}
 	workload, services, others, err := sortOut(objs)
 	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(services)
+	if workload != nil {
+		all = append(all, workload)
+	}
+	if err := i.oneNamespace(append(all, others...)); err != nil {
 		return nil, err
 	}
 	if scaler := scalerOf(workload, others); scaler != nil {
@@ -51,7 +61,7 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 				workload.GetKind(), workload.GetName(), scaler.GetKind(), scaler.GetName()))
 		}
 	}
-	all := append(append(slices.Clone(services), others...), workload)
+	all = append(append(slices.Clone(services), others...), workload)
 	if !i.whole(workload, services, others, build) {
 		i.App, err = appOf(workload, services[0])
 		if err != nil {
@@ -69,6 +79,9 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 		}
 	}
 	for _, o := range objs {
+		if len(o.GetFinalizers()) > 0 && !isLive(o) {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s: its finalizers (%s) were left out, as a controller adds its own; write them into base/ where they are yours", o.GetKind(), o.GetName(), strings.Join(o.GetFinalizers(), ", ")))
+		}
 		if o.GetKind() == "Secret" {
 			i.Notes = append(i.Notes, fmt.Sprintf("Secret/%s: its values are in the tree now, for everyone who reads it to see; keep the file out of what is committed", o.GetName()))
 		}
@@ -108,6 +121,38 @@ func (i *Imported) whole(workload *unstructured.Unstructured, services, others [
 	}
 	*i = Imported{App: a, Overlay: w.Overlay, Notes: i.Notes, generated: files, files: files}
 	return true
+}
+
+// oneNamespace refuses objects of other namespaces than the app's, which is that of
+// its first Service: the overlay would move them into it. What names no namespace
+// comes into it too, which is noted.
+func (i *Imported) oneNamespace(objs []*unstructured.Unstructured) error {
+	app := objs[0]
+	namespace := app.GetNamespace()
+	var moved, unknown []string
+	for _, o := range objs {
+		id := o.GetKind() + "/" + o.GetName()
+		namespaced, known := openapi.IsNamespaceScoped(kyaml.TypeMeta{APIVersion: o.GetAPIVersion(), Kind: o.GetKind()})
+		switch of := o.GetNamespace(); {
+		case of == namespace:
+		case of != "":
+			return fmt.Errorf("%s is in namespace %q, and %s/%s in %q: a tree is of one namespace, and no Service reaches into another namespace; import what is in one, and keep the rest beside it",
+				id, of, app.GetKind(), app.GetName(), namespace)
+		case known && namespaced:
+			moved = append(moved, id)
+		case !known && isLive(o):
+			return fmt.Errorf("%s is of the whole cluster, and the overlay would put it into %s, as kustomize does not know its kind; import the rest, and keep it beside the tree", id, namespace)
+		case !known:
+			unknown = append(unknown, id)
+		}
+	}
+	if len(moved) > 0 {
+		i.Notes = append(i.Notes, fmt.Sprintf("%s: no namespace is named, and the overlay puts it into %s with the rest", strings.Join(moved, ", "), namespace))
+	}
+	if len(unknown) > 0 {
+		i.Notes = append(i.Notes, fmt.Sprintf("%s: no namespace is named, and the overlay puts into %s every kind that kustomize does not know; what belongs to the whole cluster has to go out of base/kustomization.yaml", strings.Join(unknown, ", "), namespace))
+	}
+	return nil
 }
 
 // sortOut finds the workload and the Services that lead to it.
@@ -180,10 +225,6 @@ func appOf(workload, service *unstructured.Unstructured) (*App, error) {
 		return a, a.Validate()
 	}
 	a.Metadata.Name = workload.GetName()
-	if workload.GetNamespace() != service.GetNamespace() {
-		return nil, fmt.Errorf("service/%s is in namespace %q, and %s/%s in %q: no Service reaches into another namespace",
-			service.GetName(), service.GetNamespace(), strings.ToLower(workload.GetKind()), workload.GetName(), workload.GetNamespace())
-	}
 	d := &appsv1.Deployment{} // a StatefulSet has the same fields, as far as they are read
 	if err := decodeInto(clean(workload), d); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", strings.ToLower(workload.GetKind()), workload.GetName(), err)
@@ -327,6 +368,11 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 		id := o.GetKind() + "/" + o.GetName()
 		want := clean(o)
 		got := built[id]
+		if !isLive(o) && o.GetNamespace() == "" {
+			// Of a file: it comes into the namespace of the app, as noted (oneNamespace).
+			deleteNamespace(want)
+			deleteNamespace(got)
+		}
 		delete(built, id)
 		for _, d := range differences(withoutType(want), withoutType(got), "") {
 			lost = append(lost, id+" "+d)
@@ -343,7 +389,6 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 
 // withoutType leaves out what an overlay may say in other words.
 func withoutType(o map[string]any) map[string]any {
-	deleteNamespace(o)
 	if spec, ok := nested(o, "spec"); ok && spec["type"] == "ClusterIP" {
 		delete(spec, "type")
 	}
