@@ -32,6 +32,7 @@ type step struct {
 	data []byte      // what to write, for created and updated
 	old  []byte      // what is there, for updated and removed
 	mode fs.FileMode // of what is there
+	with bool        // kept for the sake of another file that is
 }
 
 // writePlan is what Write is about to do; making it reads, and writes nothing.
@@ -101,10 +102,10 @@ func (p *writePlan) open() error {
 		return fmt.Errorf("%s is a file, not a directory; choose another --dir", p.dir)
 	}
 	p.root, err = os.OpenRoot(p.dir)
-	if err != nil {
 	if err == nil {
 		p.was, err = p.root.Stat(".")
 	}
+	if err != nil {
 		return fmt.Errorf("directory %s: %w", p.dir, cause(err))
 	}
 	return nil
@@ -281,43 +282,74 @@ func (p *writePlan) conflict(s *step, f File) {
 
 // obsolete decides on files of an earlier generation that is in the tree no more.
 func (p *writePlan) obsolete(files []File) {
-	wanted := map[string]bool{}
+	wanted, folders := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
-		wanted[f.Path] = true
+		wanted[f.Path], folders[path.Dir(f.Path)] = true, true
 	}
 	dirs := []string{"base"}
 	for _, name := range p.list("overlays") {
 		dirs = append(dirs, path.Join("overlays", name))
 	}
 	for _, dir := range dirs {
-		for _, name := range p.list(dir) {
-			file := path.Join(dir, name)
-			if wanted[file] || path.Ext(name) != ".yaml" {
-				continue
-			}
-			data, mode, err := p.read(file)
-			if err != nil {
-				continue // not a plain file, so none that this program wrote
-			}
-			was, body := unstamp(data)
-			switch {
-			case was == digest(file, body):
-				p.steps = append(p.steps, step{path: file, fate: removed, old: data, mode: mode})
-			case was != "" && slices.Contains(generatedDirs(), dir):
-				p.steps = append(p.steps, step{path: file, fate: kept})
-			}
-		}
+		p.obsoleteIn(dir, wanted, !folders[dir])
 	}
 }
 
-// generatedDirs are the folders that this program makes; an overlay of another
-// name is a person's own, though it may have begun as a copy.
-func generatedDirs() []string {
-	dirs := []string{"base"}
-	for _, t := range ServiceTypes() {
-		dirs = append(dirs, Overlay(t))
+// obsoleteIn decides on the files of a folder; gone says that nothing is generated
+// there any more. Then they stay or go together, since they name each other: they
+// stay when a person has edited one of them, or made the kustomization.yaml their own.
+func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
+	var unedited, edited []step
+	theirs := false
+	for _, name := range p.list(dir) {
+		file := path.Join(dir, name)
+		if wanted[file] || path.Ext(name) != ".yaml" {
+			continue
+		}
+		data, mode, err := p.read(file)
+		if err != nil {
+			continue // not a plain file, so none that this program wrote
+		}
+		switch was, body := unstamp(data); {
+		case was == digest(file, body):
+			unedited = append(unedited, step{path: file, fate: removed, old: data, mode: mode})
+		case was != "":
+			edited = append(edited, step{path: file, fate: kept})
+		case name == "kustomization.yaml":
+			theirs = true
+		}
 	}
-	return dirs
+	stay := gone && (len(edited) > 0 || theirs)
+	for _, s := range unedited {
+		if stay {
+			s = step{path: s.path, fate: kept, with: true}
+		}
+		p.steps = append(p.steps, s)
+	}
+	// Stamps may have come with a copy: a folder that was never generated, and in
+	// which every stamp is of another place, is a person's own.
+	if len(edited) > 0 && (len(unedited) > 0 || p.generatedDir(dir)) {
+		p.steps = append(p.steps, edited...)
+	}
+}
+
+// generatedDir tells whether a folder is one that this program makes, or made when
+// the tree was written last.
+func (p *writePlan) generatedDir(dir string) bool {
+	if dir == "base" {
+		return true
+	}
+	for _, t := range ServiceTypes() {
+		if dir == Overlay(t) {
+			return true
+		}
+	}
+	data, _, err := p.read(lastSpecFile)
+	if err != nil {
+		return false
+	}
+	a, err := ParseApp(data, lastSpecFile)
+	return err == nil && a.Environment(path.Base(dir)) != nil
 }
 
 // refused returns the error that what was found amounts to.
@@ -352,6 +384,10 @@ func (p *writePlan) result() *WriteResult {
 	for _, s := range p.steps {
 		if s.path == lastSpecFile {
 			continue // the program's own
+		}
+		if s.with {
+			r.KeptWith = append(r.KeptWith, s.path)
+			continue
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)
 		if s.fate == created || s.fate == updated {

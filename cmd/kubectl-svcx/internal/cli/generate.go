@@ -174,7 +174,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	shown := filepath.ToSlash(filepath.Clean(dir)) + "/"
 	all := append(append(append([]string{}, r.Created...), r.Updated...), r.Unchanged...)
-	all = append(all, r.Kept...)
+	all = append(append(all, r.Kept...), r.KeptWith...)
 	var lines []labelled
 	if r.Restored {
 		lines = append(lines, labelled{"restored", shown + "  a run that was killed had left it half written"})
@@ -182,7 +182,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	switch {
 	case len(r.Created)+len(r.Updated)+len(r.Removed) == 0:
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s, unchanged", shown, parts(all))})
-	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.Removed) == 0:
+	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.KeptWith)+len(r.Removed) == 0:
 		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
 		if !dryRun {
 			text += "   commit it: git add " + quoted(strings.TrimSuffix(shown, "/"))
@@ -215,6 +215,9 @@ func parts(files []string) string {
 		}
 	}
 	if len(overlays) == 1 {
+	if len(r.KeptWith) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
+	}
 		return "base + 1 overlay"
 	}
 	return fmt.Sprintf("base + %d overlays", len(overlays))
