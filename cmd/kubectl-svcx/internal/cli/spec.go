@@ -28,7 +28,7 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flagGroup(cmd, "What else", func(fs *pflag.FlagSet) {
 		fs.StringArrayVar(&f.overlays, "overlay", nil, "An environment's overlay, as `NAME=TYPE`,namespace=NS,replicas=N,tag=TAG (or image=, external-name=), each part as needed; NAME- removes it; may be repeated")
 		fs.StringArrayVar(&f.env, "env", nil, "An environment variable of the container, as `KEY=VALUE`; may be repeated")
-		fs.StringArrayVar(&f.sets, "set", nil, "Any field of svcx.yaml, as `FIELD=VALUE` (service.externalTrafficPolicy=Local); an empty value removes it; may be repeated")
+		fs.StringArrayVar(&f.sets, "set", nil, "Any field of svcx.yaml, as `FIELD=VALUE` (service.externalTrafficPolicy=Local); an empty value removes it, or an item of a list; may be repeated")
 	})
 }
 
