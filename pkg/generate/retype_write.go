@@ -65,7 +65,7 @@ func (p *writePlan) removeStale(dir, service string, t ServiceType) []RemovedFie
 		if len(fields) == 0 {
 			continue
 		}
-		s.fate, s.data = updated, data
+		s.fate, s.data, s.with = updated, data, false
 		if there {
 			p.steps[at] = s
 		} else {

@@ -108,6 +108,18 @@ func (o *generateOptions) validate(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	if o.diff || o.check {
+		other := "check"
+		if o.diff {
+			other = "diff"
+		}
+		switch {
+		case o.output != "":
+			return withHints(fmt.Errorf("--%s: -o %s prints objects, and compares nothing", other, o.output), "leave one of them out")
+		case o.dir == stdoutDir:
+			return withHints(fmt.Errorf("--%s: --dir=- prints the tree, and compares nothing", other), "name the tree's folder: --dir=DIR")
+		}
+	}
 	return o.appFlags.validate(cmd)
 }
 
@@ -203,6 +215,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
 	}
+	if len(r.KeptWith) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
+	}
 	return lines
 }
 
@@ -215,9 +230,6 @@ func parts(files []string) string {
 		}
 	}
 	if len(overlays) == 1 {
-	if len(r.KeptWith) > 0 {
-		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
-	}
 		return "base + 1 overlay"
 	}
 	return fmt.Sprintf("base + %d overlays", len(overlays))

@@ -33,7 +33,7 @@ func newRetypeCmd(p *program) *cobra.Command {
 		GroupID: groupSteps,
 		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
 changed, and fields that only the old type had a use for are taken out of files
-that people wrote there. Then it says what the API server will do with the live
+that people wrote there: all of these files change, or none. Then it says what the API server will do with the live
 Service. Nothing is applied.
 
 Without --overlay it is the app's own type that changes, which says which overlay
