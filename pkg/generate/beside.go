@@ -44,7 +44,7 @@ func (p *writePlan) beside(ctx context.Context, steps []step) error {
 		if p.root != nil {
 			return errInPlace
 		}
-		return fmt.Errorf("directory %s: %w; nothing was changed", around, cause(err))
+		return fmt.Errorf("directory %s: %w; %s", around, cause(err), p.untouched())
 	}
 	defer root.Close()
 	b := &beside{
@@ -57,7 +57,7 @@ func (p *writePlan) beside(ctx context.Context, steps []step) error {
 		if errors.Is(err, errInPlace) {
 			return err
 		}
-		return fmt.Errorf("%w; nothing was changed", err)
+		return fmt.Errorf("%w; %s", err, p.untouched())
 	}
 	return b.exchange()
 }
@@ -321,7 +321,7 @@ func (b *beside) exchange() error {
 	if b.p.root == nil {
 		if err := b.Rename(b.temp, b.name); err != nil {
 			b.undo()
-			return fmt.Errorf("make directory %s: %w; nothing was changed", b.p.dir, cause(err))
+			return fmt.Errorf("make directory %s: %w; %s", b.p.dir, cause(err), b.p.untouched())
 		}
 		return nil
 	}
@@ -335,7 +335,7 @@ func (b *beside) exchange() error {
 				inDir(b.p.dir, []string{file}), filepath.Join(b.around, b.temp), err)
 		}
 		b.undo()
-		return fmt.Errorf("%w; nothing was changed", b.p.meanwhile(file))
+		return fmt.Errorf("%w; %s", b.p.meanwhile(file), b.p.untouched())
 	}
 	b.undo() // what is under the temporary name now
 	return nil

@@ -31,6 +31,15 @@ func tryLock(f *os.File) bool {
 	return !errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
+// maxOpenFiles is how many files this process may have open; 0 when it is not known.
+func maxOpenFiles() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return limit.Cur
+}
+
 // ordinary tells whether a folder can be replaced by one that is made like made:
 // this user may write in it and owns what a new one would be owned by, nothing is
 // mounted on it, and it carries no access control list or other attribute.

@@ -18,21 +18,34 @@ import (
 // finds the one or the other. Where that cannot be, the files are replaced one
 // after the other in the tree, with a record of what was (inplace.go, undo.go).
 func (p *writePlan) commit(ctx context.Context) error {
-	steps := p.ordered()
 	release, err := p.lock()
 	if err != nil {
 		return err
 	}
 	defer release()
+	return p.carryOut(ctx)
+}
+
+// carryOut is commit for a tree that is locked.
+func (p *writePlan) carryOut(ctx context.Context) error {
+	steps := p.ordered()
 	if len(steps) == 0 {
 		p.sweep()
 		return ctx.Err()
 	}
-	err = p.beside(ctx, steps)
+	err := p.beside(ctx, steps)
 	if errors.Is(err, errInPlace) {
 		err = p.inPlace(ctx, steps)
 	}
 	return err
+}
+
+// untouched ends an error after which the tree is what it was.
+func (p *writePlan) untouched() string {
+	if p.oneOf {
+		return printable(p.dir) + " is as it was"
+	}
+	return "nothing was changed"
 }
 
 // ordered returns the steps that change something: svcx.yaml comes last, so that
@@ -162,11 +175,15 @@ func (p *writePlan) lock() (release func(), err error) {
 		_ = f.Close()
 		return nil, p.busy()
 	}
+	if !os.SameFile(p.was, here) { // another run has exchanged it since it was read
+		_ = f.Close()
+		return nil, fmt.Errorf("%s was written by another run of this program meanwhile; %s. Run it again", p.dir, p.untouched())
+	}
 	return func() { _ = f.Close() }, nil
 }
 
 func (p *writePlan) busy() error {
-	return fmt.Errorf("%s is being written by another run of this program; nothing was changed. Run it again once the other has ended", p.dir)
+	return fmt.Errorf("%s is being written by another run of this program; %s. Run it again once the other has ended", p.dir, p.untouched())
 }
 
 // place tells where the directory that is to appear, or to be exchanged, stands:

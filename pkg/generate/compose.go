@@ -185,6 +185,7 @@ func interpolate(s string, getenv func(string) string) (string, error) {
 
 // plainly tells whether a text asks for a variable without a default.
 func plainly(s, name string) bool {
+	s = strings.ReplaceAll(s, "$$", " ") // a dollar sign, and no variable
 	if strings.Contains(s, "${"+name+"}") {
 		return true
 	}

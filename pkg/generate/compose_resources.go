@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 func (r *composeReader) resources() {
@@ -35,6 +36,16 @@ func (r *composeReader) resources() {
 	asked, _ := deploy["resources"].(map[string]any)
 	limits, _ := asked["limits"].(map[string]any)
 	reserved, _ := asked["reservations"].(map[string]any)
+	for _, m := range []struct {
+		at     string
+		values map[string]any
+	}{{"limits", limits}, {"reservations", reserved}} {
+		for _, k := range slices.Sorted(maps.Keys(m.values)) {
+			if k != "cpus" && k != "memory" {
+				r.left("deploy.resources."+m.at+"."+k, "")
+			}
+		}
+	}
 	list := func(at string, cpus, memory any) corev1.ResourceList {
 		out := corev1.ResourceList{}
 		if s, ok := cpus.(string); ok {
@@ -88,22 +99,33 @@ const composeLongest = 365 * 24 * time.Hour
 
 func (r *composeReader) health() {
 	h, ok := r.s["healthcheck"].(map[string]any)
-	if !ok || h["disable"] == "true" {
+	if !ok {
 		return
 	}
 	test := textsOf(h["test"])
 	if s, ok := h["test"].(string); ok {
 		test = []string{"CMD-SHELL", s}
 	}
-	if len(test) < 2 || test[0] != "CMD" && test[0] != "CMD-SHELL" {
-		if len(test) > 0 && test[0] != "NONE" {
-			r.bad("healthcheck.test", "begins with neither CMD nor CMD-SHELL")
-		}
+	switch {
+	case h["disable"] == "true", len(test) > 0 && test[0] == "NONE":
+		r.w.Check = &Check{Type: "none"} // not even what is known of the image
 		return
+	case len(test) == 0:
+		r.left("healthcheck", "(it has no test, and that of the image is not known)")
+		return
+	case test[0] != "CMD" && test[0] != "CMD-SHELL":
+		r.bad("healthcheck.test", "begins with neither CMD nor CMD-SHELL")
+		return
+	case len(test) < 2:
+		r.bad("healthcheck.test", "has no command behind %s", test[0])
+		return
+	}
+	if h["start_interval"] != nil {
+		r.left("healthcheck.start_interval", "(a probe has one interval)")
 	}
 	command := test[1:]
 	if test[0] == "CMD-SHELL" {
-		command = []string{"sh", "-c", test[1]}
+		command = append([]string{"sh", "-c"}, command...)
 	}
 	p := execProbe(command...)
 	seconds := func(name string, otherwise int32) int32 {
@@ -152,6 +174,8 @@ func (r *composeReader) user() {
 	r.w.PodSecurityContext = &corev1.PodSecurityContext{RunAsUser: &u}
 	if g, err := strconv.ParseInt(gid, 10, 64); err == nil && hasGroup {
 		r.w.PodSecurityContext.RunAsGroup = &g
+	} else if hasGroup {
+		r.left("user", "(of its group Kubernetes wants the number)")
 	}
 	if u == 0 {
 		no := false
@@ -163,25 +187,80 @@ func (r *composeReader) user() {
 func (r *composeReader) volumes() {
 	for i, item := range asList(r.s["volumes"]) {
 		at := fmt.Sprintf("volumes[%d]", i)
-		var source, target string
-		switch v := item.(type) {
-		case string:
-			source, target, _ = strings.Cut(v, ":")
-			target, _, _ = strings.Cut(target, ":")
-		case map[string]any:
-			source, _ = v["source"].(string)
-			target, _ = v["target"].(string)
-			if v["type"] != "volume" {
-				source = "./" // of the host
-			}
-		}
+		source, target, mode := mountOf(item)
 		if source == "" || target == "" || strings.ContainsAny(source, `/\.~`) {
 			r.left(at, "(only named volumes are carried over; put files of the host into a ConfigMap, or into the image)")
 			continue
+		}
+		for _, m := range mode {
+			r.left(at+"."+m, "(the claim is mounted whole, for reading and writing)")
 		}
 		r.w.Kind = StatefulSet
 		r.w.VolumeClaimTemplates = append(r.w.VolumeClaimTemplates, VolumeClaim{
 			Name: strings.ReplaceAll(strings.ToLower(source), "_", "-"), MountPath: target, Storage: "1Gi"})
 		r.notes = append(r.notes, fmt.Sprintf("services.%s.%s became a claim of 1Gi; set what it needs in %s", r.name, at, SpecFile))
+		r.volume(source)
+	}
+}
+
+// mountOf takes an item of volumes apart; of what is no named volume, source is a
+// path. The mode is what it says beside the place.
+func mountOf(item any) (source, target string, mode []string) {
+	switch v := item.(type) {
+	case string:
+		parts := strings.SplitN(v, ":", 3)
+		source = parts[0]
+		if len(parts) > 1 {
+			target = parts[1]
+		}
+		if len(parts) > 2 && parts[2] != "rw" {
+			mode = strings.Split(parts[2], ",")
+		}
+	case map[string]any:
+		source, _ = v["source"].(string)
+		target, _ = v["target"].(string)
+		if v["type"] != "volume" {
+			source = "./" // of the host
+		}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			more, _ := v[k].(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(more)) {
+				mode = append(mode, k+"."+name)
+			}
+			if more == nil && !slices.Contains([]string{"type", "source", "target"}, k) && v[k] != "false" {
+				mode = append(mode, k)
+			}
+		}
+	}
+	return source, target, mode
+}
+
+// volume notes what the file says of a volume that a claim does not have, and who
+// else mounts it.
+func (r *composeReader) volume(name string) {
+	if volumes := field(r.c.root, "volumes"); volumes != nil {
+		v := field(volumes, name)
+		if v != nil && v.Kind == yaml.AliasNode {
+			v = v.Alias
+		}
+		if v != nil && v.Kind == yaml.MappingNode {
+			for i := 0; i+1 < len(v.Content); i += 2 {
+				k, why := v.Content[i].Value, ""
+				if k == "name" || strings.HasPrefix(k, "x-") || v.Content[i+1].Value == "false" {
+					continue
+				}
+				if k == "external" {
+					why = " (the claim is another volume, and begins empty)"
+				}
+				r.notes = append(r.notes, fmt.Sprintf("left out: volumes.%s.%s%s", name, k, why))
+			}
+		}
+	}
+	for _, other := range r.c.Services() {
+		for _, item := range asList(r.c.services[other]["volumes"]) {
+			if source, _, _ := mountOf(item); other != r.name && source == name {
+				r.notes = append(r.notes, fmt.Sprintf("services.%s mounts the volume %s too; the claims are two, and share nothing", other, name))
+			}
+		}
 	}
 }

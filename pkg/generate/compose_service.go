@@ -15,23 +15,25 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// composeKnown are the fields of a Compose service; true are those that need no
-// word: they are carried over, or Kubernetes does what they ask by itself.
+// composeKnown are the fields of a Compose service. Of those that are true nothing is
+// to be said by their name alone: they are read, or ask for nothing that Kubernetes
+// does not do by itself. What within them is not carried over is named where they are
+// read.
 var composeKnown = map[string]bool{
 	"image": true, "command": true, "entrypoint": true, "environment": true, "env_file": true,
 	"ports": true, "expose": true, "healthcheck": true, "deploy": true, "scale": true, "cpus": true, "mem_limit": true,
 	"mem_reservation": true, "user": true, "stop_grace_period": true, "volumes": true,
 	"container_name": true, "restart": true, "depends_on": true, "profiles": true, "links": true,
-	"attach": true, "develop": true, "logging": true, "networks": true, "stdin_open": true, "tty": true, "init": true,
+	"attach": true, "develop": true, "networks": true,
 	"annotations": false, "blkio_config": false, "build": false, "cap_add": false, "cap_drop": false, "cgroup": false, "cgroup_parent": false,
 	"configs": false, "cpu_count": false, "cpu_percent": false, "cpu_period": false, "cpu_quota": false, "cpu_rt_period": false, "cpu_rt_runtime": false,
 	"cpu_shares": false, "cpuset": false, "credential_spec": false, "device_cgroup_rules": false, "devices": false, "dns": false,
 	"dns_opt": false, "dns_search": false, "domainname": false, "external_links": false, "extra_hosts": false, "gpus": false,
-	"group_add": false, "hostname": false, "ipc": false, "isolation": false, "label_file": false, "labels": false, "mac_address": false,
+	"group_add": false, "hostname": false, "init": false, "ipc": false, "isolation": false, "label_file": false, "labels": false, "logging": false, "mac_address": false,
 	"mem_swappiness": false, "memswap_limit": false, "models": false, "network_mode": false, "oom_kill_disable": false, "oom_score_adj": false,
 	"pid": false, "pids_limit": false, "platform": false, "post_start": false, "pre_stop": false, "privileged": false, "provider": false,
 	"pull_policy": false, "read_only": false, "runtime": false, "secrets": false, "security_opt": false, "shm_size": false, "stop_signal": false,
-	"storage_opt": false, "sysctls": false, "tmpfs": false, "ulimits": false, "use_api_socket": false, "userns_mode": false, "uts": false,
+	"stdin_open": false, "storage_opt": false, "sysctls": false, "tmpfs": false, "tty": false, "ulimits": false, "use_api_socket": false, "userns_mode": false, "uts": false,
 	"volumes_from": false, "working_dir": false, "extends": false,
 }
 
@@ -87,7 +89,7 @@ func (r *composeReader) read(a *App) {
 			r.bad(k, "is no field of a Compose service%s", didYouMean(k, next))
 		case k == "extends":
 			r.bad(k, "leads to another service; import what \"docker compose config\" prints")
-		case !carried:
+		case !carried && r.s[k] != "false":
 			r.left(k, "")
 		}
 	}
@@ -104,6 +106,49 @@ func (r *composeReader) read(a *App) {
 	r.health()
 	r.user()
 	r.volumes()
+	r.names()
+	r.restarts()
+}
+
+// names notes the other names by which the services of the file know each other.
+func (r *composeReader) names() {
+	const clients = "(a Service has one name; clients that use another have to be told)"
+	if s, ok := r.s["container_name"].(string); ok && s != r.name {
+		r.left("container_name", clients)
+	}
+	for i, link := range textsOf(r.s["links"]) {
+		if service, alias, ok := strings.Cut(link, ":"); ok && alias != service {
+			r.left(fmt.Sprintf("links[%d]", i), clients)
+		}
+	}
+	networks, _ := r.s["networks"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(networks)) {
+		network, _ := networks[name].(map[string]any)
+		for _, k := range slices.Sorted(maps.Keys(network)) {
+			why := ""
+			if k == "aliases" {
+				why = clients
+			}
+			r.left("networks."+name+"."+k, why)
+		}
+	}
+}
+
+// restarts notes where a container is not to be started again.
+func (r *composeReader) restarts() {
+	const always = "(a Deployment starts its containers again, always)"
+	if s, ok := r.s["restart"].(string); ok && s != "always" && s != "unless-stopped" {
+		r.left("restart", always)
+	}
+	policy, _ := r.at("deploy.restart_policy").(map[string]any)
+	for _, k := range slices.Sorted(maps.Keys(policy)) {
+		switch {
+		case k != "condition":
+			r.left("deploy.restart_policy."+k, "")
+		case policy[k] != "any":
+			r.left("deploy.restart_policy", always)
+		}
+	}
 }
 
 // words is a command line, as a list or as a shell would split it.
@@ -274,6 +319,11 @@ func (r *composeReader) ports(a *App) {
 			target, _ := v["target"].(string)
 			protocol, _ := v["protocol"].(string)
 			add(at, target, protocol)
+			for _, k := range []string{"app_protocol", "name"} {
+				if v[k] != nil {
+					r.left(at+"."+k, "")
+				}
+			}
 		default:
 			r.bad(at, "is not a port")
 		}

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -137,5 +138,84 @@ func TestComposeRefuses(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// What is not carried over is named, and nothing else is.
+func TestComposeNamesWhatItLeaves(t *testing.T) {
+	for _, test := range []struct{ field, want string }{
+		{"volumes: ['data:/data:ro']", "volumes[0].ro"},
+		{"volumes: ['data:/data:rw']", ""},
+		{"volumes: [{type: volume, source: data, target: /data, read_only: true}]", "volumes[0].read_only"},
+		{"volumes: [{type: volume, source: data, target: /data, read_only: false}]", ""},
+		{"volumes: [{type: volume, source: data, target: /data, volume: {subpath: a}}]", "volumes[0].volume.subpath"},
+		{"volumes: ['old:/data']", "volumes.old.external"},
+		{"volumes: ['shared:/data']", "services.other mounts the volume shared too"},
+		{"deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}", "deploy.resources.reservations.devices"},
+		{"deploy: {resources: {reservations: {generic_resources: []}}}", "deploy.resources.reservations.generic_resources"},
+		{"deploy: {resources: {limits: {pids: 10, cpus: '1'}}}", "deploy.resources.limits.pids"},
+		{"deploy: {restart_policy: {condition: none}}", "deploy.restart_policy"},
+		{"deploy: {restart_policy: {condition: any, max_attempts: 3}}", "deploy.restart_policy.max_attempts"},
+		{"healthcheck: {test: a, start_interval: 1s}", "healthcheck.start_interval"},
+		{"healthcheck: {interval: 1s}", "healthcheck (it has no test"},
+		{"tty: true", "tty"},
+		{"tty: false", ""},
+		{"stdin_open: true", "stdin_open"},
+		{"init: true", "init"},
+		{"logging: {driver: none}", "logging"},
+		{"networks: {default: {aliases: [db]}}", "networks.default.aliases"},
+		{"networks: [default]", ""},
+		{"links: ['other:database']", "links[0]"},
+		{"links: [other]", ""},
+		{"container_name: db", "container_name"},
+		{"restart: 'no'", "restart"},
+		{"restart: always", ""},
+		{"user: '1000:staff'", "user (of its group"},
+		{"ports: [{target: 80, app_protocol: http}]", "ports[0].app_protocol"},
+	} {
+		file := "services:\n  web: {image: x, expose: ['80'], " + test.field + "}\n  other: {image: x, volumes: ['shared:/x']}\nvolumes: {data: , old: {external: true, name: older}, shared: {}}\n"
+		c, err := ParseCompose([]byte(file), "compose.yaml", func(string) string { return "" }, nil)
+		if err != nil {
+			t.Errorf("%s: %v", test.field, err)
+			continue
+		}
+		_, notes, err := c.App("web")
+		notes = slices.DeleteFunc(notes, func(n string) bool { return strings.Contains(n, "became a claim") })
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", test.field, err)
+		case test.want == "" && len(notes) > 0, test.want != "" && (len(notes) != 1 || !strings.Contains(notes[0], test.want)):
+			t.Errorf("%s: notes are %q, want %q", test.field, notes, test.want)
+		}
+	}
+}
+
+// Where a check is refused, none is made up.
+func TestComposeWithoutACheck(t *testing.T) {
+	for _, check := range []string{"{test: [NONE]}", "{disable: true}", "{test: [CMD, a], disable: true}"} {
+		c, err := ParseCompose([]byte("services: {web: {image: x, expose: ['80'], healthcheck: "+check+"}}\n"), "compose.yaml", func(string) string { return "" }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, notes, err := c.App("web")
+		if err != nil || len(notes) > 0 {
+			t.Fatal(err, notes)
+		}
+		for _, f := range mustFiles(t, a) {
+			if strings.Contains(string(f.Data), "Probe:") {
+				t.Errorf("%s: a probe is made\n%s", check, f.Data)
+			}
+		}
+	}
+}
+
+func TestComposeDollarSigns(t *testing.T) {
+	for text, want := range map[string]string{"$$HOME2 ${HOME2:-x}": "$HOME2 x", "$$$$A${A-}": "$$A", "a$$": "a$"} {
+		if got, err := interpolate(text, func(string) string { return "" }); err != nil || got != want {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+	if _, err := interpolate("$$$A ${A:-x}", func(string) string { return "" }); err == nil {
+		t.Error("the last of three dollar signs begins a variable")
 	}
 }

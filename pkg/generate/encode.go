@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // encode writes a value as YAML the way kustomize does: its JSON form, with
 // the fields in the order in which the type declares them, and without what is
 // null or empty. The result depends on nothing but the value.
+//
+// Of an App an empty section stays, such as resources: {}: left out it would be what
+// is filled in where nothing is said.
 func encode(v any) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -20,10 +24,19 @@ func encode(v any) ([]byte, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	node, err := readNode(d, "")
+	var t reflect.Type
+	if _, ok := v.(*App); ok {
+		t = reflect.TypeOf(v)
+	}
+	node, err := readNode(d, place{t: t})
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
+	return writeNode(node)
+}
+
+// writeNode writes the YAML of an object.
+func writeNode(node *yaml.Node) ([]byte, error) {
 	apiVersionFirst(node)
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
@@ -45,9 +58,9 @@ func apiVersionFirst(n *yaml.Node) {
 }
 
 // meansAll names the fields in which an empty map says something, to leave them
-// out something else: a selector that selects all, an emptyDir.
+// out something else: a selector that selects all, a kind of volume.
 var meansAll = map[string]bool{
-	"emptyDir": true, "labelSelector": true, "namespaceSelector": true, "podSelector": true,
+	"downwardAPI": true, "emptyDir": true, "labelSelector": true, "namespaceSelector": true, "podSelector": true, "projected": true,
 }
 
 // texts names the maps from text to text, in which an empty text is a value.
@@ -56,9 +69,23 @@ var texts = map[string]bool{
 	"podAnnotations": true, "podLabels": true, "stringData": true,
 }
 
-// readNode reads one JSON value, that of the field called name, as a YAML node;
-// nil stands for a value to leave out: null, an empty text, list or map.
-func readNode(d *json.Decoder, name string) (*yaml.Node, error) {
+// place is where a value stands: the field's name, or none for an item of a list, and
+// its type where that matters.
+type place struct {
+	name string
+	item bool
+	t    reflect.Type
+}
+
+// keepsEmpty tells whether an empty map says something there.
+func (p place) keepsEmpty() bool {
+	section := p.t != nil && p.t.Kind() == reflect.Pointer && p.t.Elem().Kind() == reflect.Struct
+	return p.item || section || meansAll[p.name]
+}
+
+// readNode reads one JSON value as a YAML node; nil stands for a value to leave out:
+// null, an empty text, list or map.
+func readNode(d *json.Decoder, at place) (*yaml.Node, error) {
 	token, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -66,9 +93,9 @@ func readNode(d *json.Decoder, name string) (*yaml.Node, error) {
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '{' {
-			return readMap(d, name)
+			return readMap(d, at)
 		}
-		return readList(d)
+		return readList(d, at)
 	case string:
 		if t == "" {
 			return nil, nil
@@ -87,18 +114,19 @@ func readNode(d *json.Decoder, name string) (*yaml.Node, error) {
 	}
 }
 
-func readMap(d *json.Decoder, name string) (*yaml.Node, error) {
+func readMap(d *json.Decoder, at place) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	types := fieldTypes(at.t)
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		value, err := readNode(d, key.(string))
+		value, err := readNode(d, place{name: key.(string), t: types[key.(string)]})
 		if err != nil {
 			return nil, err
 		}
-		if value == nil && texts[name] {
+		if value == nil && texts[at.name] {
 			value = emptyText()
 		}
 		if value != nil {
@@ -109,7 +137,7 @@ func readMap(d *json.Decoder, name string) (*yaml.Node, error) {
 		return nil, err
 	}
 	if len(n.Content) == 0 {
-		if meansAll[name] {
+		if at.keepsEmpty() {
 			n.Style = yaml.FlowStyle
 			return n, nil
 		}
@@ -122,15 +150,20 @@ func emptyText() *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle}
 }
 
-func readList(d *json.Decoder) (*yaml.Node, error) {
+func readList(d *json.Decoder, at place) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	item := place{item: true}
+	if list := behind(at.t); list != nil && list.Kind() == reflect.Slice {
+		item.t = list.Elem()
+	}
 	for d.More() {
-		value, err := readNode(d, "")
+		value, err := readNode(d, item)
 		if err != nil {
 			return nil, err
 		}
 		if value == nil {
-			// An empty argument is an argument: in a list nothing is left out.
+			// An empty argument is an argument: in a list nothing is left out, and what is
+			// no map is a text.
 			value = emptyText()
 		}
 		n.Content = append(n.Content, value)

@@ -34,13 +34,21 @@ type Builder func(fsys filesys.FileSystem, dir string) ([]byte, error)
 
 // Import makes a tree of one workload with its Services, and what else comes
 // with them. What a server, a controller or a client wrote for itself is left
-// out; everything else is kept: what the Spec has no field for stands in the
-// files of base/, which count as edited by hand and so outlast regeneration.
-// The tree is built, and an error tells what it would not give back.
+// out, and noted where it could have been somebody's own; everything else is kept:
+// what the Spec has no field for stands in the files of base/, which count as edited
+// by hand and so outlast regeneration. The tree is built, and an error tells what it
+// would not give back.
 func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error) {
 	i := &Imported{}
 	workload, services, others, err := sortOut(objs)
 	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(services)
+	if workload != nil {
+		all = append(all, workload)
+	}
+	if err := i.oneNamespace(append(all, others...)); err != nil {
 		return nil, err
 	}
 	if scaler := scalerOf(workload, others); scaler != nil {
@@ -51,7 +59,7 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 				workload.GetKind(), workload.GetName(), scaler.GetKind(), scaler.GetName()))
 		}
 	}
-	all := append(append(slices.Clone(services), others...), workload)
+	all = append(append(slices.Clone(services), others...), workload)
 	if !i.whole(workload, services, others, build) {
 		i.App, err = appOf(workload, services[0])
 		if err != nil {
@@ -68,20 +76,7 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 			return nil, err
 		}
 	}
-	for _, o := range objs {
-		if o.GetKind() == "Secret" {
-			i.Notes = append(i.Notes, fmt.Sprintf("Secret/%s: its values are in the tree now, for everyone who reads it to see; keep the file out of what is committed", o.GetName()))
-		}
-		for _, owner := range o.GetOwnerReferences() {
-			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is kept by %s/%s, which may set back what is applied here", o.GetKind(), o.GetName(), owner.Kind, owner.Name))
-		}
-		if live := o.GetResourceVersion() != ""; live && o.GetKind() == "Service" && len(o.GetManagedFields()) == 0 && lastApplied(o) == nil && strings.Contains(fmt.Sprint(o.Object["spec"]), "nodePort:") {
-			i.Notes = append(i.Notes, fmt.Sprintf("service/%s: its node ports were left out, as the file does not say whether somebody chose them (kubectl get --show-managed-fields does)", o.GetName()))
-		}
-		if o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
-			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is of a Helm release, whose next upgrade sets back what is applied here", o.GetKind(), o.GetName()))
-		}
-	}
+	i.note(objs)
 	return i, nil
 }
 
@@ -180,10 +175,6 @@ func appOf(workload, service *unstructured.Unstructured) (*App, error) {
 		return a, a.Validate()
 	}
 	a.Metadata.Name = workload.GetName()
-	if workload.GetNamespace() != service.GetNamespace() {
-		return nil, fmt.Errorf("service/%s is in namespace %q, and %s/%s in %q: no Service reaches into another namespace",
-			service.GetName(), service.GetNamespace(), strings.ToLower(workload.GetKind()), workload.GetName(), workload.GetNamespace())
-	}
 	d := &appsv1.Deployment{} // a StatefulSet has the same fields, as far as they are read
 	if err := decodeInto(clean(workload), d); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", strings.ToLower(workload.GetKind()), workload.GetName(), err)
@@ -327,6 +318,11 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 		id := o.GetKind() + "/" + o.GetName()
 		want := clean(o)
 		got := built[id]
+		if !isLive(o) && o.GetNamespace() == "" {
+			// Of a file: it comes into the namespace of the app, as noted (oneNamespace).
+			deleteNamespace(want)
+			deleteNamespace(got)
+		}
 		delete(built, id)
 		for _, d := range differences(withoutType(want), withoutType(got), "") {
 			lost = append(lost, id+" "+d)
@@ -343,7 +339,6 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 
 // withoutType leaves out what an overlay may say in other words.
 func withoutType(o map[string]any) map[string]any {
-	deleteNamespace(o)
 	if spec, ok := nested(o, "spec"); ok && spec["type"] == "ClusterIP" {
 		delete(spec, "type")
 	}
@@ -383,14 +378,5 @@ func decodeInto(o map[string]any, into any) error {
 
 // WriteImported writes an imported tree as Write does.
 func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
-	p, err := planWrite(dir, i.App.Metadata.Name, i.files, o)
-	if err != nil {
-		return nil, err
-	}
-	if !o.DryRun {
-		if err := p.commit(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.result(), nil
+	return writeFiles(ctx, dir, i.App.Metadata.Name, i.files, o)
 }

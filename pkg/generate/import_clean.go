@@ -88,9 +88,9 @@ var serviceDefaults = []apiDefault{
 
 // clean takes out of an object what a server, a controller or a client wrote for
 // itself: status, identity, defaults, allocated addresses and ports. The object
-// given stays as it is; live says that it comes from a cluster.
+// given stays as it is.
 func clean(u *unstructured.Unstructured) map[string]any {
-	live := u.GetUID() != "" || u.GetResourceVersion() != ""
+	live := isLive(u)
 	pinned := pinnedNodePorts(u)
 	o := u.DeepCopy().Object
 	delete(o, "status")
@@ -128,6 +128,11 @@ func clean(u *unstructured.Unstructured) map[string]any {
 		}
 	}
 	return withoutNulls(o).(map[string]any)
+}
+
+// isLive tells that an object comes from a cluster.
+func isLive(u *unstructured.Unstructured) bool {
+	return u.GetUID() != "" || u.GetResourceVersion() != ""
 }
 
 // leaveReplicas leaves the number of Pods to whoever scales them; not where it was

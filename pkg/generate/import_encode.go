@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -51,17 +50,7 @@ func encodeObject(o map[string]any) ([]byte, error) {
 	if len(like.Content) > 0 {
 		shape = like.Content[0]
 	}
-	node := inOrder(o, shape)
-	apiVersionFirst(node)
-	var out bytes.Buffer
-	e := yaml.NewEncoder(&out)
-	if err := e.Encode(node); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	if err := e.Close(); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return out.Bytes(), nil
+	return writeNode(inOrder(o, shape))
 }
 
 func inOrder(v any, like *yaml.Node) *yaml.Node {

@@ -246,6 +246,14 @@ func TestImportRefuses(t *testing.T) {
 			o[1].SetNamespace("other")
 			return o
 		}, "no Service reaches into another namespace"},
+		"a friend's namespace": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
+			return append(o, namedObject("rbac.authorization.k8s.io/v1", "RoleBinding", "auth", "kube-system"))
+		}, `RoleBinding/auth is in namespace "kube-system", and Service/redis-svc in "shop"`},
+		"the cluster's, of a kind that is not known": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
+			u := namedObject("cert-manager.io/v1", "ClusterIssuer", "ca", "")
+			u.SetResourceVersion("1")
+			return append(o, u)
+		}, "ClusterIssuer/ca is of the whole cluster"},
 		"a name that leads out": {func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
 			u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
 			u.SetName("../../../etc/x")
@@ -260,6 +268,44 @@ func TestImportRefuses(t *testing.T) {
 			_, err := Import(test.change(copies), kustomizeBuild)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func namedObject(apiVersion, kind, name, namespace string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
+	u.SetName(name)
+	u.SetNamespace(namespace)
+	return u
+}
+
+// What names no namespace comes into that of the app, and what a file says of
+// finalizers is left out; both are told.
+func TestImportNotes(t *testing.T) {
+	for name, test := range map[string]struct {
+		other *unstructured.Unstructured
+		want  string
+	}{
+		"a known kind":      {namedObject("v1", "ConfigMap", "conf", ""), "ConfigMap/conf: no namespace is named, and the overlay puts it into shop"},
+		"an unknown kind":   {namedObject("cert-manager.io/v1", "ClusterIssuer", "ca", ""), "ClusterIssuer/ca: no namespace is named, and the overlay puts into shop every kind that kustomize does not know"},
+		"the cluster's":     {namedObject("rbac.authorization.k8s.io/v1", "ClusterRole", "reader", ""), ""},
+		"the same":          {namedObject("v1", "ConfigMap", "conf", "shop"), ""},
+		"an unknown one in": {namedObject("monitoring.coreos.com/v1", "ServiceMonitor", "redis", "shop"), ""},
+		"finalizers": {func() *unstructured.Unstructured {
+			u := namedObject("v1", "ConfigMap", "conf", "shop")
+			u.SetFinalizers([]string{"example.com/mine"})
+			return u
+		}(), "ConfigMap/conf: its finalizers (example.com/mine) were left out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, err := Import(append(readObjects(t, live), test.other), kustomizeBuild)
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.Join(i.Notes, "\n")
+			if test.want == "" && strings.Contains(notes, test.other.GetName()) && strings.Contains(notes, test.other.GetKind()) || !strings.Contains(notes, test.want) {
+				t.Errorf("notes are %q, want %q", notes, test.want)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ import (
 func (p *writePlan) inPlace(ctx context.Context, steps []step) error {
 	root, err := os.OpenRoot(p.dir)
 	if err != nil {
-		return fmt.Errorf("directory %s: %w; nothing was changed", p.dir, cause(err))
+		return fmt.Errorf("directory %s: %w; %s", p.dir, cause(err), p.untouched())
 	}
 	defer root.Close()
 	c := &inPlace{disk: &disk{root, p.halt}, p: p, steps: steps}
@@ -27,7 +27,7 @@ func (p *writePlan) inPlace(ctx context.Context, steps []step) error {
 	}
 	if err != nil {
 		c.undoStage()
-		return fmt.Errorf("%w; nothing was changed", err)
+		return fmt.Errorf("%w; %s", err, p.untouched())
 	}
 	return c.rename()
 }
@@ -119,7 +119,7 @@ func (c *inPlace) rename() error {
 			return fmt.Errorf("%w; the tree is now partly changed, as the old files could not be put back: %w; run it again once this is mended", err, back)
 		}
 		c.undoStage()
-		return fmt.Errorf("%w; nothing was changed", err)
+		return fmt.Errorf("%w; %s", err, c.p.untouched())
 	}
 	c.removeEmptyDirs(".", c.steps)
 	return c.forget()

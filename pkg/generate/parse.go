@@ -155,17 +155,28 @@ var (
 )
 
 // syntaxProblem words an error of the YAML reader. A tab in the indentation is
-// the one that its own words do not tell.
+// the one that its own words do not tell, or not well.
 func syntaxProblem(data []byte, err error) *Problem {
-	if at := tabbedLine.FindIndex(data); at != nil {
-		return &Problem{Line: lineOf(data, at[1]-1), Reason: "is indented with a tab, which YAML does not allow", Next: "use spaces"}
-	}
 	message, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if at := yamlLine.FindStringSubmatchIndex(message); at != nil {
 		line, _ = strconv.Atoi(message[at[2]:at[3]])
 		message = message[:at[0]] + message[at[1]:]
 	}
+	if tabbed := tabFrom(data, max(line, 1)); tabbed == max(line, 1) && strings.Contains(message, "cannot start any token") ||
+		tabbed > 0 && strings.Contains(message, "tab character") { // whose line is that of what comes before
+		return &Problem{Line: tabbed, Reason: "is indented with a tab, which YAML does not allow", Next: "use spaces"}
+	}
 	return &Problem{Line: line, Reason: "is not YAML: " + message}
+}
+
+// tabFrom is the first line, from one on, that is indented with a tab; 0 for none.
+func tabFrom(data []byte, line int) int {
+	for _, at := range tabbedLine.FindAllIndex(data, -1) {
+		if tabbed := lineOf(data, at[1]-1); tabbed >= line {
+			return tabbed
+		}
+	}
+	return 0
 }
 
 // located gives the problems of an *InvalidError their file and lines.

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -133,6 +134,24 @@ func TestLoadAppTellsWhere(t *testing.T) {
 		}
 		if _, err := LoadApp(dir); err == nil || !strings.Contains(err.Error(), "not a plain file") {
 			t.Errorf("error is %v", err)
+		}
+	}
+}
+
+// A tab is blamed where it is one that YAML does not allow, and at its line.
+func TestTabs(t *testing.T) {
+	for text, want := range map[string]string{
+		"a:\n\tb: 1\n":                            "2 is indented with a tab",
+		"\ta: 1\n":                                "1 is indented with a tab",
+		"a: 1\nb:\n  c: 1\n\td: 2\n":              "4 is indented with a tab",
+		"a: |\n  x\n  \ty\nb: \"open\nc: d\n":     "unexpected end of stream",
+		"a: |\n  x\n  \ty\nb: @x\n":               "4 is not YAML: found character that cannot start any token",
+		"a: |\n  x\n  \ty\nb:\n  - c\n\t- d\n":    "6 is indented with a tab",
+		"a: >\n  x\n  \ty\nb: [1\nc: {\nd: e\n\n": "is not YAML",
+	} {
+		_, p := document([]byte(text))
+		if p == nil || !strings.Contains(fmt.Sprint(p.Line, " ", p.Reason), want) {
+			t.Errorf("%q: %+v, want %q", text, p, want)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +31,7 @@ type step struct {
 	data []byte      // what to write, for created and updated
 	old  []byte      // what is there, for updated and removed
 	mode fs.FileMode // of what is there
+	with bool        // kept for the sake of another file that is
 }
 
 // writePlan is what Write is about to do; making it reads, and writes nothing.
@@ -39,8 +39,10 @@ type writePlan struct {
 	dir   string
 	steps []step
 
-	root     *os.Root // nil when dir does not exist
-	restored bool     // what a killed run had left half written was put back
+	root     *os.Root    // nil when dir does not exist
+	was      fs.FileInfo // dir's, when it was opened
+	oneOf    bool        // of several trees that are written
+	restored bool        // what a killed run had left half written was put back
 	halt     func(change string)
 	standing func() []string
 	wins     winner
@@ -76,6 +78,9 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
+	if o.also != nil {
+		o.also(p)
+	}
 	if err := p.remember(files); err != nil {
 		return nil, err
 	}
@@ -96,6 +101,9 @@ func (p *writePlan) open() error {
 		return fmt.Errorf("%s is a file, not a directory; choose another --dir", p.dir)
 	}
 	p.root, err = os.OpenRoot(p.dir)
+	if err == nil {
+		p.was, err = p.root.Stat(".")
+	}
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", p.dir, cause(err))
 	}
@@ -271,47 +279,6 @@ func (p *writePlan) conflict(s *step, f File) {
 	p.diff.WriteString(printable(string(diff.Diff(name, s.old, name, f.Data))))
 }
 
-// obsolete decides on files of an earlier generation that is in the tree no more.
-func (p *writePlan) obsolete(files []File) {
-	wanted := map[string]bool{}
-	for _, f := range files {
-		wanted[f.Path] = true
-	}
-	dirs := []string{"base"}
-	for _, name := range p.list("overlays") {
-		dirs = append(dirs, path.Join("overlays", name))
-	}
-	for _, dir := range dirs {
-		for _, name := range p.list(dir) {
-			file := path.Join(dir, name)
-			if wanted[file] || path.Ext(name) != ".yaml" {
-				continue
-			}
-			data, mode, err := p.read(file)
-			if err != nil {
-				continue // not a plain file, so none that this program wrote
-			}
-			was, body := unstamp(data)
-			switch {
-			case was == digest(file, body):
-				p.steps = append(p.steps, step{path: file, fate: removed, old: data, mode: mode})
-			case was != "" && slices.Contains(generatedDirs(), dir):
-				p.steps = append(p.steps, step{path: file, fate: kept})
-			}
-		}
-	}
-}
-
-// generatedDirs are the folders that this program makes; an overlay of another
-// name is a person's own, though it may have begun as a copy.
-func generatedDirs() []string {
-	dirs := []string{"base"}
-	for _, t := range ServiceTypes() {
-		dirs = append(dirs, Overlay(t))
-	}
-	return dirs
-}
-
 // refused returns the error that what was found amounts to.
 func (p *writePlan) refused() error {
 	if len(p.foreign) > 0 {
@@ -344,6 +311,10 @@ func (p *writePlan) result() *WriteResult {
 	for _, s := range p.steps {
 		if s.path == lastSpecFile {
 			continue // the program's own
+		}
+		if s.with {
+			r.KeptWith = append(r.KeptWith, s.path)
+			continue
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)
 		if s.fate == created || s.fate == updated {

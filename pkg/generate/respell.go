@@ -127,9 +127,9 @@ func (r *respeller) replace(there, new *yaml.Node) bool {
 	return true
 }
 
-// spelled returns the length of a scalar's text in its line.
+// spelled returns the length of the text of a scalar, or of {}, in its line.
 func (r *respeller) spelled(n *yaml.Node) (int, bool) {
-	if n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || n.Line < 1 || n.Line > len(r.lines) {
+	if n.Kind != yaml.ScalarNode && !emptyMap(n) || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || n.Line < 1 || n.Line > len(r.lines) {
 		return 0, false
 	}
 	line := r.lines[n.Line-1]
@@ -138,6 +138,9 @@ func (r *respeller) spelled(n *yaml.Node) (int, bool) {
 		return 0, false
 	}
 	rest := line[n.Column-1:]
+	if emptyMap(n) {
+		return len("{}"), strings.HasPrefix(rest, "{}")
+	}
 	if quote := rest[0]; quote == '"' || quote == '\'' {
 		// A value with a quote or an escape in it has another length than its text.
 		end := strings.IndexByte(rest[1:], quote)
@@ -146,8 +149,13 @@ func (r *respeller) spelled(n *yaml.Node) (int, bool) {
 	return len(n.Value), n.Value != "" && strings.HasPrefix(rest, n.Value)
 }
 
-// spell writes a scalar on one line.
+func emptyMap(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }
+
+// spell writes a scalar, or a map without fields, on one line.
 func spell(n *yaml.Node) (string, bool) {
+	if emptyMap(n) {
+		return "{}", true
+	}
 	if n.Kind != yaml.ScalarNode {
 		return "", false
 	}

@@ -2,7 +2,9 @@ package generate
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -93,27 +95,41 @@ type StaleField struct {
 // to a type; the file may hold several objects, and only the Service of that
 // name counts.
 func Stale(data []byte, service string, t ServiceType) []StaleField {
+	docs, _ := documents(data) // up to what is no YAML: kustomize tells what is wrong with that
 	var out []StaleField
-	for _, f := range stale(data, service, t) {
+	for _, f := range stale(docs, service, t) {
 		out = append(out, f.StaleField)
 	}
 	return out
 }
 
-type staleField struct {
-	StaleField
-	last int // its last line
-	dash bool
+// documents reads the YAML documents of a file; with an error, those before it.
+func documents(data []byte) ([]*yaml.Node, error) {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	var docs []*yaml.Node
+	for {
+		doc := &yaml.Node{}
+		err := d.Decode(doc)
+		if errors.Is(err, io.EOF) {
+			return docs, nil
+		}
+		if err != nil {
+			return docs, err
+		}
+		docs = append(docs, doc)
+	}
 }
 
-func stale(data []byte, service string, t ServiceType) []staleField {
-	d := yaml.NewDecoder(bytes.NewReader(data))
+type staleField struct {
+	StaleField
+	within *yaml.Node // the map that the field is in,
+	at     int        // and its place there
+	spec   *yaml.Node // the name of that map, where it is the spec; nil for a port
+}
+
+func stale(docs []*yaml.Node, service string, t ServiceType) []staleField {
 	var out []staleField
-	for {
-		var doc yaml.Node
-		if err := d.Decode(&doc); err != nil {
-			return out // the end, or no YAML: kustomize tells what is wrong with that
-		}
+	for _, doc := range docs {
 		if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
 			continue
 		}
@@ -127,11 +143,13 @@ func stale(data []byte, service string, t ServiceType) []staleField {
 				continue
 			}
 		}
-		out = append(out, staleSpec(spec, t)...)
+		key := root.Content[slices.Index(root.Content, spec)-1]
+		out = append(out, staleSpec(key, spec, t)...)
 	}
+	return out
 }
 
-func staleSpec(spec *yaml.Node, t ServiceType) []staleField {
+func staleSpec(name, spec *yaml.Node, t ServiceType) []staleField {
 	var out []staleField
 	for i := 0; i+1 < len(spec.Content); i += 2 {
 		key, value := spec.Content[i], spec.Content[i+1]
@@ -143,7 +161,7 @@ func staleSpec(spec *yaml.Node, t ServiceType) []staleField {
 			types = []ServiceType{ClusterIP, NodePort, LoadBalancer}
 		}
 		if typed && !slices.Contains(types, t) {
-			out = append(out, staleField{StaleField{"spec." + key.Value, key.Line}, lastLine(value), false})
+			out = append(out, staleField{StaleField{"spec." + key.Value, key.Line}, spec, i, name})
 		}
 		if key.Value != "ports" || t == NodePort || t == LoadBalancer {
 			continue
@@ -151,7 +169,7 @@ func staleSpec(spec *yaml.Node, t ServiceType) []staleField {
 		for j, port := range value.Content {
 			for k := 0; port.Kind == yaml.MappingNode && k+1 < len(port.Content); k += 2 {
 				if name := port.Content[k]; name.Value == "nodePort" {
-					out = append(out, staleField{StaleField{fmt.Sprintf("spec.ports[%d].nodePort", j), name.Line}, lastLine(port.Content[k+1]), k == 0})
+					out = append(out, staleField{StaleField{fmt.Sprintf("spec.ports[%d].nodePort", j), name.Line}, port, k, nil})
 				}
 			}
 		}
@@ -159,83 +177,117 @@ func staleSpec(spec *yaml.Node, t ServiceType) []staleField {
 	return out
 }
 
-// lastLine is the last line that a node is on.
+// RemoveStale returns a file without the fields that Stale lists, and those that
+// it could take out: fields with lines of their own. All other lines stay as they
+// are. Whatever lines go, the file is read again without them, and has to say what
+// it said but for the field; a field of which that is not so stays, and so does
+// all of a file that is no YAML.
+func RemoveStale(data []byte, service string, t ServiceType) ([]byte, []StaleField) {
+	docs, err := documents(data)
+	if err != nil {
+		return data, nil
+	}
+	lines := strings.SplitAfter(string(data), "\n")
+	var removed []StaleField
+	// From the last to the first, so that the others keep their lines.
+	for _, f := range slices.Backward(stale(docs, service, t)) {
+		if rest := f.removeFrom(lines, docs); rest != nil {
+			lines, removed = rest, append(removed, f.StaleField)
+		}
+	}
+	if len(removed) == 0 {
+		return data, nil
+	}
+	slices.Reverse(removed)
+	return []byte(strings.Join(lines, "")), removed
+}
+
+// maxStaleLines bounds the lines that a value may have beyond those that its nodes
+// begin on.
+const maxStaleLines = 50
+
+// removeFrom takes a field out of the lines and of the documents that they say, or
+// out of neither and returns nil.
+func (f *staleField) removeFrom(lines []string, docs []*yaml.Node) []string {
+	all := f.within.Content
+	value := all[f.at+1]
+	if slices.ContainsFunc(docs, func(doc *yaml.Node) bool { return leadsInto(doc, value) }) {
+		return nil // what is said elsewhere is said here
+	}
+	f.within.Content = slices.Delete(slices.Clone(all), f.at, f.at+2)
+	// Nodes know where they begin. Where a value ends (a bracket on a line of its
+	// own, the last line of a block of text) shows in what is left without it.
+	last, most := lastLine(value), maxStaleLines
+	if value.Kind == yaml.ScalarNode && value.Style == 0 {
+		most = 0
+	}
+	for end := last; end <= min(last+most, len(lines)); end++ {
+		rest := f.without(lines, end)
+		if rest == nil {
+			break
+		}
+		got, err := documents([]byte(strings.Join(rest, "")))
+		if err == nil && slices.EqualFunc(docs, got, same) {
+			return rest
+		}
+	}
+	f.within.Content = all
+	return nil
+}
+
+// without returns the lines without those from the field's first to the one
+// called end; nil where they cannot be what they seem to be.
+func (f *staleField) without(lines []string, end int) []string {
+	if f.Line < 1 || end < f.Line || end > len(lines) {
+		return nil // its lines do not end as these do
+	}
+	rest := slices.Delete(slices.Clone(lines), f.Line-1, end)
+	switch {
+	case f.spec == nil && f.at == 0:
+		// The item's first field: the next one takes its place behind the dash.
+		indent := strings.Index(lines[f.Line-1], "- ")
+		if indent < 0 || f.Line > len(rest) {
+			return nil
+		}
+		next := rest[f.Line-1]
+		if len(next) <= indent+2 || strings.TrimSpace(next[:indent+2]) != "" || strings.HasPrefix(strings.TrimSpace(next), "#") {
+			return nil
+		}
+		rest[f.Line-1] = lines[f.Line-1][:indent] + "- " + next[indent+2:]
+	case f.spec != nil && len(f.within.Content) == 0:
+		// Without a value the spec is null, by which a patch removes all of it.
+		const name = "spec:"
+		if f.spec.Line > len(rest) {
+			return nil
+		}
+		line := rest[f.spec.Line-1]
+		at := strings.Index(line, name)
+		if at < 0 {
+			return nil
+		}
+		at += len(name)
+		rest[f.spec.Line-1] = line[:at] + " {}" + line[at:]
+	}
+	return rest
+}
+
+// lastLine is the last line that something in a node begins on.
 func lastLine(n *yaml.Node) int {
 	last := n.Line
-	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		last += strings.Count(n.Value, "\n")
-	}
 	for _, c := range n.Content {
 		last = max(last, lastLine(c))
 	}
 	return last
 }
 
-// RemoveStale returns a file without the fields that Stale lists, and those that
-// it could take out: fields with lines of their own. All other lines stay as they are.
-func RemoveStale(data []byte, service string, t ServiceType) ([]byte, []StaleField) {
-	lines := strings.SplitAfter(string(data), "\n")
-	gone := map[int]bool{}
-	var removed []StaleField
-	for _, f := range stale(data, service, t) {
-		name := f.Path[strings.LastIndexByte(f.Path, '.')+1:]
-		line := strings.TrimLeft(lines[f.Line-1], " ")
-		if !strings.HasPrefix(strings.Trim(strings.TrimPrefix(line, "- "), `"' `), name) || f.dash && !strings.HasPrefix(line, "- ") {
-			continue // within [] or {}
-		}
-		if f.dash {
-			// The item's first field: the next one takes its place behind the dash.
-			if f.Line >= len(lines) || f.last != f.Line {
-				continue
-			}
-			indent := strings.Index(lines[f.Line-1], "- ")
-			next := lines[f.Line]
-			if len(next) <= indent+2 || strings.TrimSpace(next[:indent+2]) != "" || strings.HasPrefix(strings.TrimSpace(next), "#") || strings.HasPrefix(next[indent:], "- ") {
-				continue
-			}
-			lines[f.Line] = next[:indent] + "- " + next[indent+2:]
-		}
-		for l := f.Line; l <= f.last; l++ {
-			gone[l-1] = true
-		}
-		removed = append(removed, f.StaleField)
+// leadsInto reports whether an alias in a node stands for something within another.
+func leadsInto(n, within *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		return holdsNode(within, n.Alias)
 	}
-	var out strings.Builder
-	for i, l := range lines {
-		if !gone[i] {
-			out.WriteString(l)
-		}
-	}
-	cleaned := spelledOut([]byte(out.String()))
-	if len(removed) > 0 && len(stale(cleaned, service, t)) != len(stale(data, service, t))-len(removed) {
-		return data, nil // the lines were not what they seemed
-	}
-	return cleaned, removed
+	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return leadsInto(c, within) })
 }
 
-// spelledOut writes a spec of which nothing is left as {}: without a value it is
-// null, by which a patch removes the whole spec.
-func spelledOut(data []byte) []byte {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	for {
-		var doc yaml.Node
-		if err := d.Decode(&doc); err != nil {
-			return bytes.Join(lines, nil)
-		}
-		if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
-			continue
-		}
-		for i, root := 0, doc.Content[0]; i+1 < len(root.Content); i += 2 {
-			key, value := root.Content[i], root.Content[i+1]
-			if key.Value != "spec" || value.Tag != "!!null" || value.Value != "" {
-				continue
-			}
-			line := lines[key.Line-1]
-			if at := bytes.Index(line, []byte("spec:")); at >= 0 {
-				at += len("spec:")
-				lines[key.Line-1] = slices.Concat(line[:at], []byte(" {}"), line[at:])
-			}
-		}
-	}
+func holdsNode(n, wanted *yaml.Node) bool {
+	return n == wanted || slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return holdsNode(c, wanted) })
 }

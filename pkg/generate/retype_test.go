@@ -105,3 +105,43 @@ func TestRemoveStale(t *testing.T) {
 		t.Errorf("removed %v from\n%s", removed, got)
 	}
 }
+
+// Whatever a field's value looks like, it goes as a whole or stays as a whole.
+func TestRemoveStaleWhole(t *testing.T) {
+	const head = "kind: Service\nmetadata: {name: web-svc}\nspec:\n"
+	for name, test := range map[string]struct{ spec, want string }{
+		"a bracket of its own line": {"  loadBalancerSourceRanges: [\n    192.0.2.0/24 # office\n  ]\n", ""},
+		"an outdented bracket":      {"  loadBalancerSourceRanges: [\n  192.0.2.0/24\n]\n  sessionAffinity: ClientIP\n", "  sessionAffinity: ClientIP\n"},
+		"a block of text":           {"  loadBalancerClass: |-\n    example.com/x\n  sessionAffinity: ClientIP\n", "  sessionAffinity: ClientIP\n"},
+		"a folded text":             {"  loadBalancerIP: >-\n\n    192.0.2.1\n\n  # mine\n  sessionAffinity: ClientIP\n", "\n  # mine\n  sessionAffinity: ClientIP\n"},
+		"a quoted text":             {"  loadBalancerClass: \"example.com/\\\n    x\"\n  sessionAffinity: ClientIP\n", "  sessionAffinity: ClientIP\n"},
+		"a quoted name":             {"  \"loadBalancerClass\": x\n  sessionAffinity: ClientIP\n", "  sessionAffinity: ClientIP\n"},
+		"braces over lines":         {"  {loadBalancerClass: x,\n  sessionAffinity: ClientIP}\n", "same"},
+		"an anchor used elsewhere":  {"  loadBalancerClass: &c x\n  externalIPs: [*c]\n", "same"},
+		"bare CR":                   {"  loadBalancerClass: x\r  sessionAffinity: ClientIP\r", "same"},
+		"a port's only field":       {"  ports:\n  - nodePort: 30080\n  - port: 80\n", "same"},
+		"Windows line ends":         {"  loadBalancerClass: x\r\n  sessionAffinity: ClientIP\r\n", "  sessionAffinity: ClientIP\r\n"},
+		"no YAML further down":      {"  loadBalancerClass: x\n---\na: [\n", "same"},
+		"another document":          {"  loadBalancerClass: x\n  sessionAffinity: None\n---\nkind: ConfigMap\nspec:\n", "  sessionAffinity: None\n---\nkind: ConfigMap\nspec:\n"},
+	} {
+		data := head + test.spec
+		want := head + test.want
+		switch test.want {
+		case "same":
+			want = data
+		case "":
+			want = strings.TrimSuffix(head, "\n") + " {}\n"
+		}
+		got, removed := RemoveStale([]byte(data), "web-svc", NodePort)
+		if name == "a port's only field" {
+			got, removed = RemoveStale([]byte(data), "web-svc", ClusterIP)
+		}
+		if string(got) != want || (len(removed) > 0) != (test.want != "same") {
+			t.Errorf("%s: removed %v, got\n%s\nwant\n%s", name, removed, got, want)
+		}
+	}
+	cr := "kind: Service\rspec:\r  loadBalancerClass: x\r  ports:\r  - nodePort: 1\r    port: 80\r"
+	if got, removed := RemoveStale([]byte(cr), "web-svc", ClusterIP); string(got) != cr || len(removed) > 0 {
+		t.Errorf("removed %v from %q", removed, got)
+	}
+}

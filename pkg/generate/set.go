@@ -2,8 +2,10 @@ package generate
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +17,9 @@ import (
 // leading "spec." may be left out), with a value as the file would hold it.
 // "service.ports[0].nodePort=30080" reaches into a list, whose next index adds to
 // it; behind a map's name stands its key, dots and all:
-// "service.annotations.example.com/owner=team-a". An empty value removes the
-// field. What cannot be set is an *InvalidError.
+// "service.annotations.example.com/owner=team-a". An empty value removes the field,
+// or the item of a list, and changes nothing where there is none. What cannot be set
+// is an *InvalidError.
 func (a *App) Set(assignment string) error {
 	name, value, ok := strings.Cut(assignment, "=")
 	if name == "" || !ok {
@@ -80,12 +83,19 @@ func (s setter) set(n *yaml.Node, t reflect.Type, path, rest string) error {
 		path += "."
 	}
 	path += name
-	t = fieldType(t, name)
-	if indices == "" && rest == "" {
+	types := fieldTypes(t)
+	t = types[name]
+	if indices == "" && rest == "" && (s.value != "" || t != nil || field(n, name) != nil) {
 		s.put(n, name, t)
 		return nil
 	}
 	child := field(n, name)
+	if child == nil && s.value == "" {
+		if t == nil && len(types) > 0 {
+			return s.wrong(path, "unknown field"+didYouMean(name, slices.Sorted(maps.Keys(types))), "")
+		}
+		return nil // what is not there need not be removed
+	}
 	if child == nil {
 		child = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		if indices != "" {
@@ -93,11 +103,15 @@ func (s setter) set(n *yaml.Node, t reflect.Type, path, rest string) error {
 		}
 		n.Content = append(n.Content, textNode(name), child)
 	}
-	for _, index := range strings.FieldsFunc(indices, func(r rune) bool { return r == '[' || r == ']' }) {
+	places := strings.FieldsFunc(indices, func(r rune) bool { return r == '[' || r == ']' })
+	for i, index := range places {
 		if child.Kind != yaml.SequenceNode {
 			return s.wrong(path, "is not a list", "leave the ["+index+"] out")
 		}
 		at, err := strconv.Atoi(index)
+		if s.value == "" && (err != nil || at >= len(child.Content)) {
+			return nil
+		}
 		if err != nil || at > len(child.Content) {
 			return s.wrong(path+"["+index+"]", fmt.Sprintf("is beyond the end of a list of %d", len(child.Content)), fmt.Sprintf("[%d] adds to it", len(child.Content)))
 		}
@@ -108,7 +122,11 @@ func (s setter) set(n *yaml.Node, t reflect.Type, path, rest string) error {
 		if at == len(child.Content) {
 			child.Content = append(child.Content, &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"})
 		}
-		if rest == "" {
+		switch last := rest == "" && i == len(places)-1; {
+		case last && s.value == "":
+			child.Content = slices.Delete(child.Content, at, at+1)
+			return nil
+		case last:
 			child.Content[at] = s.node(t)
 			return nil
 		}
@@ -158,16 +176,22 @@ func behind(t reflect.Type) reflect.Type {
 	return t
 }
 
-// fieldType is the type of a struct's field, nil when there is none of the name.
-func fieldType(t reflect.Type, name string) reflect.Type {
-	t = behind(t)
-	if t == nil || t.Kind() != reflect.Struct {
+// fieldTypes are the types of a struct's fields, by the names of their json tags;
+// none for what is no struct.
+func fieldTypes(t reflect.Type) map[string]reflect.Type {
+	if t = behind(t); t == nil || t.Kind() != reflect.Struct {
 		return nil
 	}
-	known := map[string]reflect.Value{}
-	fieldNames(reflect.New(t).Elem(), known)
-	if v, ok := known[name]; ok {
-		return v.Type()
+	types := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "" && (options == "inline" || f.Anonymous):
+			maps.Copy(types, fieldTypes(f.Type))
+		case name != "" && name != "-":
+			types[name] = f.Type
+		}
 	}
-	return nil
+	return types
 }

@@ -43,7 +43,25 @@ func TestSet(t *testing.T) {
 	if err := a.Set("service.externalName="); err != nil || a.Spec.Service.ExternalName != "" {
 		t.Errorf("not removed: %v, %q", err, a.Spec.Service.ExternalName)
 	}
+	// What is not there need not be removed, and nothing is made on the way to it.
+	for _, set := range []string{"workload.resources.limits.cpu=", "networkPolicy.from=", "workload.check.path=", "service.loadBalancerSourceRanges[0]=", "service.ports[3]=", "service.ports[3].port=", "overlays[0].name=", "service.annotations.a.b/c="} {
+		a := app()
+		before, _ := encode(a)
+		if err := a.Set(set); err != nil {
+			t.Errorf("%s: %v", set, err)
+		}
+		if after, _ := encode(a); string(after) != string(before) {
+			t.Errorf("%s gives\n%s", set, after)
+		}
+	}
+	a = app()
+	a.Spec.Service.LoadBalancerSourceRanges = []string{"192.0.2.0/24", "198.51.100.0/24"}
+	if err := a.Set("service.loadBalancerSourceRanges[0]="); err != nil || strings.Join(a.Spec.Service.LoadBalancerSourceRanges, " ") != "198.51.100.0/24" {
+		t.Errorf("%v: the item was not removed: %v", err, a.Spec.Service.LoadBalancerSourceRanges)
+	}
 	for set, want := range map[string]string{
+		"service.externalTraficPolicy=":      "unknown field; did you mean externalTrafficPolicy?",
+		"workload.resorces.limits.cpu=":      "unknown field; did you mean resources?",
 		"service.externalTraficPolicy=Local": "did you mean externalTrafficPolicy?",
 		"service.ports[3].port=1":            "beyond the end of a list of 1",
 		"service.name[0]=x":                  "is not a list",

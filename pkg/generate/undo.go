@@ -192,7 +192,7 @@ func (d *disk) journal() (map[string]string, error) {
 		return nil, errors.New("is not what this program writes; remove the folder once the tree is as you want it")
 	}
 	for name := range journal {
-		if !fs.ValidPath(name) || path.Ext(name) != ".yaml" {
+		if ext := path.Ext(name); !fs.ValidPath(name) || ext != ".yaml" && ext != ".yml" {
 			return nil, fmt.Errorf("names %q, which this program does not write; remove the folder once the tree is as you want it", shorten(name))
 		}
 	}

@@ -64,6 +64,7 @@ func (v *validator) podDetails(w *Workload) {
 			}
 		}
 	}
+	v.volumeSources(w.Volumes)
 	for i, m := range w.VolumeMounts {
 		field := fmt.Sprintf("%svolumeMounts[%d].", at, i)
 		v.below(field+"subPath", m.SubPath)

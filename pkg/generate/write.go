@@ -23,6 +23,7 @@ type WriteOptions struct {
 
 	halt     func(change string) // a test's, called before each change on the disk
 	standing func() []string     // workingDirs, when it was asked already
+	also     func(p *writePlan)  // plans what is to change besides
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated
@@ -33,8 +34,11 @@ type WriteResult struct {
 	Unchanged []string `json:"unchanged,omitempty"`
 	// Kept were edited by a person, and their generated content has not changed
 	// since, or they are generated no longer.
-	Kept    []string `json:"kept,omitempty"`
-	Removed []string `json:"removed,omitempty"`
+	Kept []string `json:"kept,omitempty"`
+	// KeptWith are generated no longer and were not edited, and stay for the sake of a
+	// file of the same folder that was.
+	KeptWith []string `json:"keptWith,omitempty"`
+	Removed  []string `json:"removed,omitempty"`
 	// Restored tells that the tree was half written, by a run that was killed, and
 	// was put back to what it was before the rest.
 	Restored bool `json:"restored,omitempty"`
@@ -106,9 +110,10 @@ func inDir(dir string, files []string) string {
 //
 // Each generated file carries a stamp (see stamp) that tells whether a person
 // has edited it. An unedited file is updated, or removed when it is generated no
-// longer. An edited one stays as it is (Kept) as long as its generated content
-// is what it was; when that changes, only the lines that must change do, and where
-// a person has changed the same lines Write fails with an *EditedError.
+// longer, unless an edited file of the same overlay may name it. An edited one stays
+// as it is (Kept) as long as its generated content is what it was; when that changes,
+// only the lines that must change do, and where a person has changed the same lines
+// Write fails with an *EditedError.
 //
 // svcx.yaml is a person's to edit, so whoever changes an existing tree begins with
 // what LoadApp returns. When it says the same as the App its text stays; when not,
@@ -132,7 +137,12 @@ func Write(ctx context.Context, dir string, a *App, o WriteOptions) (*WriteResul
 	if err != nil {
 		return nil, err
 	}
-	p, err := planWrite(dir, a.Metadata.Name, files, o)
+	return writeFiles(ctx, dir, a.Metadata.Name, files, o)
+}
+
+// writeFiles brings the tree at dir in line with the files of an app.
+func writeFiles(ctx context.Context, dir, app string, files []File, o WriteOptions) (*WriteResult, error) {
+	p, err := planWrite(dir, app, files, o)
 	if err != nil {
 		return nil, err
 	}

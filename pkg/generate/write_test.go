@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 func write(t *testing.T, dir string, a *App, o WriteOptions) (*WriteResult, error) {
@@ -268,7 +269,37 @@ func TestEditedFileThatIsGeneratedNoLonger(t *testing.T) {
 	app.Spec.Service.ExternalName = ""
 	r := mustWrite(t, dir, app)
 	wantList(t, "kept", r.Kept, "overlays/externalname/service.yaml")
-	wantList(t, "removed", r.Removed, "overlays/externalname/kustomization.yaml")
+	wantList(t, "kept with it", r.KeptWith, "overlays/externalname/kustomization.yaml")
+	wantList(t, "removed", r.Removed)
+}
+
+// What an edited overlay names stays with it when its environment goes; what nobody
+// has edited goes.
+func TestEditedOverlayThatIsGeneratedNoLonger(t *testing.T) {
+	app := func(environments ...string) *App {
+		a := redisApp()
+		for _, name := range environments {
+			a.Spec.Overlays = append(a.Spec.Overlays, Environment{Name: name, Type: NodePort, Namespace: name})
+		}
+		return a
+	}
+	dir := t.TempDir()
+	mustWrite(t, dir, app("dev", "prod", "theirs", "all"))
+	edit(t, dir, "overlays/prod/kustomization.yaml", "namespace: prod", "namespace: prod # ours")
+	tree := readTree(t, dir)
+	_, body := unstamp([]byte(tree["overlays/theirs/kustomization.yaml"]))
+	put(t, dir, "overlays/theirs/kustomization.yaml", string(body))
+	edit(t, dir, "overlays/all/kustomization.yaml", "namespace: all", "namespace: all # ours")
+	edit(t, dir, "overlays/all/service-patch.yaml", "type: NodePort", "type: NodePort # ours")
+	r := mustWrite(t, dir, app())
+	wantList(t, "kept", r.Kept, "overlays/all/kustomization.yaml", "overlays/all/service-patch.yaml", "overlays/prod/kustomization.yaml")
+	wantList(t, "kept with it", r.KeptWith, "overlays/prod/service-patch.yaml", "overlays/theirs/service-patch.yaml")
+	wantList(t, "removed", r.Removed, "overlays/dev/kustomization.yaml", "overlays/dev/service-patch.yaml")
+	for _, name := range []string{"prod", "theirs", "all"} {
+		if _, err := kustomizeBuild(filesys.MakeFsOnDisk(), filepath.Join(dir, "overlays", name)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // An overlay that a person began as a copy of a generated one is theirs.

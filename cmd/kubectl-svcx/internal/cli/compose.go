@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
@@ -34,14 +35,11 @@ func (p *program) importCompose(ctx context.Context, o *importOptions, args []st
 	if len(names) == 0 {
 		names = c.Services()
 	}
-	type tree struct {
-		app   *generate.App
-		dir   string
-		notes []string
-	}
-	var trees []tree
+	var dirs []string
+	var apps []*generate.App
+	var notes [][]string
 	for _, name := range names {
-		app, notes, err := c.App(name)
+		app, left, err := c.App(name)
 		if err != nil {
 			var invalid *generate.InvalidError
 			if errors.As(err, &invalid) && invalid.File == "" {
@@ -57,22 +55,19 @@ func (p *program) importCompose(ctx context.Context, o *importOptions, args []st
 		case len(names) > 1:
 			dir = filepath.Join(dir, app.Metadata.Name)
 		}
-		trees = append(trees, tree{app, dir, notes})
+		if i := slices.Index(dirs, dir); i >= 0 {
+			return withHints(fmt.Errorf("%s: the services %s and %s would both be called %s; nothing was written", o.compose, printable(names[i]), printable(name), app.Metadata.Name),
+				"rename one, or import each on its own, with another --dir")
+		}
+		dirs, apps, notes = append(dirs, dir), append(apps, app), append(notes, left)
 	}
-	// What stands in the way of one is found before any is written.
-	for _, dryRun := range []bool{true, false} {
-		if !dryRun && o.dryRun != dryRunNone {
-			return nil
-		}
-		for _, t := range trees {
-			res, err := generate.Write(ctx, t.dir, t.app, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dryRun})
-			if err != nil {
-				return err
-			}
-			if !dryRun || o.dryRun != dryRunNone {
-				p.printImported(t.dir, res, dryRun, t.notes)
-			}
-		}
+	dryRun := o.dryRun != dryRunNone
+	results, err := generate.WriteSeveral(ctx, dirs, apps, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dryRun})
+	if err != nil {
+		return err
+	}
+	for i, res := range results {
+		p.printImported(dirs[i], res, dryRun, notes[i])
 	}
 	return nil
 }

@@ -44,7 +44,8 @@ func newGenerateCmd(p *program) *cobra.Command {
 		Long: `Write a kustomize tree for an app and its Service: a base and an overlay for each
 Service type, made for committing. svcx.yaml in it records what was asked; on a
 tree that exists, only the flags given change something, and files that were
-edited by hand are not written over.`,
+edited by hand are not written over. With -f, no tree is written unless all can be
+planned and locked; should one fail then, the error names those that were written.`,
 		Example: `  # Redis with two replicas: ./redis with a base and its overlays
   kubectl svcx generate redis --image=redis:alpine --replicas=2 --port=6379
 
@@ -107,6 +108,18 @@ func (o *generateOptions) validate(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	if o.diff || o.check {
+		other := "check"
+		if o.diff {
+			other = "diff"
+		}
+		switch {
+		case o.output != "":
+			return withHints(fmt.Errorf("--%s: -o %s prints objects, and compares nothing", other, o.output), "leave one of them out")
+		case o.dir == stdoutDir:
+			return withHints(fmt.Errorf("--%s: --dir=- prints the tree, and compares nothing", other), "name the tree's folder: --dir=DIR")
+		}
+	}
 	return o.appFlags.validate(cmd)
 }
 
@@ -130,7 +143,7 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 		return err
 	}
 	for _, l := range written(o.dir, res, o.dryRun != dryRunNone) {
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+		p.line(l.label, "%s", l.text)
 	}
 	return nil
 }
@@ -138,11 +151,16 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 // writeTree writes the tree and explains what keeps it from being written.
 func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
 	res, err := generate.Write(ctx, f.dir, app, f.writeOptions(dryRun))
+	return res, editedHints(err)
+}
+
+// editedHints shows what keeps a tree from being written, where it is a person's edits.
+func editedHints(err error) error {
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
-		return nil, withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
+		return withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
 	}
-	return res, err
+	return err
 }
 
 // maxDiffLines bounds a diff in an error: the error must stay in sight.
@@ -168,7 +186,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	shown := filepath.ToSlash(filepath.Clean(dir)) + "/"
 	all := append(append(append([]string{}, r.Created...), r.Updated...), r.Unchanged...)
-	all = append(all, r.Kept...)
+	all = append(append(all, r.Kept...), r.KeptWith...)
 	var lines []labelled
 	if r.Restored {
 		lines = append(lines, labelled{"restored", shown + "  a run that was killed had left it half written"})
@@ -176,7 +194,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	switch {
 	case len(r.Created)+len(r.Updated)+len(r.Removed) == 0:
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s, unchanged", shown, parts(all))})
-	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.Removed) == 0:
+	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.KeptWith)+len(r.Removed) == 0:
 		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
 		if !dryRun {
 			text += "   commit it: git add " + quoted(strings.TrimSuffix(shown, "/"))
@@ -196,6 +214,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
+	}
+	if len(r.KeptWith) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
 	}
 	return lines
 }

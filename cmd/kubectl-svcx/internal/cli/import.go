@@ -38,9 +38,11 @@ func newImportCmd(p *program) *cobra.Command {
 		Long: `Make a tree of a workload and its Services: svcx.yaml says what it is, base/ and the
 overlay of the Service's type give it back. What the server, controllers and clients
 wrote for themselves is left out (status, defaults, allocated addresses and ports,
-managed fields); everything else is kept, also what svcx.yaml has no field for: it
-stands in base/, and generate keeps it as it keeps edits. Applying the overlay to the
-same cluster changes nothing.`,
+managed fields); everything else of manifests is kept, also what svcx.yaml has no field
+for: it stands in base/, and generate keeps it as it keeps edits. Applying the overlay
+to the same cluster changes nothing but what a note names. A tree is of one namespace:
+objects of another are refused. Of a Compose file each field that is not carried over
+is named.`,
 		Example: `  # What runs in the cluster
   kubectl svcx import deploy/redis svc/redis -n shop
   kubectl svcx diff -k redis/overlays/clusterip
@@ -118,7 +120,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, "compare", "kubectl svcx diff -k "+quoted(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
+		p.line("compare", "kubectl svcx diff -k %s", quoted(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
 	}
 	return nil
 }
@@ -129,7 +131,7 @@ func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bo
 		if label == "generated" {
 			label = "imported"
 		}
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, label, l.text)
+		p.line(label, "%s", l.text)
 	}
 	for _, n := range notes {
 		fmt.Fprintf(p.ErrOut, "note: %s\n", printable(n))

@@ -88,7 +88,7 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 	switch {
 	case len(changes) == 0:
 		for _, l := range written(o.dir, res, false) {
-			fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+			p.line(l.label, "%s", l.text)
 		}
 		return nil
 	case !o.check:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ func newRetypeCmd(p *program) *cobra.Command {
 		GroupID: groupSteps,
 		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
 changed, and fields that only the old type had a use for are taken out of files
-that people wrote there. Then it says what the API server will do with the live
+that people wrote there: all of these files change, or none. Then it says what the API server will do with the live
 Service. Nothing is applied.
 
 Without --overlay it is the app's own type that changes, which says which overlay
@@ -113,19 +112,23 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 	}
 	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.target)))
 	dry := o.dryRun != dryRunNone
-	res, err := writeTree(ctx, &o.appFlags, app, dry)
+	res, removed, err := generate.WriteRetyped(ctx, o.dir, app, o.target, o.typ, o.writeOptions(dry))
 	if err != nil {
-		return err
+		return editedHints(err)
 	}
 	p.line("retyped", "%s  %s → %s", filepath.ToSlash(overlay), from, o.typ)
 	for _, l := range written(o.dir, res, dry) {
 		p.line(l.label, "%s", l.text)
 	}
+	for _, f := range removed {
+		would := ""
+		if dry {
+			would = " (dry run)"
+		}
+		p.line("removed", "%s:%d  %s, which a %s Service has no use for%s", filepath.ToSlash(filepath.Join(o.dir, f.File)), f.Line, f.Path, o.typ, would)
+	}
 	if dry {
 		return nil
-	}
-	if err := p.removeStale(overlay, app.Spec.Service.Name, o.typ); err != nil {
-		return err
 	}
 	after, err := p.service(overlay, app.Spec.Service.Name)
 	if err != nil {
@@ -165,50 +168,6 @@ func (p *program) service(overlay, name string) (*unstructured.Unstructured, err
 	return nil, fmt.Errorf("%s builds to no Service/%s; look at its kustomization.yaml", overlay, name)
 }
 
-// removeStale takes what only the old type had a use for out of the files that
-// people wrote in an overlay.
-func (p *program) removeStale(overlay, service string, t generate.ServiceType) error {
-	entries, err := os.ReadDir(overlay)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		file := filepath.Join(overlay, e.Name())
-		if ext := filepath.Ext(file); !e.Type().IsRegular() || ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		cleaned, removed := generate.RemoveStale(data, service, t)
-		if len(removed) == 0 {
-			continue
-		}
-		info, err := e.Info()
-		if err == nil {
-			err = replaceFile(file, cleaned, info.Mode())
-		}
-		if err != nil {
-			return fmt.Errorf("removing the fields of the old type: %w", err)
-		}
-		for _, f := range removed {
-			p.line("removed", "%s:%d  %s, which a %s Service has no use for", filepath.ToSlash(file), f.Line, f.Path, t)
-		}
-	}
-	return nil
-}
-
-// replaceFile puts new content in the place of a file, or leaves it as it is.
-func replaceFile(file string, data []byte, mode os.FileMode) error {
-	next := file + ".svcx-new"
-	if err := os.WriteFile(next, data, mode.Perm()); err != nil {
-		_ = os.Remove(next)
-		return err
-	}
-	return os.Rename(next, file)
-}
-
 // stillStale is the error for fields of the old type that the build has all the
 // same, from wherever.
 func (p *program) stillStale(overlay string, service *unstructured.Unstructured, t generate.ServiceType) error {
@@ -223,7 +182,7 @@ func (p *program) stillStale(overlay string, service *unstructured.Unstructured,
 	if len(names) == 0 {
 		return nil
 	}
-	return withHints(fmt.Errorf("%s still builds to a Service with %s, which a %s Service has no use for", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
+	return withHints(fmt.Errorf("the tree was changed, and %s still builds to a Service with %s, which a %s Service has no use for", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
 		"a patch by hand sets it; look for it with: grep -rn "+quoted(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+quoted(overlay))
 }
 

@@ -64,6 +64,30 @@ func (p *program) runSeveral(cmd *cobra.Command, o *generateOptions, args []stri
 	return p.generateSeveral(cmd.Context(), o)
 }
 
+// eachOnce sorts folders and leaves out those that are there under another name.
+func eachOnce(dirs []string) ([]string, error) {
+	for i := range dirs {
+		dirs[i] = filepath.Clean(dirs[i])
+	}
+	slices.Sort(dirs)
+	seen := map[string]bool{}
+	var out []string
+	for _, dir := range slices.Compact(dirs) {
+		real, err := filepath.Abs(dir)
+		if err == nil {
+			real, err = filepath.EvalSymlinks(real)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !seen[real] {
+			seen[real] = true
+			out = append(out, dir)
+		}
+	}
+	return out, nil
+}
+
 // generateSeveral generates trees again, all of them or none.
 func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error {
 	var dirs []string
@@ -74,8 +98,10 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 		}
 		dirs = append(dirs, found...)
 	}
-	slices.Sort(dirs)
-	dirs = slices.Compact(dirs)
+	dirs, err := eachOnce(dirs)
+	if err != nil {
+		return err
+	}
 	dry := o.dryRun != dryRunNone || o.diff || o.check
 	results, err := generate.Regenerate(ctx, dirs, o.writeOptions(dry))
 	if err != nil {

@@ -28,7 +28,7 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flagGroup(cmd, "What else", func(fs *pflag.FlagSet) {
 		fs.StringArrayVar(&f.overlays, "overlay", nil, "An environment's overlay, as `NAME=TYPE`,namespace=NS,replicas=N,tag=TAG (or image=, external-name=), each part as needed; NAME- removes it; may be repeated")
 		fs.StringArrayVar(&f.env, "env", nil, "An environment variable of the container, as `KEY=VALUE`; may be repeated")
-		fs.StringArrayVar(&f.sets, "set", nil, "Any field of svcx.yaml, as `FIELD=VALUE` (service.externalTrafficPolicy=Local); an empty value removes it; may be repeated")
+		fs.StringArrayVar(&f.sets, "set", nil, "Any field of svcx.yaml, as `FIELD=VALUE` (service.externalTrafficPolicy=Local); an empty value removes it, or an item of a list; may be repeated")
 	})
 }
 
@@ -104,8 +104,11 @@ func parseOverlay(s string) (overlayFlag, error) {
 	}
 	if given["replicas"] {
 		n, err := strconv.ParseInt(values["replicas"], 10, 32)
-		if err != nil {
-			return o, fmt.Errorf("--overlay: replicas %q is not a number", values["replicas"])
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return o, withHints(fmt.Errorf("--overlay: replicas %q is out of range", values["replicas"]), "such as replicas=3")
+		case err != nil:
+			return o, withHints(fmt.Errorf("--overlay: replicas %q is not a number", values["replicas"]), "such as replicas=3")
 		}
 		replicas := int32(n)
 		o.Replicas = &replicas
@@ -159,7 +162,15 @@ func (o overlayFlag) change(app *generate.App) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("--overlay: there is no overlay %q to remove", o.Name)
+		next := "there is none"
+		if len(app.Spec.Overlays) > 0 {
+			var names []string
+			for _, e := range app.Spec.Overlays {
+				names = append(names, e.Name)
+			}
+			next = "there is " + strings.Join(names, ", ")
+		}
+		return withHints(fmt.Errorf("--overlay: there is no overlay %q to remove", o.Name), next)
 	}
 	e := app.Environment(o.Name)
 	if e == nil {

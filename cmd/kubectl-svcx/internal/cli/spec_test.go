@@ -35,6 +35,7 @@ func TestParseOverlay(t *testing.T) {
 		"prod=NodPort":                 "did you mean NodePort?",
 		"prod,replica=3":               "did you mean replicas?",
 		"prod,replicas=many":           "is not a number",
+		"prod,replicas=99999999999":    "is out of range",
 		"prod,namespace":               "has no value",
 		"prod,image=a,tag=b":           "image and tag are both given",
 		"prod,tag=a,tag=b":             "is there twice",

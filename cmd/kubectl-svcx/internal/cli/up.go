@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -154,9 +153,9 @@ func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App)
 		return p.printObjects(objs, o.format)
 	}
 	for _, l := range written(o.dir, res, true) {
-		fmt.Fprintf(p.Out, "%-*s%s\n", labelWidth, l.label, l.text)
+		p.line(l.label, "%s", l.text)
 	}
-	fmt.Fprintf(p.Out, "%-*s%s  %s (dry run)\n", labelWidth, "applied", app.OverlayDir(o.overlay()), objectNames(objs))
+	p.line("applied", "%s  %s (dry run)", app.OverlayDir(o.overlay()), objectNames(objs))
 	return nil
 }
 

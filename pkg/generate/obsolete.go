@@ -1,0 +1,75 @@
+package generate
+
+import "path"
+
+// obsolete decides on files of an earlier generation that is in the tree no more.
+func (p *writePlan) obsolete(files []File) {
+	wanted, folders := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		wanted[f.Path], folders[path.Dir(f.Path)] = true, true
+	}
+	dirs := []string{"base"}
+	for _, name := range p.list("overlays") {
+		dirs = append(dirs, path.Join("overlays", name))
+	}
+	for _, dir := range dirs {
+		p.obsoleteIn(dir, wanted, !folders[dir])
+	}
+}
+
+// obsoleteIn decides on the files of a folder; gone says that nothing is generated
+// there any more. Then they stay or go together, since they name each other: they
+// stay when a person has edited one of them, or made the kustomization.yaml their own.
+func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
+	var unedited, edited []step
+	theirs := false
+	for _, name := range p.list(dir) {
+		file := path.Join(dir, name)
+		if wanted[file] || path.Ext(name) != ".yaml" {
+			continue
+		}
+		data, mode, err := p.read(file)
+		if err != nil {
+			continue // not a plain file, so none that this program wrote
+		}
+		switch was, body := unstamp(data); {
+		case was == digest(file, body):
+			unedited = append(unedited, step{path: file, fate: removed, old: data, mode: mode})
+		case was != "":
+			edited = append(edited, step{path: file, fate: kept})
+		case name == "kustomization.yaml":
+			theirs = true
+		}
+	}
+	stay := gone && (len(edited) > 0 || theirs)
+	for _, s := range unedited {
+		if stay {
+			s = step{path: s.path, fate: kept, with: true}
+		}
+		p.steps = append(p.steps, s)
+	}
+	// Stamps may have come with a copy: a folder that was never generated, and in
+	// which every stamp is of another place, is a person's own.
+	if len(edited) > 0 && (len(unedited) > 0 || p.generatedDir(dir)) {
+		p.steps = append(p.steps, edited...)
+	}
+}
+
+// generatedDir tells whether a folder is one that this program makes, or made when
+// the tree was written last.
+func (p *writePlan) generatedDir(dir string) bool {
+	if dir == "base" {
+		return true
+	}
+	for _, t := range ServiceTypes() {
+		if dir == Overlay(t) {
+			return true
+		}
+	}
+	data, _, err := p.read(lastSpecFile)
+	if err != nil {
+		return false
+	}
+	a, err := ParseApp(data, lastSpecFile)
+	return err == nil && a.Environment(path.Base(dir)) != nil
+}
