@@ -126,8 +126,6 @@ func (r *ruling) kindLimits(o *object) {
 			r.data(o, "data", s.Data)
 			r.data(o, "stringData", s.StringData)
 			r.secretKeys(o, s)
-		} else if schemaSays(o) {
-			r.wrong(o, path{"data"}, "holds a value that is not base64", "write plain text under stringData")
 		}
 	case "v1/PersistentVolumeClaim":
 		if c := as[corev1.PersistentVolumeClaim](o); c != nil {
@@ -155,16 +153,6 @@ func (r *ruling) kindLimits(o *object) {
 			r.ingress(o, &i.Spec)
 		}
 	}
-}
-
-// schemaSays reports whether a Secret's fields are texts, so that what cannot be
-// read of it is no base64.
-func schemaSays(o *object) bool {
-	var s struct {
-		Data       map[string]string `json:"data"`
-		StringData map[string]string `json:"stringData"`
-	}
-	return jsonInto(o, &s)
 }
 
 // maxData is what a ConfigMap or Secret may hold.

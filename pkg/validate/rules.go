@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,11 +50,28 @@ func rules(all []*object) []ruled {
 		if o.workload != nil {
 			r.workload(o)
 		}
+		r.unread(o)
 	}
 	r.nodePorts(all)
 	r.sharedSelectors(all)
 	r.autoscaled(all)
 	return r.out
+}
+
+// unread tells that an object cannot be read, though the schema has nothing against
+// it: then no rule has looked at it either.
+func (r *ruling) unread(o *object) {
+	if o.unread == nil {
+		return
+	}
+	var at path
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(o.unread, &wrongType) {
+		for _, name := range strings.Split(wrongType.Field, ".") {
+			at = at.with(name)
+		}
+	}
+	r.add(o, Error, "schema", at, "cannot be read as the API server reads it: "+strings.TrimPrefix(o.unread.Error(), "json: "), "give the field a value of its type")
 }
 
 // volatile are labels that change under a workload's Pods.

@@ -67,15 +67,20 @@ func (t *tree) inline(k *kustomization, n, target *yaml.Node, at string, line in
 		t.broken = true
 	}
 	for _, d := range docs {
-		shift(d.root, first)
+		shift(d.root, first, map[*yaml.Node]bool{})
 		t.patch(k, d, target, line)
 	}
 }
 
-func shift(n *yaml.Node, by int) {
+// shift moves the lines of a document; what is merged stands in it more than once.
+func shift(n *yaml.Node, by int, done map[*yaml.Node]bool) {
+	if done[n] {
+		return
+	}
+	done[n] = true
 	n.Line += by
 	for _, c := range n.Content {
-		shift(c, by)
+		shift(c, by, done)
 	}
 }
 

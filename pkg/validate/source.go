@@ -141,6 +141,7 @@ func parse(file string, data []byte) ([]*document, []Finding) {
 		if !weigh(n.Content[0], map[*yaml.Node]bool{}, &count) {
 			return nil, append(findings, fail(n.Content[0].Line, fmt.Sprintf("has aliases that expand to more than %d values", maxNodes), "write the values out")...)
 		}
+		findings = append(findings, expand(file, n.Content[0])...)
 		docs = append(docs, &document{file: file, root: n.Content[0]})
 	}
 }

@@ -329,7 +329,7 @@ func (t *tree) built(folder string, data []byte, sources []*document) []*object 
 			}
 		}
 		found := structure(t.kinds, d, false)
-		b := newObject(d)
+		b := newObject(d, broken(found))
 		b.from = from
 		for _, f := range found {
 			if len(from) > 0 {

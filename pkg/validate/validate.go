@@ -149,8 +149,9 @@ func read(ctx context.Context, files []string, stdin io.Reader) ([]*object, *Res
 		r.Findings = append(r.Findings, findings...)
 		for _, d := range flatten(docs) {
 			r.Objects++
-			r.Findings = append(r.Findings, structure(kinds, d, false)...)
-			all = append(all, newObject(d))
+			found := structure(kinds, d, false)
+			r.Findings = append(r.Findings, found...)
+			all = append(all, newObject(d, broken(found)))
 		}
 	}
 	r.Findings = append(r.Findings, sameName(all)...)
