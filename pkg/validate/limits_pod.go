@@ -28,7 +28,7 @@ func (r *ruling) podLimits(o *object) {
 		r.add(o, Warning, "limits", at.with("terminationGracePeriodSeconds"), fmt.Sprintf("%d is negative, and taken as 1", grace), "0 or more")
 	}
 	least(r, o, at.with("activeDeadlineSeconds"), s.ActiveDeadlineSeconds, 1)
-	if w.selectable && s.ActiveDeadlineSeconds != nil {
+	if w.endless && s.ActiveDeadlineSeconds != nil {
 		r.wrong(o, at.with("activeDeadlineSeconds"), "must not be there: Pods of a "+o.kind+" have no end", "remove it")
 	}
 	for _, list := range []struct {
@@ -42,14 +42,17 @@ func (r *ruling) podLimits(o *object) {
 	r.volumes(o, s.Volumes, at.with("volumes"))
 	r.scheduling(o, s, at)
 	r.restart(o, s, at)
-	for field, name := range map[string]string{"serviceAccountName": s.ServiceAccountName, "priorityClassName": s.PriorityClassName} {
-		if name != "" {
-			r.bad(o, at.with(field), name, "object's name", validation.IsDNS1123Subdomain(name))
-		}
-	}
-	for field, name := range map[string]string{"hostname": s.Hostname, "subdomain": s.Subdomain} {
-		if name != "" {
-			r.bad(o, at.with(field), name, "DNS label", validation.IsDNS1123Label(name))
+	for _, f := range []struct {
+		field, name, what string
+		check             func(string) []string
+	}{
+		{"serviceAccountName", s.ServiceAccountName, "object's name", validation.IsDNS1123Subdomain},
+		{"priorityClassName", s.PriorityClassName, "object's name", validation.IsDNS1123Subdomain},
+		{"hostname", s.Hostname, "DNS label", validation.IsDNS1123Label},
+		{"subdomain", s.Subdomain, "DNS label", validation.IsDNS1123Label},
+	} {
+		if f.name != "" {
+			r.bad(o, at.with(f.field), f.name, f.what, f.check(f.name))
 		}
 	}
 	for i, h := range s.HostAliases {
@@ -74,10 +77,10 @@ func (r *ruling) podLimits(o *object) {
 func (r *ruling) restart(o *object, s *corev1.PodSpec, at path) {
 	at = at.with("restartPolicy")
 	switch {
-	case o.workload.selectable && s.RestartPolicy != "" && s.RestartPolicy != corev1.RestartPolicyAlways:
+	case o.workload.endless && s.RestartPolicy != "" && s.RestartPolicy != corev1.RestartPolicyAlways:
 		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a "+o.kind, "leave it out: it is Always")
-	case o.kind == "Job" && s.RestartPolicy != corev1.RestartPolicyNever && s.RestartPolicy != corev1.RestartPolicyOnFailure:
-		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a Job, also when it is left out", "write OnFailure or Never")
+	case o.ends() && s.RestartPolicy != corev1.RestartPolicyNever && s.RestartPolicy != corev1.RestartPolicyOnFailure:
+		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a "+o.kind+", also when it is left out", "write OnFailure or Never")
 	}
 }
 
@@ -104,9 +107,9 @@ func (r *ruling) containerLimits(o *object, c *corev1.Container, at path, grace 
 		}
 	}
 	r.env(o, c, at)
-	for name, p := range map[string]*corev1.Probe{"readinessProbe": c.ReadinessProbe, "livenessProbe": c.LivenessProbe, "startupProbe": c.StartupProbe} {
-		if p != nil {
-			r.probe(o, p, at.with(name), name != "readinessProbe")
+	for _, p := range probes(c) {
+		if p.probe != nil {
+			r.probe(o, p.probe, at.with(p.name), p.name != "readinessProbe")
 		}
 	}
 	if l := c.Lifecycle; l != nil {
@@ -204,9 +207,12 @@ func (r *ruling) probe(o *object, p *corev1.Probe, at path, restarts bool) {
 	case p.GRPC != nil:
 		r.port(o, "limits", at.with("grpc").with("port"), p.GRPC.Port)
 	}
-	for name, n := range map[string]int32{"initialDelaySeconds": p.InitialDelaySeconds, "timeoutSeconds": p.TimeoutSeconds,
-		"periodSeconds": p.PeriodSeconds, "successThreshold": p.SuccessThreshold, "failureThreshold": p.FailureThreshold} {
-		least(r, o, at.with(name), &n, 0)
+	for _, f := range []struct {
+		name   string
+		number int32
+	}{{"initialDelaySeconds", p.InitialDelaySeconds}, {"timeoutSeconds", p.TimeoutSeconds}, {"periodSeconds", p.PeriodSeconds},
+		{"successThreshold", p.SuccessThreshold}, {"failureThreshold", p.FailureThreshold}} {
+		least(r, o, at.with(f.name), &f.number, 0)
 	}
 	if restarts && p.SuccessThreshold > 1 {
 		r.wrong(o, at.with("successThreshold"), fmt.Sprintf("%d is refused: one success is enough for a liveness and a startup probe", p.SuccessThreshold), "leave it out")
@@ -229,16 +235,22 @@ func (r *ruling) hook(o *object, h *corev1.LifecycleHandler, at path, grace int6
 	if h.HTTPGet != nil {
 		r.portOrName(o, at.with("httpGet").with("port"), h.HTTPGet.Port)
 	}
+	if h.TCPSocket != nil {
+		r.portOrName(o, at.with("tcpSocket").with("port"), h.TCPSocket.Port)
+	}
 	if h.Sleep != nil && (h.Sleep.Seconds < 0 || h.Sleep.Seconds > grace) {
 		r.wrong(o, at.with("sleep").with("seconds"), fmt.Sprintf("%d is out of range: the Pod has %d seconds to end (terminationGracePeriodSeconds)", h.Sleep.Seconds, grace), "sleep less, or give it more time")
 	}
 }
 
 func (r *ruling) resources(o *object, res corev1.ResourceRequirements, at path) {
-	for field, list := range map[string]corev1.ResourceList{"requests": res.Requests, "limits": res.Limits} {
-		for _, name := range slices.Sorted(maps.Keys(list)) {
-			here := at.with(field).with(string(name))
-			amount := list[name]
+	for _, f := range []struct {
+		field string
+		list  corev1.ResourceList
+	}{{"requests", res.Requests}, {"limits", res.Limits}} {
+		for _, name := range slices.Sorted(maps.Keys(f.list)) {
+			here := at.with(f.field).with(string(name))
+			amount := f.list[name]
 			if amount.Sign() < 0 {
 				r.wrong(o, here, amount.String()+" is negative", "")
 			}
@@ -249,7 +261,7 @@ func (r *ruling) resources(o *object, res corev1.ResourceRequirements, at path) 
 				continue
 			}
 			r.bad(o, here, string(name), "resource's name", validation.IsQualifiedName(string(name)))
-			if limit, ok := res.Limits[name]; !ok || limit.Cmp(res.Requests[name]) != 0 && field == "requests" {
+			if limit, ok := res.Limits[name]; !ok || limit.Cmp(res.Requests[name]) != 0 && f.field == "requests" {
 				r.wrong(o, here, "is not its limit, and of a device nothing can be given back", "give limits the same")
 			}
 		}
