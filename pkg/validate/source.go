@@ -81,6 +81,14 @@ func absolute(path string) string {
 	return path
 }
 
+// folder is by what a folder is known, whichever way leads to it.
+func folder(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return absolute(dir)
+}
+
 // shortError leaves the path out of an error about a file: the finding has it.
 func shortError(err error) error {
 	var pathError *fs.PathError
