@@ -40,37 +40,36 @@ func isMerge(key *yaml.Node) bool { return key.Tag == "!!merge" }
 
 func (m *merges) mapping(n *yaml.Node) {
 	var content []*yaml.Node
-	own := map[string]bool{}
+	place, own := map[string]int{}, map[string]bool{}
+	put := func(key, value *yaml.Node) {
+		if i, there := place[key.Value]; there {
+			content[i], content[i+1] = key, value
+			return
+		}
+		place[key.Value] = len(content)
+		content = append(content, key, value)
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if !isMerge(key) {
-			content = append(without(content, key.Value, own), key, value)
-			own[key.Value] = true
-			continue
-		}
-		for _, from := range m.sources(key, value) {
-			for j := 0; j+1 < len(from.Content); j += 2 {
-				name := from.Content[j].Value
-				if own[name] {
-					m.add(key, Warning, fmt.Sprintf("stands below %s and has it too: kubectl takes the one that is merged, kustomize the other", printable(name)), "put << first")
-					own[name] = false
+		switch {
+		case isMerge(key):
+			for _, from := range m.sources(key, value) {
+				for j := 0; j+1 < len(from.Content); j += 2 {
+					if name := from.Content[j].Value; own[name] {
+						m.add(key, Warning, fmt.Sprintf("stands below %s and has it too: kubectl takes the one that is merged, kustomize the other", printable(name)), "put << first")
+						own[name] = false
+					}
+					put(from.Content[j], from.Content[j+1])
 				}
-				content = append(without(content, name, own), from.Content[j], from.Content[j+1])
 			}
+		case own[key.Value]: // there twice, which is told elsewhere
+			content = append(content, key, value)
+		default:
+			put(key, value)
+			own[key.Value] = true
 		}
 	}
 	n.Content = content
-}
-
-// without removes a field that something else takes the place of. One of the map's
-// own stays: if it is there twice, that is told elsewhere.
-func without(content []*yaml.Node, name string, own map[string]bool) []*yaml.Node {
-	for i := 0; i+1 < len(content); i += 2 {
-		if content[i].Value == name && !own[name] {
-			return slices.Delete(content, i, i+2)
-		}
-	}
-	return content
 }
 
 // sources are the maps that a merge names; in a list the first wins, so it is the last.
