@@ -87,8 +87,8 @@ func oddApp(t *testing.T, fields string) *App {
 	return a
 }
 
-// refusals are what validate has against the base of an App, which need not be valid.
-func refusals(t *testing.T, a *App) []string {
+// builtBase builds the base of an App, which need not be valid.
+func builtBase(t *testing.T, a *App) []byte {
 	t.Helper()
 	tree := &tree{}
 	tree.base(a)
@@ -105,7 +105,13 @@ func refusals(t *testing.T, a *App) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := validate.Files(t.Context(), []string{"-"}, bytes.NewReader(built))
+	return built
+}
+
+// refusals are what validate has against the base of an App.
+func refusals(t *testing.T, a *App) []string {
+	t.Helper()
+	r, err := validate.Files(t.Context(), []string{"-"}, bytes.NewReader(builtBase(t, a)))
 	if err != nil {
 		t.Fatal(err)
 	}
