@@ -42,3 +42,28 @@ func TestAnyAppIsAccepted(t *testing.T) {
 	}
 	t.Logf("%d objects", len(documents))
 }
+
+// A real API server refuses what generate and validate refuse, and takes what looks
+// the same.
+func TestValidatorsAgreeWithServer(t *testing.T) {
+	t.Parallel()
+	server := dryrun.New(t)
+	refuses := func(a *App) (out []error) {
+		for _, err := range server.Refusals(t.Context(), dryrun.Documents(builtBase(t, a))) {
+			if err != nil {
+				out = append(out, err)
+			}
+		}
+		return out
+	}
+	for _, c := range odd {
+		if len(refuses(oddApp(t, c.spec))) == 0 {
+			t.Errorf("%s is accepted", c.spec)
+		}
+	}
+	for _, spec := range even {
+		for _, err := range refuses(oddApp(t, spec)) {
+			t.Errorf("%s: %v", spec, err)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func TestLimits(t *testing.T) {
 		{"workload.serviceAccountName", []string{"a/b", "A", strings.Repeat("a", 254)}, []string{strings.Repeat("a", 253)}},
 		{"workload.priorityClassName", []string{"a/b", "A"}, nil},
 		{"workload.terminationGracePeriodSeconds", []string{"-1", "1.5"}, []string{"0"}},
-		{"workload.minReadySeconds", []string{"-1", "2147483648"}, []string{"2147483647"}},
+		{"workload.minReadySeconds", []string{"-1", "600", "2147483648"}, []string{"599"}},
 		{"workload.securityContext.runAsUser", ids, []string{"2147483647"}},
 		{"workload.securityContext.runAsGroup", ids, []string{"0"}},
 		{"workload.podSecurityContext.fsGroup", ids, []string{"0"}},

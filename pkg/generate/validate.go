@@ -101,6 +101,7 @@ func (v *validator) workload(a *App) {
 	v.texts("spec.workload.command", w.Command)
 	v.texts("spec.workload.args", w.Args)
 	v.workloadDetails(a)
+	v.workloadLimits(a)
 }
 
 func (v *validator) texts(field string, list []string) {

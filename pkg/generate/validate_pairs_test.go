@@ -57,6 +57,7 @@ func TestValidatePairs(t *testing.T) {
 		{"kind", workload("kind: DaemonSet"), "spec.workload.kind"},
 		{"strategy of the other kind", workload("kind: StatefulSet\n    strategy: {type: Recreate}"), "use updateStrategy"},
 		{"claims of a Deployment", workload("volumeClaimTemplates: [{name: data, storage: 1Gi, mountPath: /data}]"), "write kind: StatefulSet"},
+		{"claim's path", workload("kind: StatefulSet\n    volumeClaimTemplates: [{name: data, storage: 1Gi, mountPath: data}]"), `volumeClaimTemplates[0].mountPath: "data": is not a path that a volume can be mounted at`},
 		{"rolling with Recreate", workload("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}"), "has no use with type Recreate"},
 		{"variable twice", workload("env: [{name: A, value: x}, {name: A, value: y}]"), "env[1].name"},
 		{"variable from nowhere", workload("env: [{name: A, valueFrom: {}}]"), "must name exactly one source"},

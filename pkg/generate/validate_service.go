@@ -89,8 +89,9 @@ func (v *validator) traffic(s Service) {
 	}
 	const maxSeconds = 86400 // validateClientIPAffinityConfig
 	if c.ClientIP == nil || c.ClientIP.TimeoutSeconds == nil {
-		v.add(at+"sessionAffinityConfig.clientIP.timeoutSeconds", "", "is missing", "1 to 86400")
-	} else if t := *c.ClientIP.TimeoutSeconds; t < 1 || t > maxSeconds {
+		return // the API server takes it for three hours (SetDefaults_Service)
+	}
+	if t := *c.ClientIP.TimeoutSeconds; t < 1 || t > maxSeconds {
 		v.add(at+"sessionAffinityConfig.clientIP.timeoutSeconds", strconv.Itoa(int(t)), "is out of range", "1 to 86400, a day")
 	}
 }

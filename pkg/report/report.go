@@ -97,6 +97,16 @@ func Verdict(w io.Writer, v *verify.Verdict, o Options) error {
 	}
 }
 
+// ObjectName is an object's name as kubectl's -o name prints it: service/redis, and
+// deployment.apps/redis for a kind that has a group.
+func ObjectName(apiVersion, kind, name string) string {
+	kind = strings.ToLower(kind)
+	if group, _, ok := strings.Cut(apiVersion, "/"); ok {
+		kind += "." + group
+	}
+	return clean(kind) + "/" + clean(name)
+}
+
 // Plan writes p: what applying would change, one object after the other.
 func Plan(w io.Writer, p *apply.Plan, o Options) error {
 	switch o.Format {
@@ -111,7 +121,7 @@ func Plan(w io.Writer, p *apply.Plan, o Options) error {
 			if c.Action == apply.ActionUnchanged {
 				continue
 			}
-			fmt.Fprintf(&b, "%s/%s\n", strings.ToLower(clean(c.Object.Kind)), clean(c.Object.Name))
+			fmt.Fprintln(&b, ObjectName(c.Object.APIVersion, c.Object.Kind, c.Object.Name))
 		}
 		_, err := io.WriteString(w, b.String())
 		return err

@@ -206,6 +206,8 @@ func plan() *apply.Plan {
 }
 
 func TestPlan(t *testing.T) {
+	named := plan()
+	named.Changes = append(named.Changes, apply.Change{Object: apply.Ref{APIVersion: "apps/v1", Kind: "Deployment", Name: "redis"}, Action: apply.ActionCreate})
 	via := plan()
 	via.CreatesNamespace = "shop"
 	via.Changes = via.Changes[:2]
@@ -220,7 +222,7 @@ func TestPlan(t *testing.T) {
 		"plan-80.txt":   {plan(), Options{Width: 80}},
 		"plan-wide.txt": {plan(), Options{Format: Wide}},
 		"plan-via.txt":  {via, Options{Color: true}},
-		"plan-name.txt": {plan(), Options{Format: Name}},
+		"plan-name.txt": {named, Options{Format: Name}},
 		"plan.json":     {plan(), Options{Format: JSON}},
 	} {
 		t.Run(name, func(t *testing.T) {

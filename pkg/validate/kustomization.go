@@ -22,11 +22,13 @@ type kustomization struct {
 	component bool
 	resources []string // files and folders, as paths
 	patches   []patch
+	broken    string // the file for which it cannot be built, "" when it can
 }
 
 // patch is a patch of a kustomization, in a file of its own or within it.
 type patch struct {
 	doc    *document // nil for one that is no strategic merge
+	steps  *document // of a JSON patch
 	target *yaml.Node
 	line   int // in the kustomization
 }
@@ -143,7 +145,7 @@ func jsonFields(t reflect.Type, into map[string]reflect.Type) {
 	}
 }
 
-// strings returns a list's texts.
+// stringsOf returns a list's texts.
 func stringsOf(n *yaml.Node) []string {
 	n = real(n)
 	if n == nil || n.Kind != yaml.SequenceNode {
@@ -165,14 +167,9 @@ func remote(ref string) bool {
 
 // targets reports whether a patch's target selects an object, by kind and name.
 func targets(target *yaml.Node, kind, name string) bool {
-	for pattern, value := range map[string]string{text(target, "kind"): kind, text(target, "name"): name} {
-		if pattern == "" {
-			continue
-		}
+	selects := func(pattern, value string) bool {
 		re, err := regexp.Compile("^(?:" + pattern + ")$")
-		if err != nil || !re.MatchString(value) {
-			return false
-		}
+		return pattern == "" || err == nil && re.MatchString(value)
 	}
-	return true
+	return selects(text(target, "kind"), kind) && selects(text(target, "name"), name)
 }

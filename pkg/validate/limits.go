@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,21 +30,13 @@ func (r *ruling) limits(o *object) {
 	}
 }
 
-// as reads an object as one of the API's types; nil when it is none, which the
-// schema has told.
-func as[T any](o *object) *T {
-	v := new(T)
-	if !jsonInto(o, v) {
-		return nil
-	}
-	return v
-}
-
-func jsonInto(o *object, v any) bool { return json.Unmarshal(o.json, v) == nil }
-
 // bad adds what a rule of the API's says against a value.
 func (r *ruling) bad(o *object, at path, value, what string, reasons []string) {
-	if len(reasons) > 0 {
+	switch {
+	case len(reasons) == 0:
+	case value == "":
+		r.wrong(o, at, "is empty", "write a "+what)
+	default:
 		r.add(o, Error, "limits", at, show(value)+" is no "+what+": "+reasons[0], "")
 	}
 }

@@ -2,6 +2,8 @@ package validate
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,17 +31,76 @@ func (r *ruling) workloadLimits(o *object) {
 			r.statefulSet(o, &s.Spec)
 		}
 	case "DaemonSet":
-		if d := as[appsv1.DaemonSet](o); d != nil && d.Spec.UpdateStrategy.RollingUpdate != nil {
-			u := d.Spec.UpdateStrategy.RollingUpdate
-			r.rolling(o, spec.with("updateStrategy").with("rollingUpdate"), u.MaxUnavailable, u.MaxSurge)
+		if d := as[appsv1.DaemonSet](o); d != nil {
+			r.daemonSet(o, &d.Spec)
 		}
 	case "Job":
 		if j := as[batchv1.Job](o); j != nil {
-			for name, n := range map[string]*int32{"parallelism": j.Spec.Parallelism, "completions": j.Spec.Completions, "backoffLimit": j.Spec.BackoffLimit, "ttlSecondsAfterFinished": j.Spec.TTLSecondsAfterFinished} {
-				least(r, o, spec.with(name), n, 0)
-			}
+			r.job(o, spec, &j.Spec)
+		}
+	case "CronJob":
+		if c := as[batchv1.CronJob](o); c != nil {
+			r.cronJob(o, &c.Spec)
 		}
 	}
+}
+
+func (r *ruling) daemonSet(o *object, d *appsv1.DaemonSetSpec) {
+	spec := path{"spec"}
+	least(r, o, spec.with("minReadySeconds"), &d.MinReadySeconds, 0)
+	least(r, o, spec.with("revisionHistoryLimit"), d.RevisionHistoryLimit, 0)
+	u := d.UpdateStrategy.RollingUpdate
+	if u == nil || d.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
+		return
+	}
+	at := spec.with("updateStrategy").with("rollingUpdate")
+	fewer, more := r.share(o, at.with("maxUnavailable"), u.MaxUnavailable, 100), r.share(o, at.with("maxSurge"), u.MaxSurge, 100)
+	if u.MaxUnavailable == nil {
+		fewer = 1 // the API server fills in 1, and 0 for maxSurge
+	}
+	if u.MaxSurge == nil {
+		more = 0
+	}
+	switch {
+	case fewer > 0 && more > 0:
+		r.wrong(o, at.with("maxSurge"), fmt.Sprintf("%s is refused with maxUnavailable above 0, also when that is left out and so 1", u.MaxSurge), "write maxUnavailable: 0, or remove maxSurge")
+	case fewer == 0 && more == 0:
+		r.wrong(o, at.with("maxUnavailable"), "is 0, and maxSurge too, so that no Pod could ever be replaced", "give one of them 1 or more")
+	}
+}
+
+func (r *ruling) job(o *object, at path, j *batchv1.JobSpec) {
+	for _, f := range []struct {
+		name   string
+		number *int32
+	}{{"parallelism", j.Parallelism}, {"completions", j.Completions}, {"backoffLimit", j.BackoffLimit}, {"ttlSecondsAfterFinished", j.TTLSecondsAfterFinished}} {
+		least(r, o, at.with(f.name), f.number, 0)
+	}
+	least(r, o, at.with("activeDeadlineSeconds"), j.ActiveDeadlineSeconds, 0)
+}
+
+// maxCronJobName leaves room for what is added to the names of its Jobs.
+const maxCronJobName = 52
+
+func (r *ruling) cronJob(o *object, c *batchv1.CronJobSpec) {
+	spec := path{"spec"}
+	if len(o.name) > maxCronJobName {
+		r.wrong(o, path{"metadata", "name"}, show(o.name)+" is too long", fmt.Sprintf("%d letters at the most: the names of its Jobs have 11 more", maxCronJobName))
+	}
+	switch at := spec.with("schedule"); {
+	case strings.Contains(c.Schedule, "TZ"):
+		r.wrong(o, at, show(c.Schedule)+" names a time zone", "name it in timeZone")
+	case !strings.HasPrefix(c.Schedule, "@") && len(strings.Fields(c.Schedule)) != 5:
+		r.wrong(o, at, show(c.Schedule)+" is no schedule: it has minute, hour, day of the month, month and day of the week", `such as "0 3 * * *" or "@daily"`)
+	}
+	least(r, o, spec.with("startingDeadlineSeconds"), c.StartingDeadlineSeconds, 0)
+	least(r, o, spec.with("successfulJobsHistoryLimit"), c.SuccessfulJobsHistoryLimit, 0)
+	least(r, o, spec.with("failedJobsHistoryLimit"), c.FailedJobsHistoryLimit, 0)
+	job := spec.with("jobTemplate").with("spec")
+	if c.JobTemplate.Spec.Selector != nil {
+		r.wrong(o, job.with("selector"), "must not be there: each Job gets one of its own", "remove it")
+	}
+	r.job(o, job, &c.JobTemplate.Spec)
 }
 
 // progressDeadline is how long a rollout may make no progress, where that is not said.
@@ -115,7 +176,7 @@ func (r *ruling) kindLimits(o *object) {
 		if c := as[corev1.ConfigMap](o); c != nil {
 			r.data(o, "data", c.Data)
 			r.data(o, "binaryData", c.BinaryData)
-			for key := range c.BinaryData {
+			for _, key := range slices.Sorted(maps.Keys(c.BinaryData)) {
 				if _, twice := c.Data[key]; twice {
 					r.wrong(o, path{"binaryData", key}, "is a key of data too", "remove one")
 				}
@@ -126,8 +187,6 @@ func (r *ruling) kindLimits(o *object) {
 			r.data(o, "data", s.Data)
 			r.data(o, "stringData", s.StringData)
 			r.secretKeys(o, s)
-		} else if schemaSays(o) {
-			r.wrong(o, path{"data"}, "holds a value that is not base64", "write plain text under stringData")
 		}
 	case "v1/PersistentVolumeClaim":
 		if c := as[corev1.PersistentVolumeClaim](o); c != nil {
@@ -157,35 +216,26 @@ func (r *ruling) kindLimits(o *object) {
 	}
 }
 
-// schemaSays reports whether a Secret's fields are texts, so that what cannot be
-// read of it is no base64.
-func schemaSays(o *object) bool {
-	var s struct {
-		Data       map[string]string `json:"data"`
-		StringData map[string]string `json:"stringData"`
-	}
-	return jsonInto(o, &s)
-}
-
 // maxData is what a ConfigMap or Secret may hold.
 const maxData = 1 << 20
 
 // data checks the keys of a ConfigMap or Secret, and how much it holds.
 func (r *ruling) data(o *object, field string, data any) {
-	size := 0
-	check := func(key string, n int) {
-		size += n
-		r.bad(o, path{field, key}, key, "key", validation.IsConfigMapKey(key))
-	}
+	sizes := map[string]int{}
 	switch data := data.(type) {
 	case map[string]string:
 		for k, v := range data {
-			check(k, len(v))
+			sizes[k] = len(v)
 		}
 	case map[string][]byte:
 		for k, v := range data {
-			check(k, len(v))
+			sizes[k] = len(v)
 		}
+	}
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(sizes)) {
+		size += sizes[key]
+		r.bad(o, path{field, key}, key, "key", validation.IsConfigMapKey(key))
 	}
 	if size > maxData {
 		r.wrong(o, path{field}, fmt.Sprintf("holds %d bytes in all; %d is the most", size, maxData), "")
@@ -227,8 +277,12 @@ func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 			if port.Port != nil {
 				r.portOrName(o, here.with("port"), *port.Port)
 			}
-			if port.EndPort != nil && (port.Port == nil || port.Port.Type == intstr.String || *port.EndPort < port.Port.IntVal) {
-				r.wrong(o, here.with("endPort"), fmt.Sprintf("%d ends no range: port is to be a number, and not larger", *port.EndPort), "")
+			switch end := port.EndPort; {
+			case end == nil:
+			case port.Port == nil || port.Port.Type == intstr.String || *end < port.Port.IntVal:
+				r.wrong(o, here.with("endPort"), fmt.Sprintf("%d ends no range: port is to be a number, and not larger", *end), "correct one of the two, or remove endPort")
+			default:
+				r.port(o, "limits", here.with("endPort"), *end)
 			}
 		}
 		for i, peer := range peers {
@@ -239,10 +293,7 @@ func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 			case peer.IPBlock == nil && peer.PodSelector == nil && peer.NamespaceSelector == nil:
 				r.wrong(o, here, "says nobody", "one of podSelector, namespaceSelector, ipBlock")
 			case peer.IPBlock != nil:
-				r.cidr(o, here.with("ipBlock").with("cidr"), peer.IPBlock.CIDR)
-				for j, except := range peer.IPBlock.Except {
-					r.cidr(o, here.with("ipBlock").with("except").with(j), except)
-				}
+				r.ipBlock(o, here.with("ipBlock"), peer.IPBlock)
 			}
 			r.selects(o, here.with("podSelector"), peer.PodSelector)
 			r.selects(o, here.with("namespaceSelector"), peer.NamespaceSelector)
@@ -261,6 +312,18 @@ func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 	}
 }
 
+func (r *ruling) ipBlock(o *object, at path, b *networkingv1.IPBlock) {
+	r.cidr(o, at.with("cidr"), b.CIDR)
+	whole, err := netip.ParsePrefix(b.CIDR)
+	for i, except := range b.Except {
+		here := at.with("except").with(i)
+		r.cidr(o, here, except)
+		if part, partErr := netip.ParsePrefix(except); err == nil && partErr == nil && (!whole.Contains(part.Addr()) || part.Bits() <= whole.Bits()) {
+			r.wrong(o, here, show(except)+" is no part of cidr, "+b.CIDR, "name a smaller range within it")
+		}
+	}
+}
+
 func (r *ruling) ingress(o *object, s *networkingv1.IngressSpec) {
 	spec := path{"spec"}
 	if s.DefaultBackend == nil && len(s.Rules) == 0 {
@@ -271,20 +334,50 @@ func (r *ruling) ingress(o *object, s *networkingv1.IngressSpec) {
 	}
 	for i, rule := range s.Rules {
 		at := spec.with("rules").with(i)
-		if host := rule.Host; host != "" && len(validation.IsDNS1123Subdomain(host)) > 0 && len(validation.IsWildcardDNS1123Subdomain(host)) > 0 {
-			r.wrong(o, at.with("host"), show(host)+" is no host name", "such as www.example.com or *.example.com")
-		}
+		r.host(o, at.with("host"), rule.Host)
 		if rule.HTTP == nil {
 			continue
 		}
-		for j := range rule.HTTP.Paths {
-			p := &rule.HTTP.Paths[j]
-			here := at.with("http").with("paths").with(j)
-			if exact := p.PathType == nil || *p.PathType != networkingv1.PathTypeImplementationSpecific; exact && !strings.HasPrefix(p.Path, "/") {
-				r.wrong(o, here.with("path"), show(p.Path)+" does not begin with /", "")
-			}
-			r.backend(o, here.with("backend"), &p.Backend)
+		if len(rule.HTTP.Paths) == 0 {
+			r.wrong(o, at.with("http").with("paths"), "is empty", "a rule has one path at least, such as /")
 		}
+		for j := range rule.HTTP.Paths {
+			here := at.with("http").with("paths").with(j)
+			r.ingressPath(o, here.with("path"), &rule.HTTP.Paths[j])
+			r.backend(o, here.with("backend"), &rule.HTTP.Paths[j].Backend)
+		}
+	}
+}
+
+// host checks what a client may ask for by name.
+func (r *ruling) host(o *object, at path, host string) {
+	_, notAddress := netip.ParseAddr(host)
+	switch {
+	case host == "":
+	case notAddress == nil:
+		r.wrong(o, at, show(host)+" is an IP address", "name a host, or leave it out")
+	case len(validation.IsDNS1123Subdomain(host)) > 0 && len(validation.IsWildcardDNS1123Subdomain(host)) > 0:
+		r.wrong(o, at, show(host)+" is no host name", "such as www.example.com or *.example.com")
+	}
+}
+
+func (r *ruling) ingressPath(o *object, at path, p *networkingv1.HTTPIngressPath) {
+	loose := p.PathType != nil && *p.PathType == networkingv1.PathTypeImplementationSpecific
+	if !strings.HasPrefix(p.Path, "/") && !(loose && p.Path == "") {
+		r.wrong(o, at, show(p.Path)+" does not begin with /", "write /"+p.Path)
+		return
+	}
+	if loose {
+		return
+	}
+	for _, part := range []string{"//", "/./", "/../", "%2f", "%2F"} {
+		if strings.Contains(p.Path, part) {
+			r.wrong(o, at, show(p.Path)+" has "+part+" in it", "write it as clients ask for it, or use pathType: ImplementationSpecific")
+			return
+		}
+	}
+	if strings.HasSuffix(p.Path, "/.") || strings.HasSuffix(p.Path, "/..") {
+		r.wrong(o, at, show(p.Path)+" ends with "+p.Path[strings.LastIndexByte(p.Path, '/'):], "write it as clients ask for it")
 	}
 }
 
@@ -299,7 +392,7 @@ func (r *ruling) backend(o *object, at path, b *networkingv1.IngressBackend) {
 	case port.Name != "" && port.Number != 0:
 		r.wrong(o, at.with("port"), "says a name and a number", "remove one")
 	case port.Name != "":
-		r.bad(o, at.with("port").with("name"), port.Name, "port's name", validation.IsDNS1123Label(port.Name))
+		r.bad(o, at.with("port").with("name"), port.Name, "port's name", validation.IsValidPortName(port.Name))
 	default:
 		r.port(o, "limits", at.with("port").with("number"), port.Number)
 	}

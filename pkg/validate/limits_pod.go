@@ -1,11 +1,11 @@
 package validate
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,7 +28,7 @@ func (r *ruling) podLimits(o *object) {
 		r.add(o, Warning, "limits", at.with("terminationGracePeriodSeconds"), fmt.Sprintf("%d is negative, and taken as 1", grace), "0 or more")
 	}
 	least(r, o, at.with("activeDeadlineSeconds"), s.ActiveDeadlineSeconds, 1)
-	if w.selectable && s.ActiveDeadlineSeconds != nil {
+	if w.endless && s.ActiveDeadlineSeconds != nil {
 		r.wrong(o, at.with("activeDeadlineSeconds"), "must not be there: Pods of a "+o.kind+" have no end", "remove it")
 	}
 	for _, list := range []struct {
@@ -42,14 +42,17 @@ func (r *ruling) podLimits(o *object) {
 	r.volumes(o, s.Volumes, at.with("volumes"))
 	r.scheduling(o, s, at)
 	r.restart(o, s, at)
-	for field, name := range map[string]string{"serviceAccountName": s.ServiceAccountName, "priorityClassName": s.PriorityClassName} {
-		if name != "" {
-			r.bad(o, at.with(field), name, "object's name", validation.IsDNS1123Subdomain(name))
-		}
-	}
-	for field, name := range map[string]string{"hostname": s.Hostname, "subdomain": s.Subdomain} {
-		if name != "" {
-			r.bad(o, at.with(field), name, "DNS label", validation.IsDNS1123Label(name))
+	for _, f := range []struct {
+		field, name, what string
+		check             func(string) []string
+	}{
+		{"serviceAccountName", s.ServiceAccountName, "object's name", validation.IsDNS1123Subdomain},
+		{"priorityClassName", s.PriorityClassName, "object's name", validation.IsDNS1123Subdomain},
+		{"hostname", s.Hostname, "DNS label", validation.IsDNS1123Label},
+		{"subdomain", s.Subdomain, "DNS label", validation.IsDNS1123Label},
+	} {
+		if f.name != "" {
+			r.bad(o, at.with(f.field), f.name, f.what, f.check(f.name))
 		}
 	}
 	for i, h := range s.HostAliases {
@@ -67,6 +70,24 @@ func (r *ruling) podLimits(o *object) {
 		for i := range c.SupplementalGroups {
 			r.id(o, here.with("supplementalGroups").with(i), &c.SupplementalGroups[i])
 		}
+		r.sysctls(o, here.with("sysctls"), c.Sysctls)
+	}
+}
+
+// sysctlName is what the API admits; the longest has 253 letters.
+var sysctlName = regexp.MustCompile(`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`)
+
+func (r *ruling) sysctls(o *object, at path, sysctls []corev1.Sysctl) {
+	for i, s := range sysctls {
+		here := at.with(i).with("name")
+		switch {
+		case s.Name == "":
+			r.needed(o, here, s.Name)
+		case len(s.Name) > 253 || !sysctlName.MatchString(s.Name):
+			r.wrong(o, here, show(s.Name)+" is no kernel parameter's name", "such as net.ipv4.ip_unprivileged_port_start")
+		case slices.ContainsFunc(sysctls[:i], func(t corev1.Sysctl) bool { return t.Name == s.Name }):
+			r.wrong(o, here, show(s.Name)+" is there twice", "remove one")
+		}
 	}
 }
 
@@ -74,10 +95,10 @@ func (r *ruling) podLimits(o *object) {
 func (r *ruling) restart(o *object, s *corev1.PodSpec, at path) {
 	at = at.with("restartPolicy")
 	switch {
-	case o.workload.selectable && s.RestartPolicy != "" && s.RestartPolicy != corev1.RestartPolicyAlways:
+	case o.workload.endless && s.RestartPolicy != "" && s.RestartPolicy != corev1.RestartPolicyAlways:
 		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a "+o.kind, "leave it out: it is Always")
-	case o.kind == "Job" && s.RestartPolicy != corev1.RestartPolicyNever && s.RestartPolicy != corev1.RestartPolicyOnFailure:
-		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a Job, also when it is left out", "write OnFailure or Never")
+	case o.ends() && s.RestartPolicy != corev1.RestartPolicyNever && s.RestartPolicy != corev1.RestartPolicyOnFailure:
+		r.wrong(o, at, show(string(s.RestartPolicy))+" is refused for a "+o.kind+", also when it is left out", "write OnFailure or Never")
 	}
 }
 
@@ -104,9 +125,9 @@ func (r *ruling) containerLimits(o *object, c *corev1.Container, at path, grace 
 		}
 	}
 	r.env(o, c, at)
-	for name, p := range map[string]*corev1.Probe{"readinessProbe": c.ReadinessProbe, "livenessProbe": c.LivenessProbe, "startupProbe": c.StartupProbe} {
-		if p != nil {
-			r.probe(o, p, at.with(name), name != "readinessProbe")
+	for _, p := range probes(c) {
+		if p.probe != nil {
+			r.probe(o, p.probe, at.with(p.name), p.name != "readinessProbe")
 		}
 	}
 	if l := c.Lifecycle; l != nil {
@@ -139,13 +160,6 @@ func (r *ruling) containerLimits(o *object, c *corev1.Container, at path, grace 
 	}
 }
 
-// below demands a path within a volume.
-func (r *ruling) below(o *object, at path, p string) {
-	if strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") {
-		r.wrong(o, at, show(p)+" leads out of the volume", "write it relative to the volume, without ..")
-	}
-}
-
 func (r *ruling) env(o *object, c *corev1.Container, at path) {
 	for i, e := range c.Env {
 		here := at.with("env").with(i)
@@ -161,6 +175,9 @@ func (r *ruling) env(o *object, c *corev1.Container, at path) {
 		here = here.with("valueFrom")
 		r.oneOf(o, here, map[string]bool{"fieldRef": from.FieldRef != nil, "resourceFieldRef": from.ResourceFieldRef != nil,
 			"configMapKeyRef": from.ConfigMapKeyRef != nil, "secretKeyRef": from.SecretKeyRef != nil, "fileKeyRef": from.FileKeyRef != nil})
+		if f := from.FieldRef; f != nil {
+			r.fieldPath(o, here.with("fieldRef").with("fieldPath"), f.FieldPath)
+		}
 		if k := from.ConfigMapKeyRef; k != nil {
 			r.reference(o, here.with("configMapKeyRef"), k.Name, k.Key)
 		}
@@ -177,6 +194,22 @@ func (r *ruling) env(o *object, c *corev1.Container, at path) {
 		if e.SecretRef != nil {
 			r.needed(o, here.with("secretRef").with("name"), e.SecretRef.Name)
 		}
+	}
+}
+
+// ownFields are what a variable can be of its own Pod, beside one label or annotation.
+var ownFields = []string{"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"}
+
+func (r *ruling) fieldPath(o *object, at path, p string) {
+	if slices.Contains(ownFields, p) || p == "spec.host" || strings.HasPrefix(p, "metadata.labels['") || strings.HasPrefix(p, "metadata.annotations['") {
+		return
+	}
+	r.wrong(o, at, show(p)+" is no field of a Pod that a variable can have", "one of "+strings.Join(ownFields, ", ")+", metadata.labels['NAME'], metadata.annotations['NAME']")
+}
+
+func (r *ruling) headers(o *object, at path, headers []corev1.HTTPHeader) {
+	for i, h := range headers {
+		r.bad(o, at.with(i).with("name"), h.Name, "header's name", validation.IsHTTPHeaderName(h.Name))
 	}
 }
 
@@ -199,14 +232,18 @@ func (r *ruling) probe(o *object, p *corev1.Probe, at path, restarts bool) {
 		r.wrong(o, at.with("exec").with("command"), "is missing", "")
 	case p.HTTPGet != nil:
 		r.portOrName(o, at.with("httpGet").with("port"), p.HTTPGet.Port)
+		r.headers(o, at.with("httpGet").with("httpHeaders"), p.HTTPGet.HTTPHeaders)
 	case p.TCPSocket != nil:
 		r.portOrName(o, at.with("tcpSocket").with("port"), p.TCPSocket.Port)
 	case p.GRPC != nil:
 		r.port(o, "limits", at.with("grpc").with("port"), p.GRPC.Port)
 	}
-	for name, n := range map[string]int32{"initialDelaySeconds": p.InitialDelaySeconds, "timeoutSeconds": p.TimeoutSeconds,
-		"periodSeconds": p.PeriodSeconds, "successThreshold": p.SuccessThreshold, "failureThreshold": p.FailureThreshold} {
-		least(r, o, at.with(name), &n, 0)
+	for _, f := range []struct {
+		name   string
+		number int32
+	}{{"initialDelaySeconds", p.InitialDelaySeconds}, {"timeoutSeconds", p.TimeoutSeconds}, {"periodSeconds", p.PeriodSeconds},
+		{"successThreshold", p.SuccessThreshold}, {"failureThreshold", p.FailureThreshold}} {
+		least(r, o, at.with(f.name), &f.number, 0)
 	}
 	if restarts && p.SuccessThreshold > 1 {
 		r.wrong(o, at.with("successThreshold"), fmt.Sprintf("%d is refused: one success is enough for a liveness and a startup probe", p.SuccessThreshold), "leave it out")
@@ -228,6 +265,10 @@ func (r *ruling) hook(o *object, h *corev1.LifecycleHandler, at path, grace int6
 	}
 	if h.HTTPGet != nil {
 		r.portOrName(o, at.with("httpGet").with("port"), h.HTTPGet.Port)
+		r.headers(o, at.with("httpGet").with("httpHeaders"), h.HTTPGet.HTTPHeaders)
+	}
+	if h.TCPSocket != nil {
+		r.portOrName(o, at.with("tcpSocket").with("port"), h.TCPSocket.Port)
 	}
 	if h.Sleep != nil && (h.Sleep.Seconds < 0 || h.Sleep.Seconds > grace) {
 		r.wrong(o, at.with("sleep").with("seconds"), fmt.Sprintf("%d is out of range: the Pod has %d seconds to end (terminationGracePeriodSeconds)", h.Sleep.Seconds, grace), "sleep less, or give it more time")
@@ -235,10 +276,13 @@ func (r *ruling) hook(o *object, h *corev1.LifecycleHandler, at path, grace int6
 }
 
 func (r *ruling) resources(o *object, res corev1.ResourceRequirements, at path) {
-	for field, list := range map[string]corev1.ResourceList{"requests": res.Requests, "limits": res.Limits} {
-		for _, name := range slices.Sorted(maps.Keys(list)) {
-			here := at.with(field).with(string(name))
-			amount := list[name]
+	for _, f := range []struct {
+		field string
+		list  corev1.ResourceList
+	}{{"requests", res.Requests}, {"limits", res.Limits}} {
+		for _, name := range slices.Sorted(maps.Keys(f.list)) {
+			here := at.with(f.field).with(string(name))
+			amount := f.list[name]
 			if amount.Sign() < 0 {
 				r.wrong(o, here, amount.String()+" is negative", "")
 			}
@@ -249,137 +293,9 @@ func (r *ruling) resources(o *object, res corev1.ResourceRequirements, at path) 
 				continue
 			}
 			r.bad(o, here, string(name), "resource's name", validation.IsQualifiedName(string(name)))
-			if limit, ok := res.Limits[name]; !ok || limit.Cmp(res.Requests[name]) != 0 && field == "requests" {
+			if limit, ok := res.Limits[name]; !ok || limit.Cmp(res.Requests[name]) != 0 && f.field == "requests" {
 				r.wrong(o, here, "is not its limit, and of a device nothing can be given back", "give limits the same")
 			}
 		}
-	}
-}
-
-// volumes checks the volumes of a Pod.
-func (r *ruling) volumes(o *object, volumes []corev1.Volume, at path) {
-	names := map[string]bool{}
-	for i, v := range volumes {
-		here := at.with(i)
-		r.bad(o, here.with("name"), v.Name, "volume's name", validation.IsDNS1123Label(v.Name))
-		if names[v.Name] {
-			r.wrong(o, here.with("name"), show(v.Name)+" is the name of another volume too", "")
-		}
-		names[v.Name] = true
-		sources := map[string]bool{}
-		var there map[string]any
-		if data, err := json.Marshal(v.VolumeSource); err == nil && json.Unmarshal(data, &there) == nil {
-			for name := range there {
-				sources[name] = true
-			}
-		}
-		if len(sources) > 1 {
-			r.oneOf(o, here, sources)
-		}
-		switch {
-		case v.ConfigMap != nil:
-			r.needed(o, here.with("configMap").with("name"), v.ConfigMap.Name)
-			r.keys(o, here.with("configMap").with("items"), v.ConfigMap.Items)
-		case v.Secret != nil:
-			r.needed(o, here.with("secret").with("secretName"), v.Secret.SecretName)
-			r.keys(o, here.with("secret").with("items"), v.Secret.Items)
-		case v.PersistentVolumeClaim != nil:
-			r.needed(o, here.with("persistentVolumeClaim").with("claimName"), v.PersistentVolumeClaim.ClaimName)
-		case v.HostPath != nil:
-			r.needed(o, here.with("hostPath").with("path"), v.HostPath.Path)
-		case v.EmptyDir != nil && v.EmptyDir.SizeLimit != nil && v.EmptyDir.SizeLimit.Sign() < 0:
-			r.wrong(o, here.with("emptyDir").with("sizeLimit"), "is negative", "")
-		}
-	}
-}
-
-// keys checks which keys of a ConfigMap or Secret become which files.
-func (r *ruling) keys(o *object, at path, items []corev1.KeyToPath) {
-	for i, k := range items {
-		r.needed(o, at.with(i).with("key"), k.Key)
-		r.needed(o, at.with(i).with("path"), k.Path)
-		r.below(o, at.with(i).with("path"), k.Path)
-	}
-}
-
-// scheduling checks what says on which nodes a Pod runs.
-func (r *ruling) scheduling(o *object, s *corev1.PodSpec, at path) {
-	r.labels(o, at.with("nodeSelector"), s.NodeSelector)
-	for i, t := range s.Tolerations {
-		here := at.with("tolerations").with(i)
-		switch {
-		case t.Key == "" && t.Operator != corev1.TolerationOpExists:
-			r.wrong(o, here.with("operator"), "must be Exists where no key is given", "write operator: Exists")
-		case t.Operator == corev1.TolerationOpExists && t.Value != "":
-			r.wrong(o, here.with("value"), "must not be there: Exists compares with none", "remove it")
-		case t.TolerationSeconds != nil && t.Effect != corev1.TaintEffectNoExecute:
-			r.wrong(o, here.with("effect"), "must be NoExecute where tolerationSeconds is given", "")
-		}
-		if t.Key != "" {
-			r.bad(o, here.with("key"), t.Key, "taint's name", validation.IsQualifiedName(t.Key))
-		}
-	}
-	for i, c := range s.TopologySpreadConstraints {
-		here := at.with("topologySpreadConstraints").with(i)
-		least(r, o, here.with("maxSkew"), &c.MaxSkew, 1)
-		least(r, o, here.with("minDomains"), c.MinDomains, 1)
-		r.bad(o, here.with("topologyKey"), c.TopologyKey, "label's name", validation.IsQualifiedName(c.TopologyKey))
-		r.selects(o, here.with("labelSelector"), c.LabelSelector)
-	}
-	if s.Affinity == nil {
-		return
-	}
-	at = at.with("affinity")
-	if n := s.Affinity.NodeAffinity; n != nil {
-		here := at.with("nodeAffinity")
-		if required := n.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
-			if len(required.NodeSelectorTerms) == 0 {
-				r.wrong(o, here.with("requiredDuringSchedulingIgnoredDuringExecution").with("nodeSelectorTerms"), "is empty", "")
-			}
-			for i, t := range required.NodeSelectorTerms {
-				r.nodeTerm(o, here.with("requiredDuringSchedulingIgnoredDuringExecution").with("nodeSelectorTerms").with(i), t)
-			}
-		}
-		for i, p := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-			there := here.with("preferredDuringSchedulingIgnoredDuringExecution").with(i)
-			r.weight(o, there, p.Weight)
-			r.nodeTerm(o, there.with("preference"), p.Preference)
-		}
-	}
-	if p := s.Affinity.PodAffinity; p != nil {
-		r.podTerms(o, at.with("podAffinity"), p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
-	}
-	if p := s.Affinity.PodAntiAffinity; p != nil {
-		r.podTerms(o, at.with("podAntiAffinity"), p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
-	}
-}
-
-func (r *ruling) weight(o *object, at path, weight int32) {
-	if weight < 1 || weight > 100 {
-		r.wrong(o, at.with("weight"), fmt.Sprintf("%d is out of range", weight), "1 to 100")
-	}
-}
-
-func (r *ruling) nodeTerm(o *object, at path, t corev1.NodeSelectorTerm) {
-	for i, e := range t.MatchExpressions {
-		here := at.with("matchExpressions").with(i)
-		r.bad(o, here.with("key"), e.Key, "label's name", validation.IsQualifiedName(e.Key))
-		r.operator(o, here, string(e.Operator), len(e.Values), "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
-	}
-}
-
-func (r *ruling) podTerms(o *object, at path, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
-	term := func(at path, t corev1.PodAffinityTerm) {
-		r.bad(o, at.with("topologyKey"), t.TopologyKey, "label's name", validation.IsQualifiedName(t.TopologyKey))
-		r.selects(o, at.with("labelSelector"), t.LabelSelector)
-		r.selects(o, at.with("namespaceSelector"), t.NamespaceSelector)
-	}
-	for i, t := range required {
-		term(at.with("requiredDuringSchedulingIgnoredDuringExecution").with(i), t)
-	}
-	for i, p := range preferred {
-		here := at.with("preferredDuringSchedulingIgnoredDuringExecution").with(i)
-		r.weight(o, here, p.Weight)
-		term(here.with("podAffinityTerm"), p.PodAffinityTerm)
 	}
 }

@@ -58,9 +58,6 @@ func (r *ruling) serviceLimits(o *object) {
 		}
 	}
 	r.addresses(o)
-	if c := s.SessionAffinityConfig; c != nil && s.SessionAffinity == corev1.ServiceAffinityClientIP && (c.ClientIP == nil || c.ClientIP.TimeoutSeconds == nil) {
-		r.wrong(o, spec.with("sessionAffinityConfig").with("clientIP").with("timeoutSeconds"), "is missing", "1 to 86400")
-	}
 }
 
 // addresses checks a Service's own addresses and their families.
@@ -81,7 +78,11 @@ func (r *ruling) addresses(o *object) {
 			r.wrong(o, families.with(i), show(string(f))+" is there twice", "remove one")
 		}
 	}
-	if two := len(s.IPFamilies) == 2 || len(s.ClusterIPs) == 2; two && (s.IPFamilyPolicy == nil || *s.IPFamilyPolicy == corev1.IPFamilyPolicySingleStack) {
+	single := s.IPFamilyPolicy != nil && *s.IPFamilyPolicy == corev1.IPFamilyPolicySingleStack
+	if s.IPFamilyPolicy == nil { // a headless Service without Pods of its own has both families then
+		single = s.ClusterIP != corev1.ClusterIPNone || len(s.Selector) > 0
+	}
+	if two := len(s.IPFamilies) == 2 || len(s.ClusterIPs) == 2; two && single {
 		r.wrong(o, families, "names two families, and ipFamilyPolicy is SingleStack, also when it is not given", "write ipFamilyPolicy: PreferDualStack, or name one family")
 	}
 }

@@ -53,7 +53,11 @@ func (p path) String() string {
 		case int:
 			b.WriteString("[" + strconv.Itoa(part) + "]")
 		case string:
-			if strings.Contains(part, ".") {
+			switch {
+			case part == "":
+				b.WriteString(`[""]`)
+				continue
+			case strings.Contains(part, "."):
 				b.WriteString("[" + part + "]")
 				continue
 			}

@@ -2,9 +2,9 @@ package validate
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +17,8 @@ type object struct {
 	apiVersion, kind, namespace, name string
 	from                              []*document // where it comes from, the outermost patch first
 	json                              []byte
+	told                              bool  // the schema has an error, which may be why it cannot be read
+	unread                            error // why it cannot be read, where nothing else tells
 
 	service  *corev1.Service
 	workload *workload
@@ -29,15 +31,17 @@ type workload struct {
 	at         path // of the template
 	replicas   *int32
 	selectable bool // its selector is part of its identity
+	endless    bool // its Pods run until somebody ends them
 }
 
 // newObject reads an object; one whose fields have wrong types takes part by its
-// name only.
-func newObject(d *document) *object {
-	o := &object{doc: d, apiVersion: text(d.root, "apiVersion"), kind: text(d.root, "kind"),
+// name only. told says that an error of it was found already.
+func newObject(d *document, told bool) *object {
+	o := &object{doc: d, apiVersion: text(d.root, "apiVersion"), kind: text(d.root, "kind"), told: told,
 		namespace: text(d.root, "metadata", "namespace"), name: text(d.root, "metadata", "name")}
 	data, err := json.Marshal(plain(d.root))
 	if err != nil {
+		o.cannot(err)
 		return o
 	}
 	o.json = data
@@ -48,35 +52,63 @@ func newObject(d *document) *object {
 	template := path{"spec", "template"}
 	switch group + "/" + o.kind {
 	case "/Service":
-		s := &corev1.Service{}
-		if json.Unmarshal(data, s) == nil {
-			o.service = s
-		}
+		o.service = as[corev1.Service](o)
 	case "/Pod":
-		p := &corev1.Pod{}
-		if json.Unmarshal(data, p) == nil {
+		if p := as[corev1.Pod](o); p != nil {
 			o.workload = &workload{template: corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}}
 		}
 	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet":
-		w := &appsv1.Deployment{} // the four have the same shape where it matters
-		var same struct {
+		type same struct { // the four have the same shape where it matters
 			Spec struct {
 				Replicas *int32                 `json:"replicas"`
 				Selector *metav1.LabelSelector  `json:"selector"`
 				Template corev1.PodTemplateSpec `json:"template"`
 			} `json:"spec"`
 		}
-		if json.Unmarshal(data, &same) == nil {
-			w.Spec.Selector = same.Spec.Selector
-			o.workload = &workload{selector: w.Spec.Selector, template: same.Spec.Template, at: template, replicas: same.Spec.Replicas, selectable: true}
+		if w := as[same](o); w != nil {
+			o.workload = &workload{selector: w.Spec.Selector, template: w.Spec.Template, at: template, replicas: w.Spec.Replicas, selectable: true, endless: true}
+		}
+	case "/ReplicationController":
+		if c := as[corev1.ReplicationController](o); c != nil && c.Spec.Template != nil {
+			o.workload = &workload{template: *c.Spec.Template, at: template, replicas: c.Spec.Replicas, endless: true}
+			if len(c.Spec.Selector) > 0 { // else it selects what the template has
+				o.workload.selector = &metav1.LabelSelector{MatchLabels: c.Spec.Selector}
+			}
 		}
 	case "batch/Job":
-		j := &batchv1.Job{}
-		if json.Unmarshal(data, j) == nil {
+		if j := as[batchv1.Job](o); j != nil {
 			o.workload = &workload{template: j.Spec.Template, at: template}
+		}
+	case "batch/CronJob":
+		if c := as[batchv1.CronJob](o); c != nil {
+			o.workload = &workload{template: c.Spec.JobTemplate.Spec.Template, at: path{"spec", "jobTemplate", "spec", "template"}}
 		}
 	}
 	return o
+}
+
+// ends reports whether an object's Pods do their work and end.
+func (o *object) ends() bool { return o.kind == "Job" || o.kind == "CronJob" }
+
+// cannot keeps why an object cannot be read.
+func (o *object) cannot(err error) {
+	if !o.told && o.unread == nil {
+		o.unread = err
+	}
+}
+
+// as reads an object as one of the API's types; nil when it is none, which is told
+// of by the schema or by rules.
+func as[T any](o *object) *T {
+	v := new(T)
+	if o.json == nil {
+		return nil
+	}
+	if err := json.Unmarshal(o.json, v); err != nil {
+		o.cannot(err)
+		return nil
+	}
+	return v
 }
 
 // sources are the documents in which a field of the object may stand.
@@ -94,16 +126,7 @@ func plain(n *yaml.Node) any {
 	case yaml.MappingNode:
 		m := map[string]any{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			value := plain(n.Content[i+1])
-			if merged, ok := value.(map[string]any); ok && n.Content[i].Tag == "!!merge" {
-				for k, v := range merged {
-					if _, there := m[k]; !there {
-						m[k] = v
-					}
-				}
-				continue
-			}
-			m[n.Content[i].Value] = value
+			m[fieldName(n.Content[i])] = plain(n.Content[i+1])
 		}
 		return m
 	case yaml.SequenceNode:
@@ -112,6 +135,9 @@ func plain(n *yaml.Node) any {
 			list = append(list, plain(c))
 		}
 		return list
+	}
+	if truth, older := olderBool(n); older {
+		return truth
 	}
 	if n.Tag == "!!str" || n.Tag == "!!timestamp" {
 		return n.Value
@@ -123,12 +149,35 @@ func plain(n *yaml.Node) any {
 	return v
 }
 
+// fieldName is what a key is called once it is JSON: one that is true or false is text.
+func fieldName(key *yaml.Node) string {
+	if truth, ok := plain(key).(bool); ok {
+		return strconv.FormatBool(truth)
+	}
+	return key.Value
+}
+
+// olderBool reads what is text of today's YAML, and true or false to kubectl's reader,
+// which reads the YAML of 2005.
+func olderBool(n *yaml.Node) (truth, older bool) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" || n.Style != 0 {
+		return false, false
+	}
+	switch n.Value {
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+		return true, true
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+		return false, true
+	}
+	return false, false
+}
+
 // flatten takes Lists apart.
 func flatten(docs []*document) []*document {
 	var out []*document
 	for _, d := range docs {
 		items, _ := field(d.root, "items")
-		if text(d.root, "kind") == "List" && text(d.root, "apiVersion") == "v1" && items != nil && items.Kind == yaml.SequenceNode {
+		if text(d.root, "kind") == "List" && text(d.root, "apiVersion") == "v1" && items != nil && (items.Kind == yaml.SequenceNode || items.Tag == "!!null") {
 			for _, i := range items.Content {
 				out = append(out, &document{file: d.file, root: real(i)})
 			}

@@ -34,7 +34,14 @@ func workload(kind, spec, pod, container string) string {
 func deployment(spec string) string  { return workload("Deployment", spec, "", "") }
 func pod(spec string) string         { return workload("Deployment", "", spec, "") }
 func container(fields string) string { return workload("Deployment", "", "", fields) }
+func daemonSet(spec string) string   { return workload("DaemonSet", spec, "", "") }
 func statefulSet(spec string) string { return workload("StatefulSet", spec, "", "") }
+func cronJob(schedule, job, pod string) string {
+	return object("batch/v1/CronJob", `spec: {schedule: "`+schedule+`", jobTemplate: {spec: {`+job+"template: {spec: {"+pod+"}}}}}")
+}
+func controller(spec, pod string) string {
+	return object("v1/ReplicationController", "spec: {"+spec+"template: {metadata: {labels: {app: a}}, spec: {"+pod+"}}}")
+}
 func policy(spec string) string {
 	return object("networking.k8s.io/v1/NetworkPolicy", "spec: {podSelector: {}, "+spec+"}")
 }
@@ -69,8 +76,12 @@ var refused = []struct{ name, manifest string }{
 	{"selector's value", service("selector: {app: a b}")},
 	{"port 0", ports("[{port: 0}]")},
 	{"port too large", ports("[{port: 65536}]")},
+	{"port of a fraction", ports("[{port: 80.5}]")},
+	{"port beside a word of the older YAML", service("publishNotReadyAddresses: yes, healthCheckNodePort: 1")},
 	{"port of text", ports(`[{port: "80"}]`)},
 	{"target port too large", ports("[{port: 80, targetPort: 65536}]")},
+	{"target port out of all numbers", ports("[{port: 80, targetPort: 99999999999}]")},
+	{"target port of a word of the older YAML", ports("[{port: 80, targetPort: on}]")},
 	{"target port's name", ports("[{port: 80, targetPort: a_name}]")},
 	{"target port's name too long", ports("[{port: 80, targetPort: sixteen-letters-x}]")},
 	{"protocol", ports("[{port: 80, protocol: tcp}]")},
@@ -105,6 +116,10 @@ var refused = []struct{ name, manifest string }{
 	{"alias with an address of its own", service("type: ExternalName, externalName: example.com, clusterIP: None")},
 	{"alias with families", service("type: ExternalName, externalName: example.com, ipFamilies: [IPv4]")},
 
+	{"no kind", "apiVersion: v1\nkind:\nmetadata: {name: a}\n"},
+	{"no version", "apiVersion:\nkind: ConfigMap\nmetadata: {name: a}\n"},
+	{"lists of versions and kinds", "apiVersion: [v1]\nkind: {a: b}\nmetadata: {name: a}\n"},
+	{"merge of text", service("<<: a")},
 	{"kind", object("apps/v1/Deploymnt", "")},
 	{"version that is gone", object("extensions/v1beta1/Ingress", "")},
 	{"replicas", deployment("replicas: -1")},
@@ -138,6 +153,16 @@ var refused = []struct{ name, manifest string }{
 	{"volume of two kinds", pod("volumes: [{name: a, emptyDir: {}, hostPath: {path: /}}]")},
 	{"volume of no claim", pod("volumes: [{name: a, persistentVolumeClaim: {claimName: \"\"}}]")},
 	{"key out of the volume", pod("volumes: [{name: a, configMap: {name: b, items: [{key: c, path: ../d}]}}]")},
+	{"key out of a projected volume", pod("volumes: [{name: a, projected: {sources: [{secret: {name: b, items: [{key: c, path: /d}]}}]}}]")},
+	{"volume projected from two", pod("volumes: [{name: a, projected: {sources: [{secret: {name: b}, configMap: {name: c}}]}}]")},
+	{"permissions", pod("volumes: [{name: a, configMap: {name: b, defaultMode: 777}}]")},
+	{"kernel parameter without a name", pod("securityContext: {sysctls: [{name: \"\", value: \"1\"}]}")},
+	{"kernel parameter", pod("securityContext: {sysctls: [{name: A.b, value: \"1\"}]}")},
+	{"kernel parameter twice", pod("securityContext: {sysctls: [{name: a.b, value: \"1\"}, {name: a.b, value: \"1\"}]}")},
+	{"affinity to two numbers", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt, values: [\"1\", \"2\"]}]}]}}}")},
+	{"affinity to a field", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: a, operator: In, values: [b]}]}]}}}")},
+	{"affinity to any name", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: Exists}]}]}}}")},
+	{"affinity to two names", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [b, c]}]}]}}}")},
 	{"container's name", strings.Replace(deployment(""), "- name: a", "- name: A", 1)},
 	{"image missing", strings.Replace(deployment(""), "image: a", "image: \"\"", 1)},
 	{"pull policy", container("imagePullPolicy: always")},
@@ -150,6 +175,7 @@ var refused = []struct{ name, manifest string }{
 	{"variable of a number", container("env: [{name: A, value: 1}]")},
 	{"variable of two sources", container("env: [{name: A, value: b, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]")},
 	{"variable of no key", container("env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: a/b}}}]")},
+	{"variable of an unknown field", container("env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.containers}}}]")},
 	{"variables from nowhere", container("envFrom: [{prefix: A}]")},
 	{"quantity", container("resources: {requests: {memory: 1 GB}}")},
 	{"negative quantity", container("resources: {requests: {memory: -1}}")},
@@ -159,10 +185,12 @@ var refused = []struct{ name, manifest string }{
 	{"probe in two ways", container("readinessProbe: {tcpSocket: {port: 80}, exec: {command: [a]}}")},
 	{"probe in no way", container("readinessProbe: {periodSeconds: 1}")},
 	{"probe's port", container("livenessProbe: {httpGet: {port: 0}}")},
+	{"probe's header", container("readinessProbe: {httpGet: {port: 80, path: /, httpHeaders: [{name: a b, value: c}]}}")},
 	{"probe's time", container("livenessProbe: {tcpSocket: {port: 80}, periodSeconds: -1}")},
 	{"successes of a liveness probe", container("livenessProbe: {tcpSocket: {port: 80}, successThreshold: 2}")},
 	{"grace of a readiness probe", container("readinessProbe: {tcpSocket: {port: 80}, terminationGracePeriodSeconds: 5}")},
 	{"hook without a command", container("lifecycle: {preStop: {exec: {}}}")},
+	{"hook's port", container("lifecycle: {preStop: {tcpSocket: {port: 0}}}")},
 	{"sleep beyond the end", container("lifecycle: {preStop: {sleep: {seconds: 31}}}")},
 	{"mount of no volume", container("volumeMounts: [{name: a, mountPath: /a}]")},
 	{"mount twice", workload("Deployment", "", "volumes: [{name: a, emptyDir: {}}]", "volumeMounts: [{name: a, mountPath: /a}, {name: a, mountPath: /a}]")},
@@ -171,11 +199,29 @@ var refused = []struct{ name, manifest string }{
 	{"privileged and not", container("securityContext: {privileged: true, allowPrivilegeEscalation: false}")},
 	{"Pod management", statefulSet("podManagementPolicy: parallel")},
 	{"partition", statefulSet("updateStrategy: {rollingUpdate: {partition: -1}}")},
+	{"DaemonSet's surge", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 150%, maxUnavailable: 0}}")},
+	{"DaemonSet's surge with a Pod unavailable", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 1}}")},
+	{"DaemonSet that replaces none", daemonSet("updateStrategy: {rollingUpdate: {maxUnavailable: 0}}")},
+	{"DaemonSet's time", daemonSet("minReadySeconds: -1")},
 	{"Job that restarts", object("batch/v1/Job", "spec: {template: {spec: {containers: [{name: a, image: a}]}}}")},
+	{"Job's time", object("batch/v1/Job", "spec: {activeDeadlineSeconds: -1, template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}")},
+	{"CronJob that restarts", cronJob("0 3 * * *", "", "containers: [{name: a, image: a}]")},
+	{"CronJob's container", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: A, image: a}]")},
+	{"CronJob's variable", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a, env: [{name: \"\", value: b}]}]")},
+	{"CronJob's schedule", cronJob("x y z", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's time zone", cronJob("TZ=UTC 0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's selector", cronJob("0 3 * * *", "selector: {matchLabels: {a: b}}, ", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's tries", cronJob("0 3 * * *", "backoffLimit: -1, ", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's name", strings.Replace(cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]"), "{name: a}", "{name: "+strings.Repeat("a", 53)+"}", 1)},
+	{"ReplicationController of others", controller("selector: {app: b}, ", "containers: [{name: a, image: a}]")},
+	{"ReplicationController that ends", controller("", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"ReplicationController's port", controller("", "containers: [{name: a, image: a, ports: [{containerPort: 70000}]}]")},
 
 	{"text to some readers only", marked("name: a, annotations: {b: on}")},
 	{"key", object("v1/ConfigMap", "data: {a/b: c}")},
 	{"key twice", object("v1/ConfigMap", "data: {a: b}\nbinaryData: {a: aGk=}")},
+	{"binary data in plain text", object("v1/ConfigMap", "binaryData: {a: hello!}")},
+	{"key of nothing", object("v1/ConfigMap", "data: {\"\": a}")},
 	{"data too large", object("v1/ConfigMap", "data: {a: "+strings.Repeat("b", 1<<20+1)+"}")},
 	{"data of a number", object("v1/ConfigMap", "data: {a: 1}")},
 	{"Secret in plain text", object("v1/Secret", "data: {a: hello!}")},
@@ -191,11 +237,55 @@ var refused = []struct{ name, manifest string }{
 	{"policy of two kinds", policy("ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}, podSelector: {}}]}]")},
 	{"policy's port", policy("ingress: [{ports: [{port: 70000}]}]")},
 	{"policy's ports", policy("ingress: [{ports: [{port: 80, endPort: 79}]}]")},
+	{"policy's last port", policy("ingress: [{ports: [{port: 80, endPort: 70000}]}]")},
+	{"policy's exception of others", policy("ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [198.51.100.0/25]}}]}]")},
+	{"policy's exception of all", policy("ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.0/24]}}]}]")},
 	{"policy's type", policy("policyTypes: [ingress]")},
 	{"ingress of nothing", ingress("ingressClassName: a")},
 	{"ingress's host", ingress("rules: [{host: \"a:80\", http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
 	{"ingress's path", ingress("rules: [{http: {paths: [{path: a, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
 	{"ingress's port", ingress("rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {}}}}]}}]")},
+	{"ingress's port's name", ingress("defaultBackend: {service: {name: a, port: {name: sixteen-letters-x}}}")},
+	{"ingress's address", ingress("rules: [{host: 192.0.2.1, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+	{"ingress without paths", ingress("rules: [{http: {paths: []}}]")},
+	{"ingress's path of its controller", ingress("rules: [{http: {paths: [{path: a, pathType: ImplementationSpecific, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+	{"ingress's empty part of a path", ingress("rules: [{http: {paths: [{path: /a//b, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+	{"ingress's way back", ingress("rules: [{http: {paths: [{path: /a/../b, pathType: Exact, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+	{"ingress's way back at the end", ingress("rules: [{http: {paths: [{path: /a/.., pathType: Exact, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+}
+
+// taken are manifests that an API server takes, though at first sight they look as if
+// it would not; TestServerAgrees has one say so.
+var taken = []struct{ name, manifest string }{
+	{"affinity of the usual time", service("sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {}}")},
+	{"two families of a headless Service without Pods", service("clusterIP: None, ipFamilies: [IPv4, IPv6]")},
+	{"node port of an alias", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: ExternalName, externalName: a.example.com, ports: [{port: 80, nodePort: 30080}]}\n"},
+	{"whole numbers as fractions", ports("[{port: 80.0, targetPort: 8e1, nodePort: 3e4}]")},
+	{"yes of the older YAML", service("publishNotReadyAddresses: yes")},
+	{"on of the older YAML", object("v1/Secret", "immutable: on\ndata: {a: aGk=}")},
+	{"bytes", object("v1/ConfigMap", "binaryData: {a: aGk=, b: \"\"}")},
+	{"number with a gap", container("resources: {requests: {memory: 1_000}}")},
+	{"tag of somebody's own", marked("name: a, annotations: {b: !foo x}")},
+	{"merged port", object("v1/Service", "spec:\n  ports:\n  - &p {name: a, port: 80, protocol: TCP}\n  - {<<: *p, name: b, protocol: UDP}")},
+	{"ports merged from two", object("v1/Service", "spec:\n  ports:\n  - &p {name: a, port: 80}\n  - &q {name: b, port: 81, targetPort: 8080}\n  - {<<: [*p, *q], name: c, protocol: UDP}")},
+	{"permissions as octal", pod("volumes: [{name: a, projected: {defaultMode: 0777, sources: [{configMap: {name: b, items: [{key: c, path: d/e, mode: 0o440}]}}]}}]")},
+	{"kernel parameters", pod("securityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: \"0\"}]}")},
+	{"affinity to a number and a name", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt, values: [\"1\"]}], matchFields: [{key: metadata.name, operator: In, values: [b]}]}]}}}")},
+	{"variables of the Pod", container("env: [{name: A, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}, {name: B, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}]")},
+	{"DaemonSet that surges", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}")},
+	{"CronJob", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob by name", cronJob("@every 1h", "", "restartPolicy: OnFailure, containers: [{name: a, image: a}]")},
+	{"ReplicationController", controller("selector: {app: a}, ", "containers: [{name: a, image: a}]")},
+	{"ReplicationController without a selector", controller("", "containers: [{name: a, image: a}]")},
+	{"policy's exception", policy("ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.0/25]}}], ports: [{port: 80, endPort: 80}]}]")},
+	{"ingress as its controller reads it", ingress("rules: [{host: \"*.example.com\", http: {paths: [{pathType: ImplementationSpecific, backend: {service: {name: a, port: {name: http}}}}]}}]")},
+	{"ingress with dots", ingress("rules: [{http: {paths: [{path: /..a/.b, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]")},
+	{"canary with the selector of the other", deployment("") + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: b}", 1)},
+	{"named port of one of two", ports("[{port: 80, targetPort: web}]") + "---\n" + container("ports: [{name: web, containerPort: 80}]") + "---\n" +
+		strings.NewReplacer("{name: a}", "{name: b}", "matchLabels: {app: a}", "matchLabels: {c: d}", "labels: {app: a}", "labels: {app: a, c: d}").Replace(deployment(""))},
+	{"namespace of one of two", service("selector: {app: a}") + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: a, namespace: default}", 1)},
+	{"port of a Job beside the Pods", ports("[{port: 80, targetPort: web}]") + "---\n" + container("ports: [{name: web, containerPort: 80}]") + "---\n" +
+		object("batch/v1/Job", "spec: {template: {metadata: {labels: {app: a}}, spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}")},
 }
 
 // allocated are refused when the server allocates ports, which a dry run does not.
@@ -218,6 +308,15 @@ func found(t *testing.T, manifests string) []validate.Finding {
 		}
 	}
 	return out
+}
+
+// What the API server takes, validate does not call an error.
+func TestTaken(t *testing.T) {
+	for _, c := range taken {
+		for _, f := range found(t, c.manifest) {
+			t.Errorf("%s: %s", c.name, f)
+		}
+	}
 }
 
 // What the API server refuses, validate refuses, and says where.

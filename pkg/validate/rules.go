@@ -1,11 +1,14 @@
 package validate
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -48,11 +51,28 @@ func rules(all []*object) []ruled {
 		if o.workload != nil {
 			r.workload(o)
 		}
+		r.unread(o)
 	}
 	r.nodePorts(all)
 	r.sharedSelectors(all)
 	r.autoscaled(all)
 	return r.out
+}
+
+// unread tells that an object cannot be read, though the schema has nothing against
+// it: then no rule has looked at it either.
+func (r *ruling) unread(o *object) {
+	if o.unread == nil {
+		return
+	}
+	var at path
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(o.unread, &wrongType) {
+		for _, name := range strings.Split(wrongType.Field, ".") {
+			at = at.with(name)
+		}
+	}
+	r.add(o, Error, "schema", at, "cannot be read as the API server reads it: "+strings.TrimPrefix(o.unread.Error(), "json: "), "give the field a value of its type")
 }
 
 // volatile are labels that change under a workload's Pods.
@@ -89,7 +109,7 @@ func (r *ruling) selector(o *object, all []*object) {
 			matched = append(matched, w)
 		case matches:
 			elsewhere = w
-		case w.namespace == o.namespace:
+		case w.namespace == o.namespace && !w.ends(): // nobody serves by a Job
 			if n := likeness(s.Spec.Selector, w.workload.template.Labels); n > nearest {
 				near, nearest = w, n
 			}
@@ -98,8 +118,11 @@ func (r *ruling) selector(o *object, all []*object) {
 	switch {
 	case len(matched) > 0:
 		r.targetPorts(o, matched)
+	case elsewhere != nil && (elsewhere.namespace == "" || o.namespace == ""):
+		r.targetPorts(o, []*object{elsewhere})
+		r.add(o, Warning, "selector-namespace", path{"metadata", "namespace"}, fmt.Sprintf("selects the Pods of %s/%s, and only one of the two names a namespace (%s): it works only if the other is applied to the same", elsewhere.kind, elsewhere.name, o.namespace+elsewhere.namespace), "give both the namespace, or none")
 	case elsewhere != nil:
-		r.add(o, Error, "selector-namespace", path{"metadata", "namespace"}, fmt.Sprintf("selects the Pods of %s/%s, which are in another namespace (%s)", elsewhere.kind, elsewhere.name, orDefault(elsewhere.namespace)), "put both into one namespace")
+		r.add(o, Error, "selector-namespace", path{"metadata", "namespace"}, fmt.Sprintf("selects the Pods of %s/%s, which are in another namespace (%s)", elsewhere.kind, elsewhere.name, elsewhere.namespace), "put both into one namespace")
 	case near != nil:
 		r.add(o, Error, "selector", at, fmt.Sprintf("%s matches no Pod template beside it; %s/%s has %s", labels.Set(s.Spec.Selector), near.kind, near.name, labels.Set(near.workload.template.Labels)),
 			"make the selector a part of the template's labels; in an overlay, change both sides")
@@ -113,13 +136,6 @@ func (o *object) leads(other *object) bool {
 	}
 	return other.kind == "EndpointSlice" && text(other.doc.root, "metadata", "labels", "kubernetes.io/service-name") == o.name ||
 		other.kind == "Endpoints" && other.name == o.name
-}
-
-func orDefault(namespace string) string {
-	if namespace == "" {
-		return "the one that it is applied to"
-	}
-	return namespace
 }
 
 // likeness is how much of a selector labels have: two for a label, one for its
@@ -141,38 +157,53 @@ func likeness(selector, have map[string]string) int {
 
 // targetPorts holds a Service's target ports against the containers behind it.
 func (r *ruling) targetPorts(o *object, behind []*object) {
+	// Labels that a whole tree has are those of its Jobs too, which serve nothing.
+	if lasting := slices.DeleteFunc(slices.Clone(behind), (*object).ends); len(lasting) > 0 {
+		behind = lasting
+	}
 	for i, p := range o.service.Spec.Ports {
 		at := path{"spec", "ports", i, "targetPort"}
+		if p.TargetPort.StrVal != "" {
+			r.namedTarget(o, p, at, behind)
+			continue
+		}
+		number := p.TargetPort.IntVal
+		if number == 0 {
+			number = p.Port
+			at = path{"spec", "ports", i, "port"}
+		}
 		for _, w := range behind {
 			ports := w.workload.containerPorts()
-			protocol := string(p.Protocol)
-			if protocol == "" {
-				protocol = "TCP"
+			declared := slices.ContainsFunc(ports, func(c declaredPort) bool { return c.number == number })
+			if len(ports) > 0 && !declared {
+				r.add(o, Warning, "target-port", at, fmt.Sprintf("leads to port %d; the containers of %s/%s declare %s", number, w.kind, w.name, listed(ports)), "is it the right one? A port need not be declared")
 			}
-			if p.TargetPort.StrVal == "" {
-				number := p.TargetPort.IntVal
-				if number == 0 {
-					number = p.Port
-					at = path{"spec", "ports", i, "port"}
-				}
-				declared := slices.ContainsFunc(ports, func(c declaredPort) bool { return c.number == number })
-				if len(ports) > 0 && !declared {
-					r.add(o, Warning, "target-port", at, fmt.Sprintf("leads to port %d; the containers of %s/%s declare %s", number, w.kind, w.name, listed(ports)), "is it the right one? A port need not be declared")
-				}
-				continue
-			}
-			named, fits := false, false
-			for _, c := range ports {
-				named = named || c.name == p.TargetPort.StrVal
-				fits = fits || c.name == p.TargetPort.StrVal && c.protocol == protocol
-			}
-			switch {
-			case fits:
-			case named:
-				r.add(o, Error, "target-port", at, fmt.Sprintf("the port %q of %s/%s has another protocol than %s", p.TargetPort.StrVal, w.kind, w.name, protocol), "make the protocols the same")
-			default:
-				r.add(o, Error, "target-port", at, fmt.Sprintf("no container of %s/%s has a port named %q; they declare %s", w.kind, w.name, p.TargetPort.StrVal, listed(ports)), "name the container's port, or write its number")
-			}
+		}
+	}
+}
+
+// namedTarget looks for the port that a Service names. Pods without it take no part
+// in the Service's port, so it works as long as others have it.
+func (r *ruling) namedTarget(o *object, p corev1.ServicePort, at path, behind []*object) {
+	name, protocol := p.TargetPort.StrVal, string(p.Protocol)
+	if protocol == "" {
+		protocol = string(corev1.ProtocolTCP)
+	}
+	fits := func(w *object) bool {
+		return slices.ContainsFunc(w.workload.containerPorts(), func(c declaredPort) bool { return c.name == name && c.protocol == protocol })
+	}
+	severity, only := Error, ""
+	if slices.ContainsFunc(behind, fits) {
+		severity, only = Warning, ", so that the others alone serve this port"
+	}
+	for _, w := range behind {
+		ports := w.workload.containerPorts()
+		switch {
+		case fits(w):
+		case slices.ContainsFunc(ports, func(c declaredPort) bool { return c.name == name }):
+			r.add(o, severity, "target-port", at, fmt.Sprintf("the port %q of %s/%s has another protocol than %s", name, w.kind, w.name, protocol)+only, "make the protocols the same")
+		default:
+			r.add(o, severity, "target-port", at, fmt.Sprintf("no container of %s/%s has a port named %q; they declare %s", w.kind, w.name, name, listed(ports))+only, "name the container's port, or write its number")
 		}
 	}
 }
@@ -215,7 +246,7 @@ func (r *ruling) nodePorts(all []*object) {
 	}
 	taken := map[key]*object{}
 	for _, o := range all {
-		if o.service == nil {
+		if o.service == nil || o.service.Spec.Type == corev1.ServiceTypeExternalName { // which gets none
 			continue
 		}
 		for i, p := range o.service.Spec.Ports {
@@ -235,7 +266,8 @@ func (r *ruling) nodePorts(all []*object) {
 	}
 }
 
-// sharedSelectors finds workloads that would fight over each other's Pods.
+// sharedSelectors finds workloads that select each other's Pods. Each knows its own
+// by their owner; what goes by the selector alone does not.
 func (r *ruling) sharedSelectors(all []*object) {
 	for i, o := range all {
 		if o.workload == nil || !o.workload.selectable || o.workload.selector == nil || o.kind == "ReplicaSet" {
@@ -244,7 +276,7 @@ func (r *ruling) sharedSelectors(all []*object) {
 		for _, other := range all[:i] {
 			if other.workload != nil && other.workload.selector != nil && other.kind == o.kind && other.namespace == o.namespace && other.name != o.name &&
 				metav1.FormatLabelSelector(other.workload.selector) == metav1.FormatLabelSelector(o.workload.selector) {
-				r.add(o, Error, "shared-selector", path{"spec", "selector"}, fmt.Sprintf("is the selector of %s/%s too: each would count the other's Pods as its own", other.kind, other.name), "give each a label of its own")
+				r.add(o, Warning, "shared-selector", path{"spec", "selector"}, fmt.Sprintf("is the selector of %s/%s too: an autoscaler or a disruption budget of one counts the Pods of both", other.kind, other.name), "give each a label of its own; a selector can never change")
 			}
 		}
 	}

@@ -45,11 +45,15 @@ func (t *tree) patches(k *kustomization) {
 func (t *tree) patchFile(k *kustomization, ref string, target *yaml.Node, at string, line int) {
 	p := filepath.Join(k.dir, filepath.FromSlash(ref))
 	if _, err := os.Lstat(p); err != nil {
-		t.problem(k.file, line, "patches", at, show(ref)+" does not exist", "")
-		t.broken = true
+		t.problem(k.file, line, "patches", at, show(ref)+" does not exist", "correct the path, or remove the patch")
+		k.broken = k.file
 		return
 	}
-	for _, d := range t.read(k.dir, p) {
+	docs, ok := t.read(k.dir, p)
+	if !ok {
+		k.broken = p
+	}
+	for _, d := range docs {
 		t.patch(k, d, target, line)
 	}
 }
@@ -64,18 +68,25 @@ func (t *tree) inline(k *kustomization, n, target *yaml.Node, at string, line in
 	for _, f := range findings {
 		f.Line, f.Field = f.Line+first, at
 		t.add(f)
-		t.broken = true
+	}
+	if broken(findings) {
+		k.broken = k.file
 	}
 	for _, d := range docs {
-		shift(d.root, first)
+		shift(d.root, first, map[*yaml.Node]bool{})
 		t.patch(k, d, target, line)
 	}
 }
 
-func shift(n *yaml.Node, by int) {
+// shift moves the lines of a document; what is merged stands in it more than once.
+func shift(n *yaml.Node, by int, done map[*yaml.Node]bool) {
+	if done[n] {
+		return
+	}
+	done[n] = true
 	n.Line += by
 	for _, c := range n.Content {
-		shift(c, by)
+		shift(c, by, done)
 	}
 }
 
@@ -83,6 +94,7 @@ func (t *tree) patch(k *kustomization, d *document, target *yaml.Node, line int)
 	p := patch{target: target, line: line}
 	if d.root.Kind == yaml.SequenceNode {
 		t.jsonPatch(d)
+		p.steps = d
 	} else {
 		if spec, line := field(d.root, "spec"); spec != nil && spec.Tag == "!!null" {
 			t.add(Finding{File: d.file, Line: line, Object: objectName(d.root), Field: "spec", Severity: Error, Rule: "patches",
@@ -134,7 +146,7 @@ func (t *tree) traps(k *kustomization) {
 		}
 	}
 	if local {
-		t.images(k, sources)
+		t.images(k)
 	}
 }
 
@@ -182,26 +194,87 @@ func (t *tree) portPatch(k *kustomization, p patch, sources []*document) {
 	}
 }
 
-// images finds an image to change that no container has.
-func (t *tree) images(k *kustomization, sources []*document) {
+// images finds an image to change that no container has: neither as written nor as
+// what is below in the tree, or an entry before, has changed it.
+func (t *tree) images(k *kustomization) {
 	list, _ := field(k.root, "images")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
 	}
+	names := t.imageNames(k, map[*kustomization]bool{})
 	for i, n := range list.Content {
 		name := text(n, "name")
-		hit := name == "" || slices.ContainsFunc(sources, func(d *document) bool { return hasImage(d.root, name) })
-		if !hit {
-			t.add(Finding{File: k.file, Line: n.Line, Field: fmt.Sprintf("images[%d].name", i), Severity: Warning, Rule: "image-unused",
-				Message: "no container has the image " + show(name) + ": nothing is changed", Next: "write the name as the container has it, without its tag"})
+		if name == "" || hasImage(names, name) {
+			if renamed := text(n, "newName"); renamed != "" {
+				names = append(names, renamed)
+			}
+			continue
 		}
+		t.add(Finding{File: k.file, Line: n.Line, Field: fmt.Sprintf("images[%d].name", i), Severity: Warning, Rule: "image-unused",
+			Message: "no container has the image " + show(name) + ": nothing is changed", Next: "write the name as the container has it, without its tag"})
 	}
 }
 
-func hasImage(n *yaml.Node, name string) bool {
-	n = real(n)
-	if image := text(n, "image"); image == name || strings.HasPrefix(image, name+":") || strings.HasPrefix(image, name+"@") {
-		return true
+// imageNames are the images of what a kustomization builds on and of its patches.
+func (t *tree) imageNames(k *kustomization, seen map[*kustomization]bool) []string {
+	if k == nil || seen[k] {
+		return nil
 	}
-	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return hasImage(c, name) })
+	seen[k] = true
+	var names []string
+	for _, p := range k.patches {
+		if p.doc != nil {
+			names = imagesIn(p.doc.root, names)
+		}
+		if p.steps != nil {
+			for _, step := range p.steps.root.Content {
+				value, _ := field(step, "value")
+				if value != nil && value.Kind == yaml.ScalarNode {
+					names = append(names, value.Value)
+				} else if value != nil {
+					names = imagesIn(value, names)
+				}
+			}
+		}
+	}
+	for _, p := range k.resources {
+		if docs, ok := t.docs[p]; ok {
+			for _, d := range docs {
+				names = imagesIn(d.root, names)
+			}
+			continue
+		}
+		below := t.known[folder(p)]
+		names = append(names, t.imageNames(below, seen)...)
+		if below == nil {
+			continue
+		}
+		list, _ := field(below.root, "images")
+		if list == nil {
+			continue
+		}
+		for _, n := range list.Content {
+			if renamed := text(n, "newName"); renamed != "" {
+				names = append(names, renamed)
+			}
+		}
+	}
+	return names
+}
+
+func imagesIn(n *yaml.Node, names []string) []string {
+	n = real(n)
+	if image := text(n, "image"); image != "" {
+		names = append(names, image)
+	}
+	for _, c := range n.Content {
+		names = imagesIn(c, names)
+	}
+	return names
+}
+
+func hasImage(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(image string) bool {
+		return image == name || strings.HasPrefix(image, name+":") || strings.HasPrefix(image, name+"@")
+	})
 }

@@ -59,7 +59,12 @@ func (r *ruling) staleFields(o *object, typ corev1.ServiceType) {
 	balanced, exposed := typ == corev1.ServiceTypeLoadBalancer, typ == corev1.ServiceTypeLoadBalancer || typ == corev1.ServiceTypeNodePort
 	if !exposed {
 		for i, p := range s.Ports {
-			stale(p.NodePort != 0, path{"spec", "ports", i, "nodePort"}, "NodePort and LoadBalancer")
+			at := path{"spec", "ports", i, "nodePort"}
+			if typ == corev1.ServiceTypeExternalName && p.NodePort != 0 {
+				r.add(o, Warning, "type", at, "is ignored: an ExternalName Service has no port on a node", "remove it; in a patch, set it to null")
+				continue
+			}
+			stale(p.NodePort != 0, at, "NodePort and LoadBalancer")
 		}
 		stale(s.ExternalTrafficPolicy != "" && len(s.ExternalIPs) == 0, path{"spec", "externalTrafficPolicy"}, "NodePort and LoadBalancer")
 	}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ var changing = []string{"app.kubernetes.io/version", "version", "helm.sh/chart",
 // workload holds what makes Pods against itself.
 func (r *ruling) workload(o *object) {
 	w := o.workload
-	if w.selectable && w.selector != nil {
+	if w.selector != nil {
 		at := path{"spec", "selector"}
 		selector, err := metav1.LabelSelectorAsSelector(w.selector)
 		switch {
@@ -30,7 +31,7 @@ func (r *ruling) workload(o *object) {
 			r.add(o, Error, "selector", at.with("matchLabels"), fmt.Sprintf("%s does not match the template's labels (%s): the API server refuses it", metav1.FormatLabelSelector(w.selector), labels.Set(w.template.Labels)), "make it a part of them")
 		}
 		for _, k := range changing {
-			if _, ok := w.selector.MatchLabels[k]; ok {
+			if _, ok := w.selector.MatchLabels[k]; ok && w.selectable {
 				r.add(o, Warning, "immutable-selector", at.with("matchLabels").with(k), "changes with a release, and a selector can never change: the next release would be refused", "leave it in the labels, and out of the selector")
 			}
 		}
@@ -66,6 +67,16 @@ func (r *ruling) workload(o *object) {
 	}
 }
 
+type namedProbe struct {
+	name  string
+	probe *corev1.Probe
+}
+
+// probes are those of a container, nil where it has none.
+func probes(c *corev1.Container) []namedProbe {
+	return []namedProbe{{"readinessProbe", c.ReadinessProbe}, {"livenessProbe", c.LivenessProbe}, {"startupProbe", c.StartupProbe}}
+}
+
 func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[string]bool) {
 	if strings.TrimSpace(c.Image) == "" {
 		r.add(o, Error, "containers", at.with("image"), "is missing", "")
@@ -90,10 +101,7 @@ func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[
 		}
 		numbers[key] = true
 	}
-	for _, probe := range []struct {
-		name  string
-		probe *corev1.Probe
-	}{{"readinessProbe", c.ReadinessProbe}, {"livenessProbe", c.LivenessProbe}, {"startupProbe", c.StartupProbe}} {
+	for _, probe := range probes(c) {
 		if probe.probe == nil {
 			continue
 		}
@@ -114,7 +122,8 @@ func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[
 			r.add(o, Error, "volumes", at.with("volumeMounts").with(i).with("name"), fmt.Sprintf("the Pod has no volume %s", show(m.Name)), "")
 		}
 	}
-	for name, request := range c.Resources.Requests {
+	for _, name := range slices.Sorted(maps.Keys(c.Resources.Requests)) {
+		request := c.Resources.Requests[name]
 		if limit, ok := c.Resources.Limits[name]; ok && request.Cmp(limit) > 0 {
 			r.add(o, Error, "resources", at.with("resources").with("requests").with(string(name)), fmt.Sprintf("%s is more than the limit of %s", request.String(), limit.String()), "")
 		}

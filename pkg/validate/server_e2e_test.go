@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
 	"github.com/kubectl-svcx/kubectl-svcx/test/dryrun"
 )
@@ -26,8 +28,7 @@ var stricter = []struct{ rule, manifest string }{
 	{"selector", service("selector: {app: b}") + "---\n" + strings.ReplaceAll(deployment(""), "app: a", "app: a, x: b")},
 	{"target-port", ports("[{port: 80, targetPort: web}]") + "---\n" + deployment("")},
 	{"probe-port", container("readinessProbe: {tcpSocket: {port: web}}")},
-	{"selector-namespace", service("selector: {app: a}") + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: a, namespace: b}", 1)},
-	{"shared-selector", deployment("") + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: b}", 1)},
+	{"selector-namespace", strings.Replace(service("selector: {app: a}"), "{name: a}", "{name: a, namespace: c}", 1) + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: a, namespace: b}", 1)},
 	{"duplicate-object", service("selector: {app: a}") + "---\n" + service("selector: {app: a}")},
 	// The Deployment is taken, and none of its Pods.
 	{"limits", strings.Replace(deployment(""), "image: a", "image: \"a \"", 1)},
@@ -59,6 +60,20 @@ func TestServerAgrees(t *testing.T) {
 		for _, c := range allocated {
 			if server.Apply(t.Context(), []byte(c.manifest)) == nil {
 				t.Errorf("%s is accepted:\n%s", c.name, c.manifest)
+			}
+		}
+	})
+	t.Run("taken", func(t *testing.T) {
+		for _, c := range taken { // TestTaken says what validate does
+			for _, d := range dryrun.Documents([]byte(c.manifest)) {
+				// As kubectl sends it: the server is stricter with YAML, and kubectl sends none.
+				data, err := yaml.YAMLToJSON(d)
+				if err != nil {
+					t.Fatalf("%s: %v", c.name, err)
+				}
+				if err := server.Refusal(t.Context(), data); err != nil {
+					t.Errorf("%s: %v\n%s", c.name, err, data)
+				}
 			}
 		}
 	})

@@ -81,6 +81,14 @@ func absolute(path string) string {
 	return path
 }
 
+// folder is by what a folder is known, whichever way leads to it.
+func folder(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return absolute(dir)
+}
+
 // shortError leaves the path out of an error about a file: the finding has it.
 func shortError(err error) error {
 	var pathError *fs.PathError
@@ -141,6 +149,7 @@ func parse(file string, data []byte) ([]*document, []Finding) {
 		if !weigh(n.Content[0], map[*yaml.Node]bool{}, &count) {
 			return nil, append(findings, fail(n.Content[0].Line, fmt.Sprintf("has aliases that expand to more than %d values", maxNodes), "write the values out")...)
 		}
+		findings = append(findings, expand(file, n.Content[0])...)
 		docs = append(docs, &document{file: file, root: n.Content[0]})
 	}
 }

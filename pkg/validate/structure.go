@@ -1,8 +1,9 @@
 package validate
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,10 @@ func (c *checker) add(line int, at path, message, next string) {
 	}
 }
 
+func (c *checker) warn(line int, at path, message, next string) {
+	c.out = append(c.out, Finding{File: c.file, Line: line, Object: c.object, Field: at.String(), Severity: Warning, Rule: "schema", Message: message, Next: next, at: at})
+}
+
 // structure checks one object, or a patch of one.
 func structure(kinds *catalogue, d *document, partial bool) []Finding {
 	c := &checker{kinds: kinds, file: d.file, object: objectName(d.root), partial: partial}
@@ -41,8 +46,13 @@ func structure(kinds *catalogue, d *document, partial bool) []Finding {
 	apiVersion, kind := text(d.root, "apiVersion"), text(d.root, "kind")
 	if apiVersion == "" || kind == "" {
 		for _, name := range []string{"apiVersion", "kind"} {
-			if n, _ := field(d.root, name); n == nil {
+			switch n, line := field(d.root, name); {
+			case n == nil:
 				c.add(d.root.Line, path{name}, "is missing", "")
+			case n.Kind != yaml.ScalarNode:
+				c.add(line, path{name}, "is "+nodeKind(n)+" where text is wanted", "")
+			case text(d.root, name) == "":
+				c.add(line, path{name}, "is empty", "such as "+map[string]string{"apiVersion": "apps/v1", "kind": "Deployment"}[name])
 			}
 		}
 		return c.out
@@ -90,7 +100,7 @@ func (c *checker) duplicates(n *yaml.Node, at path) {
 
 func (c *checker) twice(seen map[string]int, key *yaml.Node, at path) bool {
 	first, twice := seen[key.Value]
-	if twice && key.Value != "<<" {
+	if twice {
 		c.add(key.Line, at.with(key.Value), fmt.Sprintf("is there twice, first on line %d", first), "remove one")
 		return true
 	}
@@ -106,8 +116,12 @@ func (c *checker) value(n *yaml.Node, def *definition, at path) {
 	}
 	switch {
 	case strings.HasSuffix(name, "intstr.IntOrString"):
-		if n.Tag != "!!int" && n.Tag != "!!str" {
-			c.add(n.Line, at, "is "+nodeKind(n)+" where a number or a name is wanted", "")
+		if _, older := olderBool(n); older {
+			c.ambiguous(n, at)
+		} else if n.Tag == "!!int" || n.Tag == "!!float" {
+			c.integer(n, true, at)
+		} else if n.Tag != "!!str" {
+			c.add(n.Line, at, "is "+nodeKind(n)+" where a number or a name is wanted", unquoted(n))
 		}
 		return
 	case strings.HasSuffix(name, "resource.Quantity"):
@@ -154,10 +168,6 @@ func (c *checker) mapping(n *yaml.Node, def *definition, at path) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Tag == "!!merge" || key.Value == "<<" {
-			c.mapping(real(value), &definition{Type: "object", Properties: def.Properties, AdditionalProperties: def.AdditionalProperties}, at)
-			continue
-		}
 		if c.twice(seen, key, at) || c.partial && strings.HasPrefix(key.Value, "$") {
 			continue
 		}
@@ -166,6 +176,9 @@ func (c *checker) mapping(n *yaml.Node, def *definition, at path) {
 		case prop != nil:
 			c.value(value, prop, at.with(key.Value))
 		case def.AdditionalProperties != nil:
+			if name := fieldName(key); name != key.Value {
+				c.warn(key.Line, at.with(key.Value), fmt.Sprintf("%s without quotes is %q to kubectl", key.Value, name), "put it in quotes: "+strconv.Quote(key.Value))
+			}
 			c.value(value, def.AdditionalProperties, at.with(key.Value))
 		case len(def.Properties) == 0:
 			// Free-form, such as a RawExtension or managedFields' fieldsV1.
@@ -197,17 +210,16 @@ func (c *checker) scalar(n *yaml.Node, def *definition, at path) {
 	case "string":
 		c.string(n, def, at)
 	case "boolean":
-		if n.Tag != "!!bool" && !(n.Style == 0 && yaml.IsYaml1_1NonString(n) && n.Tag == "!!str") {
-			c.add(n.Line, at, fmt.Sprintf("%s is %s where true or false is wanted", show(n.Value), nodeKind(n)), unquoted(n))
+		truth, older := olderBool(n)
+		next := unquoted(n)
+		if older {
+			next = fmt.Sprintf("write %t", truth)
+		}
+		if n.Tag != "!!bool" && !(older && !c.partial) { // kustomize, which reads patches, takes yes for text
+			c.add(n.Line, at, fmt.Sprintf("%s is %s where true or false is wanted", show(n.Value), nodeKind(n)), next)
 		}
 	case "integer":
-		number, err := strconv.ParseInt(n.Value, 0, 64)
-		switch {
-		case n.Tag != "!!int":
-			c.add(n.Line, at, fmt.Sprintf("%s is %s where a whole number is wanted", show(n.Value), nodeKind(n)), unquoted(n))
-		case err != nil, def.Format == "int32" && (number > math.MaxInt32 || number < math.MinInt32):
-			c.add(n.Line, at, n.Value+" is out of range", "")
-		}
+		c.integer(n, def.Format == "int32", at)
 	case "number":
 		if n.Tag != "!!int" && n.Tag != "!!float" {
 			c.add(n.Line, at, fmt.Sprintf("%s is %s where a number is wanted", show(n.Value), nodeKind(n)), unquoted(n))
@@ -215,23 +227,63 @@ func (c *checker) scalar(n *yaml.Node, def *definition, at path) {
 	}
 }
 
+// integer checks a whole number as the JSON that kubectl makes of it: 80.0 is one.
+func (c *checker) integer(n *yaml.Node, short bool, at path) {
+	data, err := json.Marshal(plain(n))
+	number := string(data)
+	whole := err == nil && !strings.ContainsAny(number, ".e")
+	if n.Tag != "!!int" && n.Tag != "!!float" || !whole {
+		c.add(n.Line, at, fmt.Sprintf("%s is %s where a whole number is wanted", show(n.Value), nodeKind(n)), unquoted(n))
+		return
+	}
+	bits := 64
+	if short {
+		bits = 32
+	}
+	if _, err := strconv.ParseInt(number, 10, bits); err != nil {
+		c.add(n.Line, at, n.Value+" is out of range", fmt.Sprintf("write a number that %d bits hold", bits))
+	}
+}
+
 func unquoted(n *yaml.Node) string {
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+	switch {
+	case foreign(n):
+		return "remove the tag " + n.Tag
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
 		return "remove the quotes"
 	}
 	return ""
 }
 
+// foreign reports whether a value has a tag of somebody's own, which is no part of
+// YAML. A Kubernetes reader takes what has one for text.
+func foreign(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") && n.Tag != "!"
+}
+
 func (c *checker) string(n *yaml.Node, def *definition, at path) {
-	plain := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	unmarked := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	switch {
 	case n.Tag == "!!timestamp" && def.Format == "date-time":
 	case n.Tag == "!!merge": // << as a value is text; only as a key it is more
-	case n.Tag != "!!str" && n.Tag != "!!timestamp" && n.Tag != "!!binary":
+	case foreign(n):
+		c.warn(n.Line, at, "has the tag "+n.Tag+", which means nothing here", "remove it")
+	case n.Tag != "!!str" && n.Tag != "!!timestamp" && n.Tag != "!!binary" && n.Tag != "!":
 		c.add(n.Line, at, fmt.Sprintf("%s is %s where text is wanted", show(n.Value), nodeKind(n)), "put it in quotes: "+strconv.Quote(n.Value))
 		return
-	case plain && n.Tag == "!!str" && yaml.IsYaml1_1NonString(n):
-		c.add(n.Line, at, fmt.Sprintf("%s without quotes is not text to every YAML reader (kubectl's reads it as true, false or a number)", show(n.Value)), "put it in quotes: "+strconv.Quote(n.Value))
+	case unmarked && n.Tag == "!!str" && yaml.IsYaml1_1NonString(n):
+		c.ambiguous(n, at)
+		return
+	}
+	if def.Format == "byte" {
+		// JSON writes bytes as base64; !!binary is decoded before it is written as JSON.
+		if value, text := plain(n).(string); !text || !isBase64(value) {
+			next := ""
+			if len(at) > 0 && at[0] == "data" {
+				next = "write plain text under stringData"
+			}
+			c.add(n.Line, at, show(n.Value)+" is not base64", next)
+		}
 		return
 	}
 	if def.Format == "date-time" {
@@ -249,12 +301,28 @@ func (c *checker) string(n *yaml.Node, def *definition, at path) {
 	c.add(n.Line, at, show(n.Value)+" is not a value of this field", next)
 }
 
+func isBase64(s string) bool {
+	_, err := base64.StdEncoding.DecodeString(s)
+	return err == nil
+}
+
+// ambiguous tells of a word that is text to one YAML reader and no text to another.
+func (c *checker) ambiguous(n *yaml.Node, at path) {
+	c.add(n.Line, at, fmt.Sprintf("%s without quotes is not text to every YAML reader (kubectl's reads it as true, false or a number)", show(n.Value)), "put it in quotes: "+strconv.Quote(n.Value))
+}
+
 func (c *checker) quantity(n *yaml.Node, at path) {
 	if n.Kind != yaml.ScalarNode {
 		c.add(n.Line, at, "is "+nodeKind(n)+" where a quantity is wanted", "such as 500m or 128Mi")
 		return
 	}
-	if _, err := resource.ParseQuantity(n.Value); err != nil {
+	value := n.Value
+	if n.Tag == "!!int" || n.Tag == "!!float" { // 1_000 is 1000 by the time that the API reads it
+		if data, err := json.Marshal(plain(n)); err == nil {
+			value = string(data)
+		}
+	}
+	if _, err := resource.ParseQuantity(value); err != nil {
 		c.add(n.Line, at, show(n.Value)+" is not a quantity", "such as 500m or 128Mi")
 	}
 }

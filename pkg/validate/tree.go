@@ -3,7 +3,6 @@ package validate
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,12 +23,14 @@ const maxFiles = 20_000
 type tree struct {
 	kinds   *catalogue
 	result  *Result
-	known   map[string]*kustomization // by absolute folder; nil for one that cannot be read
+	known   map[string]*kustomization // by folder; nil for one that cannot be read
+	loading map[string]bool           // folders that are being read
 	docs    map[string][]*document    // of resource files, by path
-	used    map[string]bool           // absolute folders that another kustomization refers to
-	mention []byte                    // the text of all kustomizations
+	ill     map[string]bool           // files that cannot be read, by path
+	used    map[string]bool           // folders that another kustomization refers to
+	opened  map[string]bool           // files that were read
+	mention map[string]string         // the text of a folder's kustomization
 	seen    map[string]bool           // findings
-	broken  bool                      // a file that a build would read cannot be read
 }
 
 // Dir checks a folder: every kustomization in it, with what it refers to, as
@@ -49,56 +50,30 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{kinds: kinds, result: &Result{}, known: map[string]*kustomization{}, docs: map[string][]*document{}, used: map[string]bool{}, seen: map[string]bool{}}
-	for _, folder := range folders {
-		t.load(folder)
+	t := &tree{kinds: kinds, result: &Result{}, known: map[string]*kustomization{}, loading: map[string]bool{}, docs: map[string][]*document{}, ill: map[string]bool{},
+		used: map[string]bool{}, opened: map[string]bool{}, mention: map[string]string{}, seen: map[string]bool{}}
+	for _, dir := range folders {
+		t.load(dir)
 	}
-	t.strays(files)
-	for _, folder := range folders {
-		if k := t.known[absolute(folder)]; k != nil {
+	t.strays(dir, files)
+	for _, dir := range folders {
+		if k := t.known[folder(dir)]; k != nil {
 			t.traps(k)
 		}
 	}
 	if err := t.builds(ctx, folders, o); err != nil {
 		return nil, err
 	}
+	if r := t.result; r.Overlays == 0 && r.Count(Error) == 0 && r.Count(Note) == 0 {
+		t.add(Finding{File: dir, Severity: Note, Rule: "build", Message: "nothing here can be built by itself, so no object was checked"})
+	}
 	t.result.sort()
 	return t.result, nil
 }
 
-// scan lists the YAML files and the kustomizations under a folder. Links are
-// not followed, and hidden folders left out.
-func scan(ctx context.Context, dir string) (files, folders []string, err error) {
-	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("%s: %w", p, shortError(err))
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if d.IsDir() {
-			if p != dir && strings.HasPrefix(d.Name(), ".") {
-				return filepath.SkipDir
-			}
-			if kustomizationIn(p) != "" {
-				folders = append(folders, p)
-			}
-			return nil
-		}
-		if ext := filepath.Ext(p); ext == ".yaml" || ext == ".yml" {
-			files = append(files, p)
-		}
-		if len(files) > maxFiles {
-			return fmt.Errorf("%s holds more than %d YAML files; name a folder further down", dir, maxFiles)
-		}
-		return nil
-	})
-	return files, folders, err
-}
-
 func (t *tree) add(f Finding) {
 	message, _, _ := strings.Cut(f.Message, ", as built from ")
-	key := fmt.Sprint(f.File, f.Line, f.Rule, message)
+	key := fmt.Sprintf("%q %d %q %q %q %q", f.File, f.Line, f.Rule, f.Object, f.Field, message)
 	if !t.seen[key] {
 		t.seen[key] = true
 		t.result.Findings = append(t.result.Findings, f)
@@ -109,29 +84,28 @@ func (t *tree) problem(file string, line int, rule, fieldName, message, next str
 	t.add(Finding{File: file, Line: line, Field: fieldName, Severity: Error, Rule: rule, Message: message, Next: next})
 }
 
-// read parses a file that a build would read.
-func (t *tree) read(root, file string) []*document {
+// read parses a file that a build would read; it reports whether a build can.
+func (t *tree) read(root, file string) ([]*document, bool) {
+	t.opened[absolute(file)] = true
 	data, err := readFile(root, file)
 	t.result.Files++
 	if err != nil {
 		t.add(unreadable(file, err))
-		t.broken = true
-		return nil
+		return nil, false
 	}
 	docs, findings := parse(file, data)
 	for _, f := range findings {
 		t.add(f)
 	}
-	t.broken = t.broken || broken(findings)
-	if kustomizationIn(filepath.Dir(file)) == file {
-		t.mention = append(t.mention, data...)
+	if dir := filepath.Dir(file); kustomizationIn(dir) == file {
+		t.mention[dir] = string(data)
 	}
-	return docs
+	return docs, !broken(findings)
 }
 
 // load reads a kustomization and what it refers to.
 func (t *tree) load(dir string) *kustomization {
-	key := absolute(dir)
+	key := folder(dir)
 	if k, ok := t.known[key]; ok {
 		return k
 	}
@@ -140,14 +114,23 @@ func (t *tree) load(dir string) *kustomization {
 	if file == "" {
 		return nil
 	}
-	docs := t.read(dir, file)
+	docs, ok := t.read(dir, file)
 	if len(docs) == 0 {
+		if ok {
+			t.problem(file, 1, "build", "", "is empty, which kustomize refuses", "list files or folders under resources, or remove it")
+		}
 		return nil
 	}
 	k := &kustomization{dir: dir, file: file, root: docs[0].root, component: text(docs[0].root, "kind") == "Component"}
 	t.known[key] = k
-	for _, f := range strictKustomization(k) {
+	t.loading[key] = true
+	defer delete(t.loading, key)
+	found := strictKustomization(k)
+	for _, f := range found {
 		t.add(f)
+	}
+	if broken(found) { // kustomize would say the same, less well
+		k.broken = file
 	}
 	for _, name := range []string{"resources", "bases", "components"} {
 		list, line := field(k.root, name)
@@ -172,27 +155,38 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 	switch {
 	case filepath.IsAbs(ref):
 		t.problem(k.file, line, "resources", fieldName, "is an absolute path, which kustomize refuses", "write it relative to this file")
-		t.broken = true
+		k.broken = k.file
 	case err != nil:
-		t.problem(k.file, line, "resources", fieldName, show(ref)+" does not exist", "")
-		t.broken = true
+		t.problem(k.file, line, "resources", fieldName, show(ref)+" does not exist", "correct the path, or remove it")
+		k.broken = k.file
+	case isDir(info) && t.loading[folder(p)]:
+		t.problem(k.file, line, "resources", fieldName, show(ref)+" leads back to this kustomization, which kustomize refuses", "remove one of the two references")
+		k.broken = k.file
 	case isDir(info):
-		t.used[absolute(p)] = true
+		t.used[folder(p)] = true
 		k.resources = append(k.resources, p)
-		if t.load(p) == nil && kustomizationIn(p) == "" {
-			t.problem(k.file, line, "resources", fieldName, show(ref)+" has no kustomization.yaml", "")
+		if t.load(p) != nil {
+			return
+		}
+		k.broken = kustomizationIn(p)
+		if k.broken == "" {
+			k.broken = k.file
+			t.problem(k.file, line, "resources", fieldName, show(ref)+" has no kustomization.yaml", "name a folder that has one, or the files in it")
 		}
 	default:
 		k.resources = append(k.resources, p)
-		if _, done := t.docs[p]; done {
-			return
-		}
-		docs := flatten(t.read(k.dir, p))
-		t.docs[p] = docs
-		for _, d := range docs {
-			for _, f := range structure(t.kinds, d, true) {
-				t.add(f)
+		if _, done := t.docs[p]; !done {
+			docs, ok := t.read(k.dir, p)
+			docs = flatten(docs)
+			t.docs[p], t.ill[p] = docs, !ok
+			for _, d := range docs {
+				for _, f := range structure(t.kinds, d, true) {
+					t.add(f)
+				}
 			}
+		}
+		if t.ill[p] {
+			k.broken = p
 		}
 	}
 }
@@ -223,29 +217,10 @@ func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*
 			docs = append(docs, files...)
 			continue
 		}
-		more, all := t.sources(t.known[absolute(p)], seen)
+		more, all := t.sources(t.known[folder(p)], seen)
 		docs, local = append(docs, more...), local && all
 	}
 	return docs, local
-}
-
-// strays finds manifests that nothing refers to: they look applied and are not.
-func (t *tree) strays(files []string) {
-	for _, file := range files {
-		dir := filepath.Dir(file)
-		if kustomizationIn(dir) == "" || kustomizationIn(dir) == file || strings.Contains(string(t.mention), filepath.Base(file)) {
-			continue
-		}
-		data, err := readFile(dir, file)
-		if err != nil {
-			continue
-		}
-		docs, _ := parse(file, data)
-		if len(docs) > 0 && text(docs[0].root, "kind") != "" && t.kinds.builtIn(groupOf(docs[0])) {
-			t.add(Finding{File: file, Line: docs[0].root.Line, Object: objectName(docs[0].root), Severity: Warning, Rule: "stray-file",
-				Message: "no kustomization refers to this file, so it is not applied", Next: "list it under resources or patches, or remove it"})
-		}
-	}
 }
 
 func groupOf(d *document) string {
@@ -261,9 +236,19 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 	type identity struct{ namespace, kind, name string }
 	type where struct{ selector, dir string }
 	selectors := map[identity]where{}
-	for _, folder := range folders {
-		k := t.known[absolute(folder)]
-		if k == nil || k.component || t.used[absolute(folder)] || t.broken {
+	for _, dir := range folders {
+		k := t.known[folder(dir)]
+		if k == nil || t.used[folder(dir)] {
+			continue
+		}
+		if k.component {
+			t.add(Finding{File: k.file, Severity: Note, Rule: "build", Message: "is a component that nothing here refers to, so it was not built"})
+			continue
+		}
+		if cause := t.unbuildable(k, map[*kustomization]bool{}); cause != "" {
+			if cause != k.file {
+				t.add(Finding{File: k.file, Severity: Note, Rule: "build", Message: "was not built, as " + cause + " has errors", Next: "mend them first"})
+			}
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -273,13 +258,13 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 		if t.fetches(k, map[*kustomization]bool{}) {
 			continue
 		}
-		data, err := o.Build(folder)
+		data, err := o.Build(dir)
 		if err != nil {
 			t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
 			continue
 		}
 		t.result.Overlays++
-		for _, b := range t.built(folder, data, sources) {
+		for _, b := range t.built(dir, data, sources) {
 			if b.workload == nil || !b.workload.selectable || b.workload.selector == nil {
 				continue
 			}
@@ -291,11 +276,29 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 					Next:    "keep what differs between overlays out of the selector"}, b}
 				t.add(f.locate(b.sources()))
 			} else if !ok {
-				selectors[id] = where{selector, folder}
+				selectors[id] = where{selector, dir}
 			}
 		}
 	}
 	return nil
+}
+
+// unbuildable returns the file for which a kustomization, or one that it builds on,
+// cannot be built; "" when it can.
+func (t *tree) unbuildable(k *kustomization, seen map[*kustomization]bool) string {
+	if k == nil || seen[k] {
+		return ""
+	}
+	seen[k] = true
+	if k.broken != "" {
+		return k.broken
+	}
+	for _, p := range k.resources {
+		if cause := t.unbuildable(t.known[folder(p)], seen); cause != "" {
+			return cause
+		}
+	}
+	return ""
 }
 
 // fetches reports whether a build would fetch something from elsewhere.
@@ -310,12 +313,12 @@ func (t *tree) fetches(k *kustomization, seen map[*kustomization]bool) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(k.resources, func(p string) bool { return t.fetches(t.known[absolute(p)], seen) })
+	return slices.ContainsFunc(k.resources, func(p string) bool { return t.fetches(t.known[folder(p)], seen) })
 }
 
 // built checks the objects of one build.
-func (t *tree) built(folder string, data []byte, sources []*document) []*object {
-	docs, findings := parse(folder, data)
+func (t *tree) built(dir string, data []byte, sources []*document) []*object {
+	docs, findings := parse(dir, data)
 	for _, f := range findings {
 		t.add(f)
 	}
@@ -329,7 +332,7 @@ func (t *tree) built(folder string, data []byte, sources []*document) []*object 
 			}
 		}
 		found := structure(t.kinds, d, false)
-		b := newObject(d)
+		b := newObject(d, broken(found))
 		b.from = from
 		for _, f := range found {
 			if len(from) > 0 {
@@ -340,10 +343,10 @@ func (t *tree) built(folder string, data []byte, sources []*document) []*object 
 		all = append(all, b)
 	}
 	for _, f := range rules(all) {
-		f.File = filepath.Join(folder, filepath.Base(kustomizationIn(folder)))
+		f.File = filepath.Join(dir, filepath.Base(kustomizationIn(dir)))
 		located := f.locate(f.about.from)
-		if rel, err := filepath.Rel(folder, located.File); err == nil && strings.HasPrefix(rel, "..") {
-			located.Message += ", as built from " + folder
+		if rel, err := filepath.Rel(dir, located.File); err == nil && strings.HasPrefix(rel, "..") {
+			located.Message += ", as built from " + dir
 		}
 		t.add(located)
 	}

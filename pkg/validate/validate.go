@@ -80,13 +80,11 @@ func (r *Result) Count(s Severity) int {
 
 // sort orders the findings by place and drops what was found twice.
 func (r *Result) sort() {
-	slices.SortStableFunc(r.Findings, func(x, y Finding) int {
-		return cmp.Or(strings.Compare(x.File, y.File), x.Line-y.Line, strings.Compare(x.Field, y.Field), strings.Compare(x.Message, y.Message))
-	})
-	r.Findings = slices.CompactFunc(r.Findings, func(x, y Finding) bool {
-		x.at, y.at = nil, nil
-		return x.File == y.File && x.Line == y.Line && x.Field == y.Field && x.Message == y.Message
-	})
+	order := func(x, y Finding) int {
+		return cmp.Or(strings.Compare(x.File, y.File), x.Line-y.Line, strings.Compare(x.Field, y.Field), strings.Compare(x.Message, y.Message), strings.Compare(x.Object, y.Object))
+	}
+	slices.SortStableFunc(r.Findings, order)
+	r.Findings = slices.CompactFunc(r.Findings, func(x, y Finding) bool { return order(x, y) == 0 })
 }
 
 // Files checks plain YAML files, all of them as one set of objects; "-" is stdin.
@@ -102,8 +100,9 @@ func Files(ctx context.Context, files []string, stdin io.Reader) (*Result, error
 	return r, nil
 }
 
-// Read reads the objects of plain YAML files, each as JSON, and holds them
-// against the schema only: what is read with errors is not to be used.
+// Read reads the objects of plain YAML files, each as JSON, and holds them against
+// the schema; of what is between objects it finds only those that are there twice.
+// What is read with errors is not to be used.
 func Read(ctx context.Context, files []string, stdin io.Reader) ([][]byte, *Result, error) {
 	all, r, err := read(ctx, files, stdin)
 	if err != nil {
@@ -147,10 +146,15 @@ func read(ctx context.Context, files []string, stdin io.Reader) ([]*object, *Res
 		}
 		docs, findings := parse(name, data)
 		r.Findings = append(r.Findings, findings...)
-		for _, d := range flatten(docs) {
+		docs = flatten(docs)
+		if len(docs) == 0 && !broken(findings) {
+			r.Findings = append(r.Findings, Finding{File: name, Severity: Note, Rule: "file", Message: "holds no object, so there was nothing to check"})
+		}
+		for _, d := range docs {
 			r.Objects++
-			r.Findings = append(r.Findings, structure(kinds, d, false)...)
-			all = append(all, newObject(d))
+			found := structure(kinds, d, false)
+			r.Findings = append(r.Findings, found...)
+			all = append(all, newObject(d, broken(found)))
 		}
 	}
 	r.Findings = append(r.Findings, sameName(all)...)

@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
 )
@@ -98,18 +99,29 @@ func TestBadFiles(t *testing.T) {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+prev+",", 10), ",") + "]\n"
 	}
 	for name, test := range map[string]struct{ data, want string }{
-		"bomb":      {bomb, "aliases that expand to more than"},
-		"tab":       {"apiVersion: v1\nkind: Service\nmetadata:\n\tname: x\n", ":4: error: is indented with a tab"},
-		"not utf-8": {"apiVersion: v1\nkind: \xff\n", ":2: error: is not UTF-8"},
-		"utf-16":    {"\xff\xfea\x00", "is UTF-16"},
-		"nul":       {"a: b\n\x00", ":2: error: holds a NUL byte"},
-		"bom":       {"\xef\xbb\xbfapiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "warning: begins with a byte order mark"},
-		"scalar":    {"hello\n", "holds text, not an object"},
-		"cycle":     {"a: &a\n  b: *a\n", "error"},
-		"anchor":    {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: &n x}\ndata:\n  a: *n\n  b: 1\n", ":6: error: ConfigMap/x data.b: \"1\" is a number where text is wanted"},
-		"merge":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: <<\n  b: 1\n", "x.yaml:6: error"},
-		"crlf":      {"apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {nam: x}\r\n", ":3: error: ConfigMap metadata.nam: unknown field; did you mean name?"},
-		"escape":    {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n\"\\e[31mred\": 1\n", `?[31mred: unknown field`},
+		"bomb":          {bomb, "aliases that expand to more than"},
+		"tab":           {"apiVersion: v1\nkind: Service\nmetadata:\n\tname: x\n", ":4: error: is indented with a tab"},
+		"not utf-8":     {"apiVersion: v1\nkind: \xff\n", ":2: error: is not UTF-8"},
+		"utf-16":        {"\xff\xfea\x00", "is UTF-16"},
+		"nul":           {"a: b\n\x00", ":2: error: holds a NUL byte"},
+		"bom":           {"\xef\xbb\xbfapiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "warning: begins with a byte order mark"},
+		"scalar":        {"hello\n", "holds text, not an object"},
+		"cycle":         {"a: &a\n  b: *a\n", "error"},
+		"anchor":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: &n x}\ndata:\n  a: *n\n  b: 1\n", ":6: error: ConfigMap/x data.b: \"1\" is a number where text is wanted"},
+		"merge":         {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: <<\n  b: 1\n", "x.yaml:6: error"},
+		"merged":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: &d\n  a: b\nbinaryData:\n  <<: [*d]\n  c: aGk=\n", ":5: error: ConfigMap/x binaryData.a: \"b\" is not base64"},
+		"above a merge": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: &l {a: b}}\ndata:\n  a: c\n  <<: *l\n", ":6: warning: <<: stands below a and has it too: kubectl takes the one that is merged, kustomize the other; put << first"},
+		"merge of text": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  <<: a\n", ":5: error: <<: merges text, and only a map or a list of maps can be"},
+		"no kind":       {"apiVersion: v1\nkind:\nmetadata: {name: x}\n", ":2: error: kind: is empty"},
+		"kinds":         {"apiVersion: v1\nkind: {a: b}\nmetadata: {name: x}\n", ":2: error: kind: is a map where text is wanted"},
+		"empty key":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"\": a}\n", `:4: error: ConfigMap/x data[""]: is empty; write a key`},
+		"unread":        {"apiVersion: example.com/v1\nkind: A\nmetadata: {name: x, labels: {a: 1}}\n", ":3: error: A/x metadata.labels: cannot be read as the API server reads it: cannot unmarshal number"},
+		"infinite":      {"apiVersion: example.com/v1\nkind: A\nmetadata: {name: x}\nspec: .inf\n", "error: A/x: cannot be read as the API server reads it: unsupported value: +Inf"},
+		"tag":           {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: !a 80}]}\n", `is text where a whole number is wanted; remove the tag !a`},
+		"empty":         {"# nothing yet\n", "x.yaml: note: holds no object, so there was nothing to check"},
+		"empty list":    {"apiVersion: v1\nkind: List\nitems:\n", "note: holds no object"},
+		"crlf":          {"apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {nam: x}\r\n", ":3: error: ConfigMap metadata.nam: unknown field; did you mean name?"},
+		"escape":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n\"\\e[31mred\": 1\n", `?[31mred: unknown field`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.yaml")
@@ -124,7 +136,7 @@ func TestBadFiles(t *testing.T) {
 			for _, f := range r.Findings {
 				all += f.String() + "\n"
 			}
-			if !strings.Contains(all, test.want) || name == "merge" && len(r.Findings) != 1 {
+			if !strings.Contains(all, test.want) || name == "merge" && len(r.Findings) != 1 || strings.HasPrefix(name, "empty ") && len(r.Findings) != 1 {
 				t.Errorf("found %q, want %q", all, test.want)
 			}
 		})
@@ -161,5 +173,57 @@ func TestHugeFileAndLinks(t *testing.T) {
 	r, err = validate.Dir(context.Background(), tree, validate.Options{Build: func(string) ([]byte, error) { built = true; return nil, nil }})
 	if err != nil || built || r.Count(validate.Error) < 2 || !strings.Contains(r.Findings[0].String()+r.Findings[1].String(), "leads out of") {
 		t.Errorf("%v, built %v, %+v", err, built, r)
+	}
+}
+
+// What Read hands on is what kubectl would send.
+func TestReadAsKubectlDoes(t *testing.T) {
+	for _, manifest := range []string{
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {publishNotReadyAddresses: yes, allocateLoadBalancerNodePorts: Off, ports: [{port: 80.0, nodePort: 3e4}]}\n",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {b: \"yes\", c: 'on', d: !x 1, e: 2026-01-02}}\ndata:\n  a: &a |\n    yes\n  b: *a\n",
+		"a: &p {name: a, port: 1}\nq: &q {name: q, x: 2}\nb: {<<: *p, name: b}\nc: {name: c, <<: *p}\nd: {<<: [*p, *q]}\ne: {<<: *p, <<: *q, port: 3}\nf: [{<<: &r {<<: *q, y: n}}, *r]\n",
+	} {
+		got, _, err := validate.Read(t.Context(), []string{"-"}, strings.NewReader(manifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := yaml.YAMLToJSON([]byte(manifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got[0]) != string(want) {
+			t.Errorf("read\n%s\nkubectl reads\n%s", got[0], want)
+		}
+	}
+}
+
+// A tree that is named by a link is checked as the folder that it leads to.
+func TestLinkToTree(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	target, err := filepath.Abs("../../manifests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip(err)
+	}
+	r, err := validate.Dir(t.Context(), link, validate.Options{Build: build})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Overlays == 0 || len(r.Findings) > 0 {
+		t.Errorf("%+v", r)
+	}
+	broken := filepath.Join(t.TempDir(), "link")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("a: 1\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, broken); err != nil {
+		t.Fatal(err)
+	}
+	r, err = validate.Dir(t.Context(), broken, validate.Options{Build: build})
+	if err != nil || len(r.Findings) == 0 || r.Findings[0].File != filepath.Join(broken, "x.yaml") {
+		t.Errorf("%v %+v", err, r)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"strings"
@@ -282,18 +281,4 @@ func (p *program) printOverlay(app *generate.App, overlay, format string) error 
 		return fmt.Errorf("writing the objects as JSON: %w", err)
 	}
 	return printJSON(p.Out, data)
-}
-
-// printNames prints kind.group/name a line, as kubectl does.
-func printNames(w io.Writer, objs []*unstructured.Unstructured) error {
-	for _, o := range objs {
-		kind := strings.ToLower(o.GetKind())
-		if g := o.GroupVersionKind().Group; g != "" {
-			kind += "." + g
-		}
-		if _, err := fmt.Fprintf(w, "%s/%s\n", kind, o.GetName()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -43,8 +43,15 @@ func (p *program) printObjects(objs []*unstructured.Unstructured, f report.Forma
 		}
 		return nil
 	}
+	return printNames(p.Out, objs)
+}
+
+// printNames prints the names of objects, one a line, as kubectl does.
+func printNames(w io.Writer, objs []*unstructured.Unstructured) error {
 	for _, o := range objs {
-		fmt.Fprintf(p.Out, "%s/%s\n", strings.ToLower(o.GetKind()), o.GetName())
+		if _, err := fmt.Fprintln(w, report.ObjectName(o.GetAPIVersion(), o.GetKind(), o.GetName())); err != nil {
+			return err
+		}
 	}
 	return nil
 }

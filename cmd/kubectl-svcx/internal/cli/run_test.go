@@ -73,6 +73,7 @@ func TestRun(t *testing.T) {
 		{name: "apply dry-run client json", args: "apply -k tree --dry-run=client -o json", code: 0, calls: "", out: []string{`"kind": "List"`, `"externalName": "db.example.com"`}},
 		{name: "apply dry-run client yaml", args: "apply -k tree --dry-run=client -o yaml", code: 0, calls: "", out: []string{"externalName: db.example.com\n"}},
 		{name: "apply dry-run client name", args: "apply -k tree --dry-run=client -o name", code: 0, calls: "", out: []string{"service/db\n"}},
+		{name: "up dry-run client name", args: up + " --dry-run=client -o name", code: 0, calls: "", out: []string{"service/redis\n", "deployment.apps/redis\n"}},
 		{name: "up dry-run client yaml", args: up + " --dry-run=client -o yaml", code: 0, calls: "", out: []string{"kind: Service\n", "---\n", "kind: Deployment\n"}},
 		{name: "apply dry-run server", args: "apply -k tree --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/db"}},
 		{name: "apply without -k", args: "apply", code: 1, err: []string{"-k is missing"}},

@@ -35,7 +35,7 @@ and what no schema knows: names, labels, ports and other values that an API serv
 refuses, selectors that match nothing, target ports that no container has, fields of
 another Service type, ports that collide, and patches that silently do nothing.
 Kustomizations are checked as written and as built; each finding names its file and
-line. What only a cluster knows is not checked: its ranges of addresses and node
+line, and a note says what was not built or not checked. What only a cluster knows is not checked: its ranges of addresses and node
 ports, its own kinds, and whether a change of what runs is allowed.
 
 Exit codes: 0 nothing wrong, 1 errors (with --strict: or warnings).`,

@@ -1,0 +1,153 @@
+package generate
+
+import (
+	"bytes"
+	"errors"
+	"path"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
+)
+
+// odd are fields of a workload, or beside it, that an API server refuses; field is
+// the one that generate names.
+var odd = []struct{ field, spec string }{
+	{"workload.minReadySeconds", "minReadySeconds: 600"},
+	{"workload.readinessProbe.terminationGracePeriodSeconds", "readinessProbe: {tcpSocket: {port: 8080}, terminationGracePeriodSeconds: 5}"},
+	{"workload.lifecycle.preStop.httpGet.port", "lifecycle: {preStop: {httpGet: {port: a_b}}}"},
+	{"workload.lifecycle.postStart.tcpSocket.port", "lifecycle: {postStart: {tcpSocket: {port: 0}}}"},
+	{"workload.resources.requests.example.com/gpu", "resources: {requests: {example.com/gpu: 1}}"},
+	{"workload.resources.requests.example.com/gpu", "resources: {requests: {example.com/gpu: 1}, limits: {example.com/gpu: 2}}"},
+	{"workload.podSecurityContext.sysctls[0].name", "podSecurityContext: {sysctls: [{name: '', value: '1'}]}"},
+	{"workload.podSecurityContext.sysctls[0].name", "podSecurityContext: {sysctls: [{name: A.b, value: '1'}]}"},
+	{"workload.podSecurityContext.sysctls[1].name", "podSecurityContext: {sysctls: [{name: a.b, value: '1'}, {name: a.b, value: '1'}]}"},
+	{"workload.volumes[0]", "volumes: [{name: v, emptyDir: {medium: Memory}, hostPath: {path: /a}}]"},
+	{"workload.volumes[0].configMap.items[0].path", "volumes: [{name: v, configMap: {name: c, items: [{key: a, path: ../x}]}}]"},
+	{"workload.volumes[0].configMap.items[0].path", "volumes: [{name: v, configMap: {name: c, items: [{key: a}]}}]"},
+	{"workload.volumes[0].secret.items[0].key", "volumes: [{name: v, secret: {secretName: c, items: [{path: a}]}}]"},
+	{"workload.volumes[0].projected.sources[0].secret.items[0].path", "volumes: [{name: v, projected: {sources: [{secret: {name: c, items: [{key: a, path: /x}]}}]}}]"},
+	{"workload.volumes[0].emptyDir.sizeLimit", "volumes: [{name: v, emptyDir: {sizeLimit: -1}}]"},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator", required("matchExpressions: [{key: a, operator: Is, values: [b]}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key", required("matchExpressions: [{key: a b, operator: Exists}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values", required("matchExpressions: [{key: a, operator: In}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values", required("matchExpressions: [{key: a, operator: Exists, values: [b]}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values", required("matchExpressions: [{key: a, operator: Gt, values: ['1', '2']}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key", required("matchFields: [{key: a, operator: In, values: [b]}]")},
+	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].operator", required("matchFields: [{key: metadata.name, operator: Exists}]")},
+	{"workload.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator",
+		"affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, operator: Is}]}}]}}"},
+
+	// What was refused before, so that both go on saying so.
+	{"workload.topologySpreadConstraints[0].maxSkew", "topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]"},
+	{"workload.tolerations[0].operator", "tolerations: [{value: a}]"},
+	{"workload.livenessProbe.successThreshold", "livenessProbe: {tcpSocket: {port: 8080}, successThreshold: 2}"},
+	{"workload.securityContext.runAsUser", "securityContext: {runAsUser: -1}"},
+	{"secrets[0].stringData.tls.crt", "image: example/a\n  secrets: [{name: s, type: kubernetes.io/tls, stringData: {tls.key: a}}]"},
+	{"workload.env[0].valueFrom.fieldRef", "env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.nope}}}]"},
+	{"workload.readinessProbe.httpGet.httpHeaders", "readinessProbe: {httpGet: {port: 8080, httpHeaders: [{name: 'a b', value: c}]}}"},
+	{"workload.podSecurityContext.fsGroupChangePolicy", "podSecurityContext: {fsGroupChangePolicy: Never}"},
+	{"workload.volumes[0].hostPath.type", "volumes: [{name: v, hostPath: {path: /a, type: Nope}}]"},
+	{"workload.securityContext.seccompProfile", "securityContext: {seccompProfile: {type: Nope}}"},
+	{"workload.volumes[0].configMap.defaultMode", "volumes: [{name: v, configMap: {name: c, defaultMode: 4096}}]"},
+	{"workload.ports", "ports: [{containerPort: 80, protocol: tcp}]"},
+}
+
+func required(term string) string {
+	return "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{" + term + "}]}}}"
+}
+
+// even are those that look the same and are taken.
+var even = []string{
+	"minReadySeconds: 599",
+	"kind: StatefulSet\n    minReadySeconds: 600",
+	"livenessProbe: {tcpSocket: {port: 8080}, terminationGracePeriodSeconds: 5}",
+	"lifecycle: {preStop: {httpGet: {port: http}}, postStart: {tcpSocket: {port: 8080}}}",
+	"resources: {limits: {example.com/gpu: 1}}",
+	"resources: {requests: {example.com/gpu: 1}, limits: {example.com/gpu: 1}}",
+	"podSecurityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: '0'}, {name: net/ipv4/tcp_syncookies, value: '1'}]}",
+	"volumes: [{name: v, configMap: {name: c, items: [{key: a, path: b/c}]}}, {name: w, projected: {sources: [{secret: {name: s, items: [{key: a, path: b}]}}]}}]",
+	required("matchExpressions: [{key: a, operator: Gt, values: ['1']}], matchFields: [{key: metadata.name, operator: In, values: [b]}]"),
+}
+
+func oddApp(t *testing.T, fields string) *App {
+	t.Helper()
+	image := "image: example/a\n    "
+	if strings.HasPrefix(fields, "image:") {
+		image = ""
+	}
+	a, err := ParseApp([]byte("apiVersion: svcx/v1alpha1\nkind: App\nmetadata: {name: a}\nspec:\n  service: {ports: [{name: http, port: 80, targetPort: 8080}]}\n  workload:\n    "+image+fields+"\n"), "svcx.yaml")
+	if err != nil {
+		t.Fatalf("%s: %v", fields, err)
+	}
+	a.Complete()
+	return a
+}
+
+// builtBase builds the base of an App, which need not be valid.
+func builtBase(t *testing.T, a *App) []byte {
+	t.Helper()
+	tree := &tree{}
+	tree.base(a)
+	if tree.err != nil {
+		t.Fatal(tree.err)
+	}
+	fsys := filesys.MakeFsInMemory()
+	for _, f := range tree.files {
+		if err := fsys.WriteFile(path.Join("/tree", f.Path), f.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built, err := kustomizeBuild(fsys, "/tree/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+// refusals are what validate has against the base of an App.
+func refusals(t *testing.T, a *App) []string {
+	t.Helper()
+	r, err := validate.Files(t.Context(), []string{"-"}, bytes.NewReader(builtBase(t, a)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range r.Findings {
+		if f.Severity == validate.Error {
+			out = append(out, f.String())
+		}
+	}
+	return out
+}
+
+// What validate refuses in a tree, generate does not write.
+func TestValidatorsAgree(t *testing.T) {
+	for _, c := range odd {
+		a := oddApp(t, c.spec)
+		var invalid *InvalidError
+		if err := a.Validate(); !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Problems[0].Field, "spec."+c.field) {
+			t.Errorf("%s: generate says %v, and not %s", c.spec, err, c.field)
+		}
+		if len(refusals(t, a)) == 0 {
+			t.Errorf("%s: validate accepts it", c.spec)
+		}
+	}
+	usual := oddApp(t, "minReadySeconds: 1") // an affinity that lasts as long as the API server has it last
+	usual.Spec.Service.SessionAffinity, usual.Spec.Service.SessionAffinityConfig = corev1.ServiceAffinityClientIP, &corev1.SessionAffinityConfig{ClientIP: &corev1.ClientIPConfig{}}
+	if err := usual.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, spec := range even {
+		a := oddApp(t, spec)
+		if err := a.Validate(); err != nil {
+			t.Errorf("%s: %v", spec, err)
+		}
+		for _, refused := range refusals(t, a) {
+			t.Errorf("%s: validate says %s", spec, refused)
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package generate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// workloadLimits checks what an API server refuses of the fields that a Spec has as the
+// API has them, beyond what podDetails does; TestValidatorsAgree holds it against what
+// validate finds in the tree.
+func (v *validator) workloadLimits(a *App) {
+	const at = "spec.workload."
+	w := a.Spec.Workload
+	const deadline = 600 // progressDeadlineSeconds, which a Spec cannot say
+	if w.MinReadySeconds >= deadline && a.workloadKind() == Deployment {
+		v.add(at+"minReadySeconds", strconv.Itoa(int(w.MinReadySeconds)), fmt.Sprintf("is not less than the %d seconds in which a Deployment has to get ahead", deadline), fmt.Sprintf("%d at the most", deadline-1))
+	}
+	if p := w.ReadinessProbe; p != nil && p.TerminationGracePeriodSeconds != nil {
+		v.add(at+"readinessProbe.terminationGracePeriodSeconds", strconv.FormatInt(*p.TerminationGracePeriodSeconds, 10), "has no use in a readiness probe, which ends nothing", "remove it")
+	}
+	for _, p := range []struct {
+		name  string
+		probe *corev1.Probe
+	}{{"readinessProbe", w.ReadinessProbe}, {"livenessProbe", w.LivenessProbe}, {"startupProbe", w.StartupProbe}} {
+		if p.probe != nil && p.probe.HTTPGet != nil {
+			v.headers(at+p.name+".httpGet.httpHeaders", p.probe.HTTPGet.HTTPHeaders)
+		}
+	}
+	if l := w.Lifecycle; l != nil {
+		v.hookPorts(at+"lifecycle.postStart", l.PostStart)
+		v.hookPorts(at+"lifecycle.preStop", l.PreStop)
+	}
+	for i, e := range w.Env {
+		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+			v.ownField(fmt.Sprintf("%senv[%d].valueFrom.fieldRef.fieldPath", at, i), e.ValueFrom.FieldRef.FieldPath)
+		}
+	}
+	for i, secret := range a.Spec.Secrets {
+		v.promised(fmt.Sprintf("spec.secrets[%d]", i), secret)
+	}
+	v.devices(w.Resources)
+	v.contexts(w)
+	v.volumeLimits(w.Volumes)
+	if w.Affinity != nil && w.Affinity.NodeAffinity != nil {
+		v.nodeAffinity(w.Affinity.NodeAffinity)
+	}
+	for i, c := range w.VolumeClaimTemplates {
+		if c.MountPath != "" && (!path.IsAbs(c.MountPath) || strings.Contains(c.MountPath, ":")) {
+			v.add(fmt.Sprintf("%svolumeClaimTemplates[%d].mountPath", at, i), c.MountPath, "is not a path that a volume can be mounted at", "such as /data")
+		}
+	}
+}
+
+// promised demands the keys that a Secret's type promises.
+func (v *validator) promised(field string, s Secret) {
+	if len(s.Envs) > 0 {
+		return // their keys are not known here
+	}
+	for _, key := range map[corev1.SecretType][]string{
+		corev1.SecretTypeTLS: {corev1.TLSCertKey, corev1.TLSPrivateKeyKey}, corev1.SecretTypeDockerConfigJson: {corev1.DockerConfigJsonKey},
+		corev1.SecretTypeDockercfg: {corev1.DockerConfigKey}, corev1.SecretTypeSSHAuth: {corev1.SSHAuthPrivateKey},
+	}[s.Type] {
+		_, there := s.StringData[key]
+		if !there && !slices.ContainsFunc(s.Files, func(f string) bool { return f == key || strings.HasPrefix(f, key+"=") || strings.HasSuffix(f, "/"+key) }) {
+			v.add(field+".stringData."+key, "", "is missing, which a Secret of type "+string(s.Type)+" has", "give it here, or as one of files")
+		}
+	}
+}
+
+func (v *validator) headers(field string, headers []corev1.HTTPHeader) {
+	for i, h := range headers {
+		if len(validation.IsHTTPHeaderName(h.Name)) > 0 {
+			v.add(fmt.Sprintf("%s[%d].name", field, i), h.Name, "is not a header's name", "such as Host or X-Probe")
+		}
+	}
+}
+
+func (v *validator) hookPorts(field string, h *corev1.LifecycleHandler) {
+	if h == nil {
+		return
+	}
+	if h.TCPSocket != nil {
+		if field += ".tcpSocket.port"; h.TCPSocket.Port.Type == intstr.Int {
+			v.portNumber(field, h.TCPSocket.Port.IntVal)
+		} else {
+			v.portName(field, h.TCPSocket.Port.StrVal)
+		}
+	} else if h.HTTPGet != nil {
+		v.headers(field+".httpGet.httpHeaders", h.HTTPGet.HTTPHeaders)
+		if h.HTTPGet.Port.Type == intstr.String {
+			v.portName(field+".httpGet.port", h.HTTPGet.Port.StrVal)
+		}
+	}
+}
+
+func (v *validator) portName(field, name string) {
+	if len(validation.IsValidPortName(name)) > 0 {
+		v.add(field, name, "is not a port's name", "such as http, or the port's number")
+	}
+}
+
+// podFields are what a variable can be of its own Pod, beside one label or annotation.
+var podFields = []string{"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"}
+
+func (v *validator) ownField(field, name string) {
+	if !slices.Contains(podFields, name) && name != "spec.host" && !strings.HasPrefix(name, "metadata.labels['") && !strings.HasPrefix(name, "metadata.annotations['") {
+		v.add(field, name, "is not a field of a Pod that a variable can have"+didYouMean(name, podFields), "one of "+strings.Join(podFields, ", ")+", metadata.labels['NAME'], metadata.annotations['NAME']")
+	}
+}
+
+// devices demands a limit for each device that is requested: nothing of it can be lent.
+func (v *validator) devices(r *corev1.ResourceRequirements) {
+	if r == nil {
+		return
+	}
+	for _, name := range resourceNames(r.Requests) {
+		request := r.Requests[corev1.ResourceName(name)]
+		limit, ok := r.Limits[corev1.ResourceName(name)]
+		if strings.Contains(name, "/") && (!ok || limit.Cmp(request) != 0) {
+			v.add("spec.workload.resources.requests."+name, request.String(), "is a device, of which the limit must be the same", "write it under limits, which is enough")
+		}
+	}
+}
+
+var sysctlName = regexp.MustCompile(`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`)
+
+// contexts checks those values of the security contexts that have a list of their own.
+func (v *validator) contexts(w *Workload) {
+	seccomp := func(field string, p *corev1.SeccompProfile) {
+		if p != nil {
+			oneOf(v, field+".seccompProfile.type", p.Type, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeUnconfined)
+		}
+	}
+	if c := w.SecurityContext; c != nil {
+		seccomp("spec.workload.securityContext", c.SeccompProfile)
+	}
+	c := w.PodSecurityContext
+	if c == nil {
+		return
+	}
+	const at = "spec.workload.podSecurityContext"
+	seccomp(at, c.SeccompProfile)
+	if p := c.FSGroupChangePolicy; p != nil {
+		oneOf(v, at+".fsGroupChangePolicy", *p, corev1.FSGroupChangeOnRootMismatch, corev1.FSGroupChangeAlways)
+	}
+	for i, s := range c.Sysctls {
+		field := fmt.Sprintf("%s.sysctls[%d].name", at, i)
+		switch {
+		case s.Name == "":
+			v.add(field, "", "is missing", "such as net.ipv4.ip_unprivileged_port_start")
+		case len(s.Name) > 253 || !sysctlName.MatchString(s.Name):
+			v.add(field, s.Name, "is not a kernel parameter's name", "such as net.ipv4.ip_unprivileged_port_start")
+		case slices.ContainsFunc(c.Sysctls[:i], func(t corev1.Sysctl) bool { return t.Name == s.Name }):
+			v.add(field, s.Name, "is there twice", "remove one")
+		}
+	}
+}
+
+func (v *validator) volumeLimits(volumes []corev1.Volume) {
+	for i, vol := range volumes {
+		at := fmt.Sprintf("spec.workload.volumes[%d]", i)
+		v.oneSource(at, vol.VolumeSource)
+		switch {
+		case vol.ConfigMap != nil:
+			v.keys(at+".configMap", vol.ConfigMap.Items, vol.ConfigMap.DefaultMode)
+		case vol.Secret != nil:
+			v.keys(at+".secret", vol.Secret.Items, vol.Secret.DefaultMode)
+		case vol.EmptyDir != nil && vol.EmptyDir.SizeLimit != nil && vol.EmptyDir.SizeLimit.Sign() < 0:
+			v.add(at+".emptyDir.sizeLimit", vol.EmptyDir.SizeLimit.String(), "is negative", "0 or more")
+		case vol.HostPath != nil && vol.HostPath.Type != nil:
+			oneOf(v, at+".hostPath.type", *vol.HostPath.Type, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory, corev1.HostPathFileOrCreate,
+				corev1.HostPathFile, corev1.HostPathSocket, corev1.HostPathCharDev, corev1.HostPathBlockDev)
+		case vol.Projected != nil:
+			v.mode(at+".projected.defaultMode", vol.Projected.DefaultMode)
+			for j, s := range vol.Projected.Sources {
+				at := fmt.Sprintf("%s.projected.sources[%d]", at, j)
+				v.oneSource(at, s)
+				if s.ConfigMap != nil {
+					v.keys(at+".configMap", s.ConfigMap.Items, nil)
+				}
+				if s.Secret != nil {
+					v.keys(at+".secret", s.Secret.Items, nil)
+				}
+			}
+		}
+	}
+}
+
+// oneSource demands that a volume is of one kind, of which there are many.
+func (v *validator) oneSource(field string, source any) {
+	var there map[string]any
+	if data, err := json.Marshal(source); err != nil || json.Unmarshal(data, &there) != nil || len(there) < 2 {
+		return
+	}
+	v.add(field, "", "is of more than one kind: "+strings.Join(slices.Sorted(maps.Keys(there)), ", "), "make a volume of each")
+}
+
+// keys checks which keys of a ConfigMap or Secret become which files.
+func (v *validator) keys(field string, items []corev1.KeyToPath, mode *int32) {
+	v.mode(field+".defaultMode", mode)
+	for i, k := range items {
+		at := fmt.Sprintf("%s.items[%d].", field, i)
+		if k.Key == "" {
+			v.add(at+"key", "", "is missing", "name a key of the object")
+		}
+		if k.Path == "" {
+			v.add(at+"path", "", "is missing", "name the file that it becomes")
+		}
+		v.below(at+"path", k.Path)
+		v.mode(at+"mode", k.Mode)
+	}
+}
+
+func (v *validator) mode(field string, mode *int32) {
+	if mode != nil && (*mode < 0 || *mode > 0o777) {
+		v.add(field, strconv.Itoa(int(*mode)), "is out of range", "0 to 0777 with a 0 before it, such as 0440")
+	}
+}
+
+func (v *validator) nodeAffinity(n *corev1.NodeAffinity) {
+	const at = "spec.workload.affinity.nodeAffinity."
+	if r := n.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
+		for i, t := range r.NodeSelectorTerms {
+			v.nodeTerm(fmt.Sprintf("%srequiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[%d].", at, i), t)
+		}
+	}
+	for i, p := range n.PreferredDuringSchedulingIgnoredDuringExecution {
+		v.nodeTerm(fmt.Sprintf("%spreferredDuringSchedulingIgnoredDuringExecution[%d].preference.", at, i), p.Preference)
+	}
+}
+
+func (v *validator) nodeTerm(field string, t corev1.NodeSelectorTerm) {
+	for i, e := range t.MatchExpressions {
+		at := fmt.Sprintf("%smatchExpressions[%d].", field, i)
+		v.labelName(at+"key", e.Key)
+		const gt, lt = corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt
+		switch n := len(e.Values); e.Operator {
+		case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
+			if n == 0 {
+				v.add(at+"values", "", "is missing: "+string(e.Operator)+" compares with some", "give one at least")
+			}
+		case corev1.NodeSelectorOpExists, corev1.NodeSelectorOpDoesNotExist:
+			if n > 0 {
+				v.add(at+"values", "", "has no use with operator "+string(e.Operator), "remove it")
+			}
+		case gt, lt:
+			if n != 1 {
+				v.add(at+"values", "", string(e.Operator)+" compares with one number", "give one")
+			}
+		case "":
+			v.add(at+"operator", "", "is missing", "such as In or Exists")
+		default:
+			oneOf(v, at+"operator", e.Operator, corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn, corev1.NodeSelectorOpExists, corev1.NodeSelectorOpDoesNotExist, gt, lt)
+		}
+	}
+	for i, f := range t.MatchFields {
+		at := fmt.Sprintf("%smatchFields[%d].", field, i)
+		if f.Key != metav1.ObjectNameField {
+			v.add(at+"key", f.Key, "is not a field of a node that can be matched", "write "+metav1.ObjectNameField)
+		}
+		if f.Operator != corev1.NodeSelectorOpIn && f.Operator != corev1.NodeSelectorOpNotIn {
+			v.add(at+"operator", string(f.Operator), "is not for fields", "In or NotIn")
+		} else if len(f.Values) != 1 {
+			v.add(at+"values", "", "must be one: a field is compared with one", "make a term of each")
+		}
+	}
+}
