@@ -96,7 +96,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, err
 	}
 	if o.EndpointsOnly {
-		v := endpointsOnly(Judge(s, nil, nil))
+		v := endpointsOnly(s)
 		v.Seconds = time.Since(start).Seconds()
 		r.say("read", true)
 		return v, nil

@@ -49,6 +49,17 @@ func (p *program) waitVerify(ctx context.Context, r *verification) error {
 		case ctx.Err() != nil:
 			return r.interrupted(ctx, "while waiting", err)
 		case limited.Err() != nil && err != nil: // cut short: it says nothing
+		case limited.Err() != nil && v.State != verify.StateProven:
+			// The end of the time fell into this run: what it did not come to ask is
+			// not proven in it, although the run before may have seen it fail. Only
+			// where there is no run before, it is better than nothing.
+			if last == nil {
+				r.g.step("waited", "%s, and not %s", o.timeout, o.until)
+				if err := p.present(o, v, records, r.g); err != nil {
+					return err
+				}
+				return &codeError{exitNotProven}
+			}
 		case err == nil:
 			last, lastRecords, missing = v, records, nil
 			if verdictCode(v, o.failOn) == nil || flagMissing(v) {
