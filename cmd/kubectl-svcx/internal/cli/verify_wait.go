@@ -51,14 +51,9 @@ func (p *program) waitVerify(ctx context.Context, r *verification) error {
 		case limited.Err() != nil && err != nil: // cut short: it says nothing
 		case limited.Err() != nil && v.State != verify.StateProven:
 			// The end of the time fell into this run: what it did not come to ask is
-			// not proven in it, although the run before may have seen it fail. Only
-			// where there is no run before, it is better than nothing.
+			// not proven in it, although the run before may have seen it fail.
 			if last == nil {
-				r.g.step("waited", "%s, and not %s", o.timeout, o.until)
-				if err := p.present(o, v, records, r.g); err != nil {
-					return err
-				}
-				return &codeError{exitNotProven}
+				last, lastRecords = v, records
 			}
 		case err == nil:
 			last, lastRecords, missing = v, records, nil
@@ -85,7 +80,10 @@ func (p *program) waitVerify(ctx context.Context, r *verification) error {
 		r.g.step("waited", "%s, and not %s", o.timeout, o.until)
 		switch {
 		case last != nil:
-			return p.present(o, last, lastRecords, r.g)
+			if err := p.present(o, last, lastRecords, r.g); err != nil {
+				return err
+			}
+			return tooLate() // a run that was cut short is good enough for nobody
 		case missing != nil:
 			return missing
 		}
@@ -159,7 +157,11 @@ func waitingFor(v *verify.Verdict) string {
 		}
 		for _, f := range s.Findings {
 			if f.Severity == verify.SeverityFailure {
-				return "Service/" + s.Name + "  " + strings.TrimSpace(f.ID+" "+f.Message)
+				ref, text := "Service/"+s.Name, f.Message
+				for _, mark := range []string{" ", ": "} { // its name is said once
+					text = strings.TrimPrefix(text, ref+mark)
+				}
+				return ref + "  " + strings.TrimSpace(f.ID+" "+text)
 			}
 		}
 		for _, c := range s.Checks {
