@@ -260,6 +260,9 @@ func (c *serviceCase) portSilent(pv portView) bool {
 		return true
 	}
 	direct := c.ev.on(probe.PathPod, "", pv.key)
+	if udpSilence(pv, direct, direct) {
+		return false
+	}
 	if asked := direct.asked(); len(asked) > 0 {
 		return len(asked) == len(direct) && len(asked.where(probe.ClassOK)) == 0
 	}
