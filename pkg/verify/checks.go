@@ -327,7 +327,7 @@ func (c *serviceCase) checkClusterIP(pv portView) {
 	t := e.tally()
 	r := c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t))
 	r.Backends = c.who(pv, t)
-	if n := len(onePerAddress(pv.usable)); n > 1 && t.attempts > 0 {
+	if n := len(onePerAddress(pv.usable)); n > 1 && t.attempts > 0 && c.chosenBy() == "" {
 		odds := oddsOfMissing(n, t.attempts)
 		r.ChanceMissed = &odds
 	}
