@@ -240,6 +240,10 @@ func (c *serviceCase) checkTunnel(pv portView) {
 	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, "forbidden") {
 		r.Summary, r.Needs = "not proven: port-forward is not permitted", "permission to create pods/portforward in namespace "+c.svc.Namespace
 	}
+	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, unheard) && c.ev.on(probe.PathPod, "", pv.key).all(probe.ClassOK) {
+		r.State, r.Needs = StateNotProbed, ""
+		r.Summary = "not decisive: " + unheard + "; the Pod's address answers"
+	}
 	c.add(r)
 }
 
