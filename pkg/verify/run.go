@@ -126,6 +126,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	r.own = credentialsHere(ctx, c, o.Auth, probes)
 	tun := newTunnels(cfg, c.core.RESTClient())
 	r.all(ctx, s, probes, tun)
+	r.departed(ctx, s)
 	// The end of the run's own time gives a verdict of what was seen; a cancel
 	// does not, whatever cause was given for it.
 	if errors.Is(ctx.Err(), context.Canceled) {
