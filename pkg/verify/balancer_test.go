@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -29,5 +30,24 @@ func TestBalancerTimes(t *testing.T) {
 	}
 	if svc.Spec.Type = corev1.ServiceTypeClusterIP; balancerTimes(svc) != nil {
 		t.Error("a Service that is no load balancer keeps managed fields")
+	}
+}
+
+// TestARecordingKeepsBalancerTimes: it is judged as the run was that it is of.
+func TestARecordingKeepsBalancerTimes(t *testing.T) {
+	s := (&judgeCase{}).snapshot(t)
+	s.Services[0].Spec.Type = corev1.ServiceTypeLoadBalancer
+	since := metav1.NewTime(s.Taken.Add(-10 * time.Second))
+	s.Services[0].ManagedFields = []metav1.ManagedFieldsEntry{{Time: &since}}
+	var file bytes.Buffer
+	if err := WriteRecordings(&file, []*Recording{{Snapshot: *s}}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ReadRecordings(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := all[0].Judge(); v.State != StateNotProven {
+		t.Errorf("%s, want not proven: it is a load balancer since ten seconds", v.State)
 	}
 }

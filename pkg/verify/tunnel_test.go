@@ -58,7 +58,7 @@ func TestTunnelOpened(t *testing.T) {
 		{"refused", func(f *farEnd) { _, _ = f.errs.Write([]byte(refusal)); f.data.Close(); f.errs.Close() }, probe.ClassRefused},
 		{"refused, and said late", func(f *farEnd) {
 			f.data.Close()
-			time.Sleep(700 * time.Millisecond)
+			time.Sleep(700 * time.Millisecond) // the point of this node is to be slow
 			_, _ = f.errs.Write([]byte(refusal))
 			f.errs.Close()
 		}, probe.ClassRefused},
