@@ -225,6 +225,35 @@ func TestCanceledRunsEmitEveryProbe(t *testing.T) {
 	}
 }
 
+// TestTheRunsOwnEndIsNoAnswer: what the deadline of the run cuts off says
+// nothing about the peer; the end of an attempt's own time does.
+func TestTheRunsOwnEndIsNoAnswer(t *testing.T) {
+	silent := serve(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	hangs := func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+	for _, tc := range []struct {
+		name         string
+		run, attempt time.Duration
+		dial         Dialer
+		want         Class
+	}{
+		{"connected, the run ends", 50 * time.Millisecond, time.Minute, nil, ClassCanceled},
+		{"connected, the attempt ends", time.Minute, 50 * time.Millisecond, nil, ClassNoAnswer},
+		{"dialing, the run ends", 50 * time.Millisecond, time.Minute, hangs, ClassCanceled},
+		{"dialing, the attempt ends", time.Minute, 50 * time.Millisecond, hangs, ClassTimeout},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), tc.run)
+			defer cancel()
+			p := Probe{ID: "a", Check: CheckRedis, Address: silent, Attempts: 4, Timeout: tc.attempt, Confirm: tc.want == ClassCanceled}
+			Run(ctx, []Probe{p}, Options{Dial: tc.dial}, func(o Outcome) {
+				if o.Class != tc.want {
+					t.Errorf("class %s (%s), want %s", o.Class, o.Detail, tc.want)
+				}
+			})
+		})
+	}
+}
+
 func TestConcurrencyIsBoundedAndAdapts(t *testing.T) {
 	var open, most, calls atomic.Int64
 	dial := func(context.Context, string, string) (net.Conn, error) {

@@ -214,8 +214,19 @@ func attemptOnce(ctx context.Context, p Probe, o *Options) (r result, err error)
 	if err == nil {
 		return result{class: ClassOK, latency: latency, a: a, detail: a.clean(a.detail)}, nil
 	}
+	if over(ctx) {
+		// The end of the run cut this attempt off, and shows as a timeout of its own.
+		return result{class: ClassCanceled, detail: "canceled", a: a}, err
+	}
 	class, detail := classify(actx, err, a.connected)
 	return result{class: class, detail: a.clean(detail), a: a}, err
+}
+
+// over reports whether ctx has ended. A connection's deadline, which is the same
+// moment, may show before ctx itself does.
+func over(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
 // outOfResources reports whether this process or host could not open another connection.

@@ -134,8 +134,12 @@ func (c *serviceCase) checkEndpoints(pv portView) {
 		r.State, r.Summary, r.Needs = StateNotProven, pv.key+": EndpointSlices could not be read", "permission to list endpointslices in namespace "+c.svc.Namespace
 	case ready > 0:
 		r.State, r.Summary = StateProven, fmt.Sprintf("%s %d/%d ready", pv.key, ready, max(ready+len(pv.unready)+len(pv.noPort), ready))
-		if pv.usable[0].terminating {
+		// Those that are ready may be terminating too: publishNotReadyAddresses says so.
+		switch n := len(onePerAddress(terminating(pv.usable))); {
+		case n == ready:
 			r.Summary = fmt.Sprintf("%s %s terminating, still serving", pv.key, plural(ready, "endpoint"))
+		case n > 0:
+			r.Summary += fmt.Sprintf(", %d of them terminating", n)
 		}
 		if len(pv.noPort) > 0 {
 			r.Summary += fmt.Sprintf("; %d ready without this port", len(pv.noPort))
@@ -151,6 +155,10 @@ func (c *serviceCase) checkEndpoints(pv portView) {
 		r.Detail = append(r.Detail, e.address)
 	}
 	c.add(r)
+}
+
+func terminating(list []endpoint) []endpoint {
+	return slices.DeleteFunc(slices.Clone(list), func(e endpoint) bool { return !e.terminating })
 }
 
 func onePerAddress(list []endpoint) []endpoint {
@@ -231,6 +239,10 @@ func (c *serviceCase) checkTunnel(pv portView) {
 	}
 	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, "forbidden") {
 		r.Summary, r.Needs = "not proven: port-forward is not permitted", "permission to create pods/portforward in namespace "+c.svc.Namespace
+	}
+	if t := e.tally(); r.State == StateNotProven && t.local != nil && strings.Contains(t.local.Detail, unheard) && c.ev.on(probe.PathPod, "", pv.key).all(probe.ClassOK) {
+		r.State, r.Needs = StateNotProbed, ""
+		r.Summary = "not decisive: " + unheard + "; the Pod's address answers"
 	}
 	c.add(r)
 }
@@ -319,7 +331,7 @@ func (c *serviceCase) checkClusterIP(pv portView) {
 	t := e.tally()
 	r := c.line(probe.PathClusterIP, pv, e, c.throughText(pv, t))
 	r.Backends = c.who(pv, t)
-	if n := len(onePerAddress(pv.usable)); n > 1 && t.attempts > 0 {
+	if n := len(onePerAddress(pv.usable)); n > 1 && t.attempts > 0 && c.chosenBy() == "" {
 		odds := oddsOfMissing(n, t.attempts)
 		r.ChanceMissed = &odds
 	}

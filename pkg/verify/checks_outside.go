@@ -5,7 +5,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -129,6 +128,9 @@ func (c *serviceCase) checkOutside(pv portView, path probe.Path) {
 	if silent := here.where(probe.ClassTimeout, probe.ClassUnreachable); r.State == StateFailed && len(silent) == len(here) {
 		c.silentFromHere(&r, pv, here, inside)
 	}
+	if path == probe.PathLoadBalancer {
+		c.nameToCome(&r, here)
+	}
 	if r.State == StateProven && len(inside.where(probe.ClassRefused, probe.ClassTimeout, probe.ClassClosed, probe.ClassNoAnswer)) > 0 {
 		r.Summary += "; from inside: " + inside.tally().bad()
 	}
@@ -162,31 +164,6 @@ func nodesOf(e evidence) int {
 		seen[a.probe.Node] = true
 	}
 	return len(seen)
-}
-
-// pendingGrace is how long a load balancer may take before it counts as failed.
-const pendingGrace = 30 * time.Second
-
-// lbAge returns for how long the Service has existed, at most: a change of type
-// since then is not recorded anywhere.
-func (c *serviceCase) lbAge() time.Duration {
-	return c.v.s.Taken.Sub(c.svc.CreationTimestamp.Time)
-}
-
-func (c *serviceCase) checkLoadBalancer() {
-	if len(ingressHosts(c.svc)) > 0 {
-		for _, pv := range c.ports {
-			c.checkOutside(pv, probe.PathLoadBalancer)
-		}
-		return
-	}
-	r := CheckResult{Name: string(probe.PathLoadBalancer), State: StateFailed, Summary: "pending: no address has been given"}
-	if age := c.lbAge(); age < pendingGrace && c.serviceEvent() == "" {
-		r.State = StateNotProven
-		r.Summary = fmt.Sprintf("pending since %.0f s: no address has been given yet", age.Seconds())
-		r.Needs = "more time: load balancers take a while"
-	}
-	c.add(r)
 }
 
 // checkExternalName judges what an ExternalName stands for.

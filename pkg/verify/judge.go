@@ -18,8 +18,11 @@ const (
 // Judge turns what was seen into a Verdict. It is pure: the same arguments give
 // the same verdict, anywhere. Probes without an outcome were not asked.
 func Judge(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome) *Verdict {
-	v := newView(s)
-	by := gather(probes, outcomes)
+	return judge(newView(s), probes, outcomes)
+}
+
+func judge(v *view, probes []probe.Probe, outcomes []probe.Outcome) *Verdict {
+	s, by := v.s, gather(probes, outcomes)
 	out := &Verdict{APIVersion: VerdictAPIVersion, Kind: "Verdict", State: StateProven, Gaps: s.Gaps}
 	for _, key := range s.Targets {
 		var sv ServiceVerdict
@@ -257,6 +260,9 @@ func (c *serviceCase) portSilent(pv portView) bool {
 		return true
 	}
 	direct := c.ev.on(probe.PathPod, "", pv.key)
+	if udpSilence(pv, direct, direct) {
+		return false
+	}
 	if asked := direct.asked(); len(asked) > 0 {
 		return len(asked) == len(direct) && len(asked.where(probe.ClassOK)) == 0
 	}

@@ -265,7 +265,7 @@ func readError(resource, ns string, err error) error {
 // slim drops what no rule reads and what should not be kept.
 func slim(s *Snapshot) {
 	for i := range s.Services {
-		s.Services[i].ManagedFields = nil
+		s.Services[i].ManagedFields = balancerTimes(&s.Services[i])
 	}
 	for i := range s.EndpointSlices {
 		s.EndpointSlices[i].ManagedFields = nil

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
@@ -39,6 +42,27 @@ func percent(p float64) string {
 	return fmt.Sprintf("%.0f %%", 100*p)
 }
 
+// chosenBy names what has the proxy choose among some of the backends only; ""
+// where each may be chosen, which is what the odds are about.
+func (c *serviceCase) chosenBy() string {
+	spec := &c.svc.Spec
+	if spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		return "sessionAffinity ClientIP"
+	}
+	if p := spec.InternalTrafficPolicy; p != nil && *p == corev1.ServiceInternalTrafficPolicyLocal {
+		return "internalTrafficPolicy Local"
+	}
+	if spec.TrafficDistribution != nil {
+		return "trafficDistribution " + probe.Printable(*spec.TrafficDistribution, 64)
+	}
+	for _, s := range c.v.slices[c.key()] {
+		if slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool { return e.Hints != nil }) {
+			return "topology hints"
+		}
+	}
+	return ""
+}
+
 // throughText says how many answers came through the Service, and from how many
 // of its backends: "PONG 16/16, both backends". Where backends say who they
 // are, those that did not come up are named; where they do not, it says how
@@ -46,17 +70,16 @@ func percent(p float64) string {
 func (c *serviceCase) throughText(pv portView, t tally) string {
 	text := fmt.Sprintf("%s %d/%d", pv.check.Good(), t.answers, t.attempts)
 	want, got := len(onePerPod(withPods(pv.usable))), len(t.backends)
-	affinity := ""
-	if c.svc.Spec.SessionAffinity == "ClientIP" {
-		affinity = " (sessionAffinity ClientIP)"
+	chosen := c.chosenBy()
+	if chosen != "" {
+		chosen = " (" + chosen + ")"
 	}
 	switch {
 	case got == 0:
-		// One backend answers every time, and one client meets one with affinity.
-		if n := len(onePerAddress(pv.usable)); n > 1 && affinity == "" {
+		if n := len(onePerAddress(pv.usable)); n > 1 && chosen == "" {
 			text += fmt.Sprintf("; chance that one of %d backends was missed: %s", n, percent(oddsOfMissing(n, t.attempts)))
 		}
-		return text + affinity
+		return text + chosen
 	case want == 0:
 		return text
 	case got >= want && want == 1:
@@ -67,8 +90,8 @@ func (c *serviceCase) throughText(pv portView, t tally) string {
 		return text + fmt.Sprintf(", all %d backends", want)
 	}
 	text += fmt.Sprintf(", %d of %d backends", got, want)
-	if affinity != "" {
-		return text + affinity
+	if chosen != "" {
+		return text + chosen
 	}
 	if absent := c.absent(pv, t); len(absent) > 0 && len(absent) <= want-got {
 		text += ", not " + shortList(absent, 3)

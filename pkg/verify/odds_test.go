@@ -97,6 +97,49 @@ func TestMoreEndpointsThanASliceHolds(t *testing.T) {
 	}
 }
 
+// TestNoOddsWhereTheProxyPrefers: a proxy that chooses among some backends only
+// never comes to the others, and no number of attempts makes that less likely.
+func TestNoOddsWhereTheProxyPrefers(t *testing.T) {
+	local, near := corev1.ServiceInternalTrafficPolicyLocal, "PreferSameZone"
+	for _, tc := range []struct {
+		reason string
+		change func(*Snapshot)
+	}{
+		{"sessionAffinity ClientIP", func(s *Snapshot) { s.Services[0].Spec.SessionAffinity = corev1.ServiceAffinityClientIP }},
+		{"internalTrafficPolicy Local", func(s *Snapshot) { s.Services[0].Spec.InternalTrafficPolicy = &local }},
+		{"trafficDistribution PreferSameZone", func(s *Snapshot) { s.Services[0].Spec.TrafficDistribution = &near }},
+		{"topology hints", func(s *Snapshot) {
+			s.EndpointSlices[0].Endpoints[1].Hints = &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "a"}}}
+		}},
+	} {
+		for _, known := range []bool{false, true} {
+			s := wide(3, "redis")
+			tc.change(s)
+			probes := PlanProbes(s, PlanOptions{})
+			var outcomes []probe.Outcome
+			for _, p := range probes {
+				o := probe.Outcome{Probe: p.ID, Attempts: max(p.Attempts, 1), Answers: max(p.Attempts, 1), Class: probe.ClassOK, Resolved: p.Resolves}
+				switch {
+				case known && p.Path == probe.PathPod:
+					o.Backends = map[string]int{"id of " + p.Pod: 1}
+				case known && p.Path == probe.PathClusterIP:
+					o.Backends = map[string]int{"id of demo/wide-0000": 24}
+				}
+				outcomes = append(outcomes, o)
+			}
+			want := "PONG 24/24 (" + tc.reason + ")"
+			if known {
+				want = "PONG 24/24, 1 of 3 backends (" + tc.reason + ")"
+			}
+			for _, r := range Judge(s, probes, outcomes).Services[0].Checks {
+				if r.Name == "cluster-ip" && (r.Summary != want || r.ChanceMissed != nil) {
+					t.Errorf("%q with chance %v, want %q and none", r.Summary, r.ChanceMissed, want)
+				}
+			}
+		}
+	}
+}
+
 // TestWhichBackendsAnswered: servers that say who they are are counted by Pod,
 // and the one that never came up is named.
 func TestWhichBackendsAnswered(t *testing.T) {

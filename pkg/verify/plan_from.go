@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -40,6 +41,10 @@ func fromEachNode(s *Snapshot, list []probe.Probe) []probe.Probe {
 	if len(names) == 0 {
 		return list
 	}
+	able := names[0]
+	if i := slices.IndexFunc(names, func(n string) bool { why, _ := cannotRun(s, n); return why == "" }); i >= 0 {
+		able = names[i]
+	}
 	var out []probe.Probe
 	for _, p := range list {
 		switch {
@@ -47,7 +52,7 @@ func fromEachNode(s *Snapshot, list []probe.Probe) []probe.Probe {
 			out = append(out, p)
 		case p.Exploratory:
 			// It tells causes apart that are the same everywhere.
-			out = append(out, from1(p, names[0]))
+			out = append(out, from1(p, able))
 		default:
 			if p.Attempts > 2 {
 				p.Attempts = max(2, (p.Attempts+len(names)-1)/len(names))

@@ -67,6 +67,21 @@ func TestFromEachNode(t *testing.T) {
 	}
 }
 
+// TestExploringFromANodeThatCan: what is asked from one node only is asked from
+// one that can run a probe Pod.
+func TestExploringFromANodeThatCan(t *testing.T) {
+	gone := corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}}
+	s := &Snapshot{Nodes: []corev1.Node{
+		{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: gone},
+		{ObjectMeta: metav1.ObjectMeta{Name: "b", Labels: map[string]string{corev1.LabelOSStable: "windows"}}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "c"}}}}
+	for _, p := range fromEachNode(s, someProbes()) {
+		if p.Exploratory && p.FromNode != "c" {
+			t.Errorf("%s is asked from node %s, want c", p.ID, p.FromNode)
+		}
+	}
+}
+
 // TestAuthStaysAReference: what a probe, a Pod and a Snapshot hold is the name
 // of the Secret, and only the probe Pod can follow it.
 func TestAuthStaysAReference(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -150,32 +151,49 @@ func (r *Recording) check() error {
 // Judge judges the recording.
 func (r *Recording) Judge() *Verdict { return Judge(&r.Snapshot, r.Probes, r.Outcomes) }
 
-// endpointsOnly leaves of a verdict what the API alone can tell.
-func endpointsOnly(v *Verdict) *Verdict {
+// endpointsOnly judges what the API alone can tell. An endpoint that is
+// terminating is not ready, whatever a service proxy falls back to.
+func endpointsOnly(s *Snapshot) *Verdict {
+	view := newView(s)
+	view.readyOnly = true
+	v := judge(view, nil, nil)
 	v.State = StateProven
 	for i := range v.Services {
-		s := &v.Services[i]
-		state := StateProven
-		var checks []CheckResult
-		for _, c := range s.Checks {
-			if c.Name == checkSelector || c.Name == checkEndpoints {
-				checks = append(checks, c)
-				if c.State != StateNotProbed {
-					state = worse(state, c.State)
-				}
-			}
-		}
-		s.Checks, s.State, s.NotProven, s.Reach = checks, state, "", nil
-		if state == StateNotProven {
-			s.NotProven = "the endpoints could not be read."
-		}
-		if state == StateProven {
-			s.Findings = nil
-		}
-		v.State = worse(v.State, state)
+		narrow(&v.Services[i])
+		v.State = worse(v.State, v.Services[i].State)
 	}
 	if len(v.Services) == 0 {
 		v.State = StateNotProven
 	}
 	return v
+}
+
+// narrow leaves of the verdict on one Service what needs no probe.
+func narrow(s *ServiceVerdict) {
+	state, checks, proofs := StateProven, []CheckResult{}, 0
+	for _, c := range s.Checks {
+		if c.Name != checkService && c.Name != checkSelector && c.Name != checkEndpoints {
+			continue
+		}
+		checks = append(checks, c)
+		switch c.State {
+		case StateProven:
+			proofs++
+		case StateFailed, StateNotProven:
+			state = worse(state, c.State)
+		}
+	}
+	s.NotProven, s.Reach = "", nil
+	switch {
+	case len(checks) == 0 && slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Severity == SeverityFailure }):
+		state = StateFailed // an alias of which the API alone says that it cannot work
+	case proofs == 0 && state == StateProven:
+		state = StateNotProven
+		s.NotProven = "it has no endpoints; whether it answers is seen without --for=endpoints."
+	case state == StateNotProven:
+		s.NotProven = "the endpoints could not be read."
+	case state == StateProven:
+		s.Findings = nil
+	}
+	s.Checks, s.State = checks, state
 }

@@ -221,10 +221,16 @@ func redactMeta(m *metav1.ObjectMeta) {
 	}
 }
 
-// serviceMeta keeps of what was applied last the spec, which a rule compares.
+// serviceMeta keeps of what was applied last the spec, which a rule compares, and
+// of managed fields the times.
 func serviceMeta(svc *corev1.Service) {
 	applied := lastApplied(svc)
+	var times []metav1.ManagedFieldsEntry // see balancerTimes
+	for _, m := range svc.ManagedFields {
+		times = append(times, metav1.ManagedFieldsEntry{Time: m.Time})
+	}
 	redactMeta(&svc.ObjectMeta)
+	svc.ManagedFields = times
 	if applied == nil {
 		return
 	}

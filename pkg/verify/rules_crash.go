@@ -63,7 +63,8 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 
 // crashed returns how a container ended that does so again and again, or nil.
 // Between two crashes it runs for a while: it counts as crashing as long as it
-// has not run for longer than it did the last time.
+// has not run for longer than it did the last time. What ran for longer than any
+// back-off and runs again was restarted, by a node's reboot perhaps.
 func crashed(cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
 	last := cs.LastTerminationState.Terminated
 	if last == nil {
@@ -73,20 +74,23 @@ func crashed(cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTer
 	switch {
 	case last == nil, last.Reason == "Completed" && !waiting:
 		return nil
+	case cs.State.Terminated != nil && cs.State.Terminated.ExitCode == 0:
+		return nil // an init container that was tried again, and is done
 	case waiting, cs.State.Terminated != nil:
 		return last
 	case cs.State.Running == nil || cs.RestartCount < 2 || last.ExitCode == 0:
 		return nil
 	}
-	span := min(last.FinishedAt.Sub(last.StartedAt.Time), maxCrashSpan) + crashSlack
-	if now.Sub(cs.State.Running.StartedAt.Time) > span {
+	span := last.FinishedAt.Sub(last.StartedAt.Time)
+	if span > maxCrashSpan || now.Sub(cs.State.Running.StartedAt.Time) > span+crashSlack {
 		return nil
 	}
 	return last
 }
 
 const (
-	// crashSlack is added to the length of the last run, and maxCrashSpan bounds it.
+	// crashSlack is added to the length of the last run; one longer than
+	// maxCrashSpan ends no loop.
 	crashSlack   = 20 * time.Second
 	maxCrashSpan = 5 * time.Minute
 )

@@ -15,6 +15,9 @@ import (
 // external names (5xx, 6xx).
 var externalRules = []rule{rulePendingLoadBalancer, ruleExternalLocal, ruleSourceRanges, ruleExternalAddress, ruleExternalUnknown, ruleExternalHost, ruleExternalIgnored}
 
+// unserved is what shows that nobody makes a load balancer.
+const unserved = "no event and no controller's finalizer on the Service"
+
 // rulePendingLoadBalancer: SVC504, SVC505 and SVC506.
 func rulePendingLoadBalancer(c *serviceCase) []finding {
 	if c.svc.Spec.Type != corev1.ServiceTypeLoadBalancer || c.check(string(probe.PathLoadBalancer), "") != StateFailed || len(ingressHosts(c.svc)) > 0 {
@@ -31,37 +34,25 @@ func rulePendingLoadBalancer(c *serviceCase) []finding {
 		f.Message = fmt.Sprintf("%s gets no load balancer: %s", c.ref(), text)
 		f.Evidence = append(f.Evidence, "event: "+text)
 		f.Fix = &Fix{Summary: "extend the load balancer's address pool or rights, as the event says"}
+	case c.takenUp() != "":
+		f.Message = fmt.Sprintf("%s has been given no address, although a controller has taken it up; the controller's log says why.", c.ref())
+		f.Evidence = append(f.Evidence, c.takenUp())
+	case c.v.gap("events", c.svc.Namespace) != nil:
+		f.Message = fmt.Sprintf("%s has been given no address; why is not known, since events could not be read.", c.ref())
 	case class != "":
 		f.ID, f.Field = "SVC506", "spec.loadBalancerClass"
 		f.Message = fmt.Sprintf("%s asks for the load balancer class %q, which no controller of this cluster serves.", c.ref(), class)
-		f.Evidence = append(f.Evidence, "no event on the Service")
+		f.Evidence = append(f.Evidence, unserved)
 		f.Fix = &Fix{Summary: "use a class that is served; it can be changed only by making the Service anew"}
 	case c.othersServed():
 		f.Message = fmt.Sprintf("%s has been given no address, although this cluster serves other load balancers; its controller's log says why.", c.ref())
 	default:
 		f.ID = "SVC504"
 		f.Message = fmt.Sprintf("no controller of this cluster serves load balancers: %s waits for an address that nobody will give.", c.ref())
-		f.Evidence = append(f.Evidence, "no event on the Service")
+		f.Evidence = append(f.Evidence, unserved)
 		f.Fix = &Fix{Summary: "install a load-balancer controller, or use type NodePort or ClusterIP"}
 	}
 	return []finding{{Finding: f, checks: []string{string(probe.PathLoadBalancer)}}}
-}
-
-// serviceEvent returns the newest warning on the Service, made printable.
-func (c *serviceCase) serviceEvent() string {
-	var last *corev1.Event
-	for i := range c.v.s.Events {
-		ev := &c.v.s.Events[i]
-		if ev.InvolvedObject.Kind == "Service" && ev.InvolvedObject.Name == c.svc.Name && ev.Namespace == c.svc.Namespace &&
-			ev.Type == corev1.EventTypeWarning && (ev.InvolvedObject.UID == "" || ev.InvolvedObject.UID == c.svc.UID) &&
-			(last == nil || eventTime(ev).After(eventTime(last))) {
-			last = ev
-		}
-	}
-	if last == nil {
-		return ""
-	}
-	return probe.Printable(last.Reason+": "+last.Message, maxEventText)
 }
 
 // othersServed reports whether a load balancer without a class has an address.

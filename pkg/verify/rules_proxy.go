@@ -65,7 +65,8 @@ func ruleProxyLabel(c *serviceCase) []finding {
 }
 
 // emptyNodes lists the nodes that take Pods and have no endpoint of a port.
-func (c *serviceCase) emptyNodes(pv portView) []string {
+// Those of which it is known that they have clients count whatever their taints.
+func (c *serviceCase) emptyNodes(pv portView, clients ...string) []string {
 	on := map[string]bool{}
 	for _, e := range pv.usable {
 		if e.node == "" {
@@ -75,7 +76,7 @@ func (c *serviceCase) emptyNodes(pv portView) []string {
 	}
 	var out []string
 	for i := range c.v.s.Nodes {
-		if n := &c.v.s.Nodes[i]; !on[n.Name] && takesPods(n) {
+		if n := &c.v.s.Nodes[i]; !on[n.Name] && (takesPods(n) || slices.Contains(clients, n.Name)) {
 			out = append(out, n.Name)
 		}
 	}
@@ -95,7 +96,8 @@ func ruleInternalLocal(c *serviceCase) []finding {
 		return nil
 	}
 	for _, pv := range c.ports {
-		empty := c.emptyNodes(pv)
+		bad := slices.DeleteFunc(c.ev.on(probe.PathClusterIP, "", pv.key).asked(), answer.good)
+		empty := c.emptyNodes(pv, bad.askedFrom()...)
 		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
 			continue
 		}
@@ -103,8 +105,8 @@ func ruleInternalLocal(c *serviceCase) []finding {
 			Message:  fmt.Sprintf("%s serves clients from their own node only (internalTrafficPolicy Local), and node %s has no endpoint: clients there get nothing.", c.ref(), shortWords(empty)),
 			Evidence: []string{"nodes without an endpoint: " + shortList(empty, 5)},
 			Fix:      patchFix("use internalTrafficPolicy Cluster, or run a Pod on every node", c.ref(), map[string]any{"spec": map[string]any{"internalTrafficPolicy": "Cluster"}})}
-		for _, a := range c.ev.on(probe.PathClusterIP, "", pv.key).asked() {
-			if !a.good() && (a.outcome.Facts[factNode] == "" || slices.Contains(empty, a.outcome.Facts[factNode])) {
+		for _, a := range bad {
+			if a.outcome.Facts[factNode] == "" || slices.Contains(empty, a.outcome.Facts[factNode]) {
 				f.Severity = SeverityFailure
 				f.Evidence = append(f.Evidence, fmt.Sprintf("%s from node %s: %s", a.outcome.Class, orNone(a.outcome.Facts[factNode]), a.probe.Address))
 				break
@@ -133,17 +135,69 @@ func ruleServiceProxy(c *serviceCase) []finding {
 		through := c.ev.on(probe.PathClusterIP, "", pv.key).asked()
 		bad := through.where(probe.ClassRefused, probe.ClassTimeout, probe.ClassUnreachable)
 		if direct.all(probe.ClassOK) && len(bad) > 0 && noAnswers(bad) {
-			if node := bad[0].outcome.Facts[factNode]; node != "" {
+			node := bad[0].outcome.Facts[factNode]
+			if there := direct.fromNode(node); node != "" && len(there) > 0 {
 				return []finding{{port: pv.key, Finding: c.proxyFinding(node, []string{
-					fmt.Sprintf("pod: %s from %d/%d, asked from node %s", pv.check.Good(), len(direct), len(direct), node),
-					fmt.Sprintf("cluster-ip, asked from node %s: %s: %s", node, bad[0].outcome.Class, bad.addresses(2))})}}
+					fmt.Sprintf("pod: %s from %d/%d, asked from node %s", pv.check.Good(), len(there), len(there), node),
+					fmt.Sprintf("cluster-ip, asked from node %s: %s: %s", node, bad[0].outcome.Class, bad.fromNode(node).addresses(2))})}}
 			}
 		}
-		if node, ev := c.badNode(pv); node != "" {
+		switch node, ev := c.badNode(pv); {
+		case node == "":
+		case c.v.notReady(node) != "":
+			return c.nodeGone(pv, node, append(ev, c.v.notReady(node)))
+		default:
 			return []finding{{port: pv.key, Finding: c.proxyFinding(node, ev)}}
 		}
 	}
 	return nil
+}
+
+// askedFrom lists the nodes that questions were asked from, as far as known.
+func (e evidence) askedFrom() []string {
+	var out []string
+	for _, a := range e {
+		if n := a.outcome.Facts[factNode]; n != "" {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// fromNode returns the answers to what was asked from a node, or from one that
+// did not say which it is.
+func (e evidence) fromNode(node string) evidence {
+	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return a.outcome.Facts[factNode] != "" && a.outcome.Facts[factNode] != node })
+}
+
+// notReady words the Ready condition of a node that is not; "" where it is, or
+// where that is not known.
+func (v *view) notReady(name string) string {
+	for i := range v.s.Nodes {
+		n := &v.s.Nodes[i]
+		for _, cond := range n.Status.Conditions {
+			if n.Name == name && cond.Type == corev1.NodeReady && cond.Status != corev1.ConditionTrue {
+				return fmt.Sprintf("Node/%s Ready %s: %s", n.Name, cond.Status, probe.Printable(cond.Reason+" "+cond.Message, maxEventText))
+			}
+		}
+	}
+	return ""
+}
+
+// nodeGone: SVC324. The node port of a node that is not ready does not answer;
+// where its Pods were missed already, that is one fault.
+func (c *serviceCase) nodeGone(pv portView, node string, evidence []string) []finding {
+	ref := ObjectRef{Kind: "Node", Name: node}
+	for i := range c.findings {
+		if f := &c.findings[i]; f.ID == "SVC324" && f.Object == ref {
+			f.Severity, f.Evidence = SeverityFailure, append(f.Evidence, evidence[:len(evidence)-1]...)
+			return nil
+		}
+	}
+	return []finding{{port: pv.key, checks: []string{string(probe.PathNodePort)}, Finding: Finding{ID: "SVC324", Severity: SeverityFailure, Object: ref, Field: "status.conditions",
+		Message:  fmt.Sprintf("node %s is not ready, and does not answer at the node port of %s.", node, c.ref()),
+		Evidence: evidence,
+		Fix:      &Fix{Summary: "restore the node, or have clients use the others"}}}}
 }
 
 func (c *serviceCase) proxyFinding(node string, evidence []string) Finding {
@@ -160,7 +214,7 @@ func noAnswers(e evidence) bool {
 
 // badNode names the one node whose node port fails while another's answers. A
 // refusal comes from the node itself; silence has to be seen from inside too,
-// where no firewall outside the cluster can be to blame.
+// where no firewall outside the cluster can be to blame, or be no wonder.
 func (c *serviceCase) badNode(pv portView) (string, []string) {
 	if c.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		return "", nil
@@ -178,7 +232,7 @@ func (c *serviceCase) badNode(pv portView) (string, []string) {
 		for _, b := range inside {
 			within = within || b.probe.Node == a.probe.Node && !b.good() && b.outcome.Answers == 0
 		}
-		if a.outcome.Class == probe.ClassRefused || within {
+		if a.outcome.Class == probe.ClassRefused || within || c.v.notReady(a.probe.Node) != "" {
 			return a.probe.Node, []string{
 				fmt.Sprintf("node-port: %s: %s", a.outcome.Class, a.probe.Address),
 				fmt.Sprintf("%s: %s", pv.check.Good(), here.where(probe.ClassOK).addresses(3)),

@@ -96,7 +96,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		return nil, err
 	}
 	if o.EndpointsOnly {
-		v := endpointsOnly(Judge(s, nil, nil))
+		v := endpointsOnly(s)
 		v.Seconds = time.Since(start).Seconds()
 		r.say("read", true)
 		return v, nil
@@ -126,6 +126,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	r.own = credentialsHere(ctx, c, o.Auth, probes)
 	tun := newTunnels(cfg, c.core.RESTClient())
 	r.all(ctx, s, probes, tun)
+	r.departed(ctx, s)
 	// The end of the run's own time gives a verdict of what was seen; a cancel
 	// does not, whatever cause was given for it.
 	if errors.Is(ctx.Err(), context.Canceled) {

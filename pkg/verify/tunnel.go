@@ -279,32 +279,36 @@ func (c *tunnelConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// openGrace is how long a node is given to report that nothing listens. A dial
-// to localhost fails at once; what takes time is the way back.
-const openGrace = time.Second
+// unheard is what is known where neither a connection nor a refusal was reported.
+const unheard = "the node reported neither a connection nor a refusal in time"
 
-// Opened waits for a sign that the port inside the Pod took the connection. It
-// ends its own side, upon which most servers end theirs, and that is proof; a
-// server that stays silent has at least not been reported as refusing.
+// Opened waits for a sign that the port inside the Pod took the connection: data,
+// or an end without an error. It ends its own side, upon which most servers end
+// theirs; with one that stays silent container runtimes end the connection a
+// second later, and report a refusal before. Silence alone is no sign.
 func (c *tunnelConn) Opened(ctx context.Context) error {
 	_ = c.data.Close()
 	select {
-	case <-c.failed:
-		return c.fail
 	case b, ok := <-c.reads:
 		if ok {
 			c.rest = b
 			return nil
 		}
-		if err := c.endOfData(); !errors.Is(err, io.EOF) {
-			return err
-		}
-		return nil
-	case <-time.After(openGrace):
-		return nil
+	case <-c.failed:
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	// Data and error end each by itself, and the error says how the end was meant.
+	select {
+	case <-c.failed:
+	case <-ctx.Done():
+	}
+	switch {
+	case ctx.Err() != nil: // which has closed the streams, too
+		return tunnelError(errors.New(unheard))
+	case c.fail != nil:
+		return c.fail
+	}
+	return nil
 }
 
 func (c *tunnelConn) Close() error {

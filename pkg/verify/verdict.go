@@ -88,7 +88,8 @@ type CheckResult struct {
 	// gave them, where servers say who they are.
 	Backends map[string]int `json:"backends,omitempty"`
 	// ChanceMissed is the chance, from 0 to 1, that asking through the Service never
-	// came to one given backend; left out where there is one only.
+	// came to one given backend; left out where there is one only, or where a
+	// policy (sessionAffinity, say) has some chosen and not others.
 	ChanceMissed *float64 `json:"chanceMissed,omitempty"`
 	// Needs says what would prove it, when State is StateNotProven:
 	// "a probe Pod (--in-cluster)".

@@ -35,6 +35,8 @@ type view struct {
 	byNS     map[string][]*corev1.Pod
 	slices   map[string][]*discoveryv1.EndpointSlice // by namespace/service
 	workload []workload
+	// readyOnly leaves out what a service proxy falls back to where nothing is ready.
+	readyOnly bool
 }
 
 func newView(s *Snapshot) *view {
@@ -210,8 +212,9 @@ func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked 
 		}
 	}
 	// The service proxy falls back to endpoints that are terminating but still
-	// serve when there is no other (KEP-1669).
-	if len(pv.usable) == 0 {
+	// serve when there is no other (KEP-1669). None stands before a headless
+	// Service, whose name has the addresses that are ready, and no other.
+	if len(pv.usable) == 0 && !headless(svc) && !v.readyOnly {
 		pv.usable = draining
 	} else {
 		pv.unready = append(pv.unready, draining...)

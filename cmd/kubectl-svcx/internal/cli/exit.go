@@ -185,6 +185,9 @@ func verdictCode(v *verify.Verdict, failOn string) error {
 	return nil
 }
 
+// tooLate is the exit code where the time was over before all had been asked.
+func tooLate() error { return &codeError{exitNotProven} }
+
 // planCode is the exit code of diff.
 func planCode(p *apply.Plan) error {
 	if p.CreatesNamespace != "" {

@@ -49,6 +49,12 @@ func (p *program) waitVerify(ctx context.Context, r *verification) error {
 		case ctx.Err() != nil:
 			return r.interrupted(ctx, "while waiting", err)
 		case limited.Err() != nil && err != nil: // cut short: it says nothing
+		case limited.Err() != nil && v.State != verify.StateProven:
+			// The end of the time fell into this run: what it did not come to ask is
+			// not proven in it, although the run before may have seen it fail.
+			if last == nil {
+				last, lastRecords = v, records
+			}
 		case err == nil:
 			last, lastRecords, missing = v, records, nil
 			if verdictCode(v, o.failOn) == nil || flagMissing(v) {
@@ -74,7 +80,10 @@ func (p *program) waitVerify(ctx context.Context, r *verification) error {
 		r.g.step("waited", "%s, and not %s", o.timeout, o.until)
 		switch {
 		case last != nil:
-			return p.present(o, last, lastRecords, r.g)
+			if err := p.present(o, last, lastRecords, r.g); err != nil {
+				return err
+			}
+			return tooLate() // a run that was cut short is good enough for nobody
 		case missing != nil:
 			return missing
 		}
@@ -148,7 +157,11 @@ func waitingFor(v *verify.Verdict) string {
 		}
 		for _, f := range s.Findings {
 			if f.Severity == verify.SeverityFailure {
-				return "Service/" + s.Name + "  " + strings.TrimSpace(f.ID+" "+f.Message)
+				ref, text := "Service/"+s.Name, f.Message
+				for _, mark := range []string{" ", ": "} { // its name is said once
+					text = strings.TrimPrefix(text, ref+mark)
+				}
+				return ref + "  " + strings.TrimSpace(f.ID+" "+text)
 			}
 		}
 		for _, c := range s.Checks {
