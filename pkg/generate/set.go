@@ -109,10 +109,13 @@ func (s setter) set(n *yaml.Node, t reflect.Type, path, rest string) error {
 			return s.wrong(path, "is not a list", "leave the ["+index+"] out")
 		}
 		at, err := strconv.Atoi(index)
-		if s.value == "" && (err != nil || at >= len(child.Content)) {
+		if err != nil {
+			return s.wrong(path+"["+index+"]", "is no place in a list", "the first is [0]")
+		}
+		if s.value == "" && at >= len(child.Content) {
 			return nil
 		}
-		if err != nil || at > len(child.Content) {
+		if at > len(child.Content) {
 			return s.wrong(path+"["+index+"]", fmt.Sprintf("is beyond the end of a list of %d", len(child.Content)), fmt.Sprintf("[%d] adds to it", len(child.Content)))
 		}
 		path += "[" + index + "]"

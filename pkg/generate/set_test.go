@@ -60,18 +60,20 @@ func TestSet(t *testing.T) {
 		t.Errorf("%v: the item was not removed: %v", err, a.Spec.Service.LoadBalancerSourceRanges)
 	}
 	for set, want := range map[string]string{
-		"service.externalTraficPolicy=":      "unknown field; did you mean externalTrafficPolicy?",
-		"workload.resorces.limits.cpu=":      "unknown field; did you mean resources?",
-		"service.externalTraficPolicy=Local": "did you mean externalTrafficPolicy?",
-		"service.ports[3].port=1":            "beyond the end of a list of 1",
-		"service.name[0]=x":                  "is not a list",
-		"service.name.x=y":                   "which has no fields",
-		"service":                            "is not FIELD=VALUE",
-		"service..x=1":                       "is not the path of a field",
-		"workload.replicas=many":             "whole number",
-		"service.ports[0].port=80x":          "whole number",
-		"service.ports=80":                   "a list",
-		"x=&a [*a, *a]":                      "x",
+		"service.ports[-1].port=1":             "is not the path of a field",
+		"service.ports[99999999999999999999]=": "is no place in a list",
+		"service.externalTraficPolicy=":        "unknown field; did you mean externalTrafficPolicy?",
+		"workload.resorces.limits.cpu=":        "unknown field; did you mean resources?",
+		"service.externalTraficPolicy=Local":   "did you mean externalTrafficPolicy?",
+		"service.ports[3].port=1":              "beyond the end of a list of 1",
+		"service.name[0]=x":                    "is not a list",
+		"service.name.x=y":                     "which has no fields",
+		"service":                              "is not FIELD=VALUE",
+		"service..x=1":                         "is not the path of a field",
+		"workload.replicas=many":               "whole number",
+		"service.ports[0].port=80x":            "whole number",
+		"service.ports=80":                     "a list",
+		"x=&a [*a, *a]":                        "x",
 	} {
 		a := app()
 		if err := a.Set(set); err == nil || !strings.Contains(err.Error(), want) {

@@ -13,7 +13,7 @@ type runsOut struct {
 	verdicts []*verify.Verdict
 }
 
-func (f *runsOut) Verify(ctx context.Context, t verify.Target, o verify.Options) (*verify.Verdict, error) {
+func (f *runsOut) Verify(ctx context.Context, _ verify.Target, _ verify.Options) (*verify.Verdict, error) {
 	f.called("verify")
 	v := f.verdicts[0]
 	if len(f.verdicts) == 1 {
