@@ -21,9 +21,25 @@ func (p *program) judgeAgain(o *verifyOptions) error {
 	}
 	verdict := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	for _, r := range all {
-		merge(verdict, r.Judge())
+		v, err := judged(r)
+		if err != nil {
+			return fmt.Errorf("--snapshot %s: %w", o.snapshot, err)
+		}
+		merge(verdict, v)
 	}
 	return p.present(o, verdict, all, p.newProgress())
+}
+
+// judged judges a recording. It comes from a file that anybody may have written:
+// what does not fit together in it, and was not seen when it was read, is an error.
+func judged(r *verify.Recording) (v *verify.Verdict, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = withHints(fmt.Errorf("it cannot be judged: something in it does not fit together (%v)", what),
+				"if \"kubectl svcx verify -o snapshot\" wrote it as it is, this is a bug of kubectl-svcx")
+		}
+	}()
+	return r.Judge(), nil
 }
 
 func (p *program) readSnapshot(path string) ([]*verify.Recording, error) {
