@@ -133,7 +133,7 @@ func (p *planner) isYoung(svc *corev1.Service) bool {
 		return true
 	}
 	for _, pod := range p.v.selected(svc) {
-		for _, cs := range pod.Status.ContainerStatuses {
+		for _, cs := range servedStatuses(pod) {
 			if cs.State.Running != nil && cs.State.Running.StartedAt.After(since) {
 				return true
 			}
@@ -225,8 +225,7 @@ func readyPath(pv portView) string {
 		if e.pod == nil {
 			continue
 		}
-		for i := range e.pod.Spec.Containers {
-			c := &e.pod.Spec.Containers[i]
+		for _, c := range served(e.pod) {
 			if c.ReadinessProbe == nil || c.ReadinessProbe.HTTPGet == nil {
 				continue
 			}

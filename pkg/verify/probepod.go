@@ -195,7 +195,7 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 		rerr := removePod(cctx, c, namespace, pod.Name)
 		line.release(cctx)
 		if rerr != nil && created {
-			err = fail("removing it: kubectl delete pod "+pod.Name+" -n "+namespace, "the probe Pod could not be removed: %v", rerr)
+			err = fail(advice("removing it", kubectl("delete pod %s -n %s", pod.Name, namespace)), "the probe Pod could not be removed: %v", rerr)
 		}
 	}()
 	// The requests are not cut off with ctx: a Pod that the API server makes after

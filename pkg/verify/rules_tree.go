@@ -51,7 +51,7 @@ func ruleLostPort(c *serviceCase) []finding {
 				"the live Service has: " + livePorts(c.svc),
 			},
 			Fix: &Fix{Summary: "apply the Service server-side, which tells ports apart by number and protocol",
-				Command: fmt.Sprintf("kubectl apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
+				Command: kubectl("apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
 				Patch:   portsPatch(ports)}}, checks: []string{}}}
 	}
 	return nil

@@ -249,7 +249,7 @@ func podReady(p *corev1.Pod) bool {
 
 // running reports whether any container of a Pod runs, so that something could answer.
 func running(p *corev1.Pod) bool {
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if cs.State.Running != nil {
 			return true
 		}
@@ -310,8 +310,8 @@ func targetNumber(p *corev1.Pod, sp corev1.ServicePort) int32 {
 		}
 		return sp.Port
 	}
-	for i := range p.Spec.Containers {
-		for _, cp := range p.Spec.Containers[i].Ports {
+	for _, ctr := range served(p) {
+		for _, cp := range ctr.Ports {
 			if cp.Name == sp.TargetPort.StrVal && protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
 				return cp.ContainerPort
 			}
