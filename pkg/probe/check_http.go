@@ -36,6 +36,7 @@ func askHTTP(ctx context.Context, a *attempt) error {
 		return seen(ClassLocal, err.Error())
 	}
 	req.Header.Set("User-Agent", "kubectl-svcx")
+	req.Host = a.probe.HTTPHost
 	// A round trip, not a client's Do: a redirect is an answer, and following it
 	// would ask somebody else.
 	res, err := t.RoundTrip(req)
@@ -198,6 +199,9 @@ func askGRPC(ctx context.Context, a *attempt) error {
 		return a.httpError(err, "gRPC")
 	}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/grpc") {
+		if res.StatusCode < 500 { // else a proxy may speak for a server that is away
+			a.fact("peer", "http")
+		}
 		return seen(ClassProtocol, "not gRPC: "+res.Proto+" "+res.Status+" "+res.Header.Get("Content-Type"))
 	}
 	status, message := res.Trailer.Get("Grpc-Status"), res.Trailer.Get("Grpc-Message")

@@ -87,6 +87,7 @@ type Probe struct {
 	// Options of single checks; empty where the check does not use them.
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`
+	HTTPHost   string `json:"httpHost,omitempty"` // http: the Host header, where it is another than the name asked
 	H2C        bool   `json:"h2c,omitempty"`    // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
 	Send       string `json:"send,omitempty"`   // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
 	Expect     string `json:"expect,omitempty"` // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
@@ -109,6 +110,8 @@ type Probe struct {
 	Node    string `json:"node,omitempty"`    // the node whose address is asked, or that the backend runs on
 	// FromNode is the node to ask from; empty: any.
 	FromNode string `json:"fromNode,omitempty"`
+	// Guessed says that the check was only told from how the port's name begins.
+	Guessed bool `json:"guessed,omitempty"`
 	// Exploratory marks a question asked only to tell causes apart (another port
 	// of the Pod, say); its failure is no fault of the Service.
 	Exploratory bool `json:"exploratory,omitempty"`

@@ -132,6 +132,11 @@ func TestHTTP(t *testing.T) {
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 	})
+	mux.HandleFunc("/shop", func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "shop.example.com" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -148,6 +153,9 @@ func TestHTTP(t *testing.T) {
 		{Probe{Check: CheckHTTP, HTTPPath: "/ready", H2C: true}, ClassOK},
 		{Probe{Check: CheckHTTP, HTTPPath: "/moved"}, ClassOK},
 		{Probe{Check: CheckHTTP, HTTPPath: "/absent"}, ClassErrorReply},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop"}, ClassErrorReply},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop", HTTPHost: "shop.example.com"}, ClassOK},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop", HTTPHost: "shop.example.com", H2C: true}, ClassOK},
 		{Probe{Check: CheckHTTP}, ClassOK},
 		{Probe{Check: CheckGRPC}, ClassProtocol},
 	}

@@ -47,7 +47,7 @@ func (p *planner) commanded(pr probe.Probe) probe.Probe {
 		return pr
 	}
 	pr.Check, pr.Timeout = probe.CheckExec, execTimeout
-	pr.TLS, pr.H2C, pr.HTTPPath = false, false, ""
+	pr.TLS, pr.H2C, pr.HTTPPath, pr.HTTPHost, pr.Guessed = false, false, "", "", false
 	return pr
 }
 

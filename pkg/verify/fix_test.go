@@ -53,7 +53,7 @@ func TestServed(t *testing.T) {
 	if !declares(p, 6379, corev1.ProtocolTCP) || !declaresAny(p) || len(declaredPorts(p, 0)) != 1 || declaredText(p) != "redis 6379/TCP" {
 		t.Errorf("declares %s", declaredText(p))
 	}
-	if path := readyPath(portView{port: port, check: "http", usable: []endpoint{{pod: p, port: 6379}}}); path != "/ready" {
+	if path, _ := readyPath(portView{port: port, check: "http", usable: []endpoint{{pod: p, port: 6379}}}); path != "/ready" {
 		t.Errorf("path %q", path)
 	}
 	if !running(p) || containerFor(p, "x:6379") != "proxy" {

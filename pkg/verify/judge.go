@@ -92,6 +92,7 @@ func rules() []rule {
 }
 
 func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVerdict {
+	ev = afterWrongGuess(ev)
 	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: v.ports(svc, Checks{})}
 	// The checks are those that were asked, which the user may have chosen.
 	for i := range c.ports {

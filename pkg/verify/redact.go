@@ -136,10 +136,10 @@ func (x *redactor) object(o any) bool {
 		}
 		return true
 	case *corev1.HTTPHeader:
-		if x.collect {
-			x.learn(o.Value)
-		} else {
+		if !x.collect {
 			o.Value = ""
+		} else if !strings.EqualFold(o.Name, "Host") { // a name, which certificates hold too
+			x.learn(o.Value)
 		}
 		return true
 	case *corev1.ExecAction:
@@ -163,7 +163,7 @@ func (x *redactor) object(o any) bool {
 		if !x.collect {
 			o.Send, o.Command = "", nil // it may be a login, and no rule reads them
 		}
-		x.leaving(o, &o.ID, &o.Address, &o.Service, &o.Pod, &o.Port, &o.In)
+		x.leaving(o, &o.ID, &o.Address, &o.Service, &o.Pod, &o.Port, &o.In, &o.ServerName, &o.HTTPHost)
 		return true
 	case *probe.Outcome:
 		x.leaving(o, &o.Probe)
