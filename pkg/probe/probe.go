@@ -88,9 +88,9 @@ type Probe struct {
 	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
 	HTTPPath   string `json:"httpPath,omitempty"`
 	HTTPHost   string `json:"httpHost,omitempty"` // http: the Host header, where it is another than the name asked
-	H2C        bool   `json:"h2c,omitempty"`    // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
-	Send       string `json:"send,omitempty"`   // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
-	Expect     string `json:"expect,omitempty"` // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
+	H2C        bool   `json:"h2c,omitempty"`      // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
+	Send       string `json:"send,omitempty"`     // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
+	Expect     string `json:"expect,omitempty"`   // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
 	// Command is what exec runs, in the container In, as NAMESPACE/POD/CONTAINER.
 	Command []string `json:"command,omitempty"`
 	In      string   `json:"in,omitempty"`
