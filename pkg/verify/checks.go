@@ -42,6 +42,10 @@ func (c *serviceCase) runChecks() {
 	if c.svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		c.checkLoadBalancer()
 	}
+	if ips := c.svc.Spec.ExternalIPs; len(ips) > 0 {
+		c.add(CheckResult{Name: checkExternalIP, State: StateNotProbed,
+			Summary: "not probed: externalIPs are not asked (" + shortList(ips, 3) + ")"})
+	}
 }
 
 func (c *serviceCase) add(r CheckResult) { c.checks = append(c.checks, r) }

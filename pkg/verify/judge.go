@@ -13,6 +13,8 @@ import (
 const (
 	checkSelector  = "selector"
 	checkEndpoints = "endpoints"
+	// checkExternalIP only says what is not asked.
+	checkExternalIP = "external-ip"
 )
 
 // Judge turns what was seen into a Verdict. It is pure: the same arguments give
