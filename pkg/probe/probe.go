@@ -85,7 +85,8 @@ type Probe struct {
 	// Confirm asks once more, with twice the time, before silence counts.
 	Confirm bool `json:"confirm,omitempty"`
 	// Options of single checks; empty where the check does not use them.
-	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
+	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host, which the certificate has to be for
+	SNI        string `json:"sni,omitempty"`        // the same where the address is no name; the certificate need not be for it
 	HTTPPath   string `json:"httpPath,omitempty"`
 	HTTPHost   string `json:"httpHost,omitempty"` // http: the Host header, where it is another than the name asked
 	H2C        bool   `json:"h2c,omitempty"`      // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
@@ -164,6 +165,10 @@ type Outcome struct {
 	// Facts are what the protocol told beside the answer, such as "role": "master".
 	Facts map[string]string `json:"facts,omitempty"`
 }
+
+// FactClientCert is a fact of a server that wants a certificate of its client, and
+// got none: "required". Its class is ClassTLS, with nothing else wrong.
+const FactClientCert = "clientCert"
 
 // MaxDetail bounds Outcome.Detail, in bytes.
 const MaxDetail = 256

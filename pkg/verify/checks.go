@@ -195,6 +195,11 @@ func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string
 		r.Summary = "not proven: " + t.bad() + "; a UDP server need not answer"
 		return r
 	}
+	if mesh := c.meshOnly(pv); mesh != "" && r.State == StateFailed && turnedAway(e) {
+		r.State, r.Needs = StateNotProven, "a client of the mesh (--from=deploy/NAME --ephemeral)"
+		r.Summary = fmt.Sprintf("not proven: %s; the mesh's sidecar (%s) may admit its own clients only", t.bad(), mesh)
+		return r
+	}
 	switch r.State {
 	case StateProven:
 		r.Summary = good

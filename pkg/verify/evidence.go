@@ -100,6 +100,22 @@ func afterWrongGuess(ev evidence) evidence {
 	return out
 }
 
+// withoutCertificate reads anew the answers of servers that want a certificate of
+// their clients: there was none to give, but they are reached and speak TLS, as a
+// database that asks for a password takes logins.
+func withoutCertificate(ev evidence) evidence {
+	out := slices.Clone(ev)
+	for i, a := range out {
+		if a.probe.Exploratory || a.outcome == nil || a.outcome.Class != probe.ClassTLS || a.outcome.Facts[probe.FactClientCert] == "" {
+			continue
+		}
+		o := *a.outcome
+		o.Class, o.Answers = probe.ClassOK, o.Attempts
+		out[i].probe.Check, out[i].outcome = probe.CheckTLS, &o
+	}
+	return out
+}
+
 // on returns the answers on one path about one port; port "" means all ports.
 // Exploratory questions are left out.
 func (e evidence) on(path probe.Path, from probe.Location, port string) evidence {
@@ -213,7 +229,9 @@ func (e evidence) tally() tally {
 		}
 		if a.good() {
 			t.good++
-			t.latencies = append(t.latencies, a.outcome.Latency)
+			if a.outcome.Latency > 0 { // else it was read anew, and nothing measured
+				t.latencies = append(t.latencies, a.outcome.Latency)
+			}
 			continue
 		}
 		t.failed++

@@ -32,3 +32,27 @@ func TestRepeatable(t *testing.T) {
 		}
 	}
 }
+
+// A server with TLS that is asked by its address is told the Service's name.
+func TestSNI(t *testing.T) {
+	cases := []struct {
+		name  string
+		probe probe.Probe
+		want  string
+	}{
+		{"https at a Pod's address", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckHTTPS}, "web.demo.svc"},
+		{"tls at the cluster IP", probe.Probe{Service: "demo/web", Path: probe.PathClusterIP, Check: probe.CheckTLS}, "web.demo.svc"},
+		{"redis inside TLS", probe.Probe{Service: "demo/web", Path: probe.PathTunnel, Check: probe.CheckRedis, TLS: true}, "web.demo.svc"},
+		{"redis", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckRedis}, ""},
+		{"a path, as the kubelet asks it", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckHTTPS, HTTPPath: "/healthz"}, ""},
+		{"by its name", probe.Probe{Service: "demo/web", Path: probe.PathDNS, Check: probe.CheckHTTPS}, ""},
+		{"from outside", probe.Probe{Service: "demo/web", Path: probe.PathLoadBalancer, Check: probe.CheckHTTPS}, ""},
+	}
+	for _, tc := range cases {
+		list := []probe.Probe{tc.probe}
+		PlanOptions{}.finish(&Snapshot{}, list)
+		if list[0].SNI != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, list[0].SNI, tc.want)
+		}
+	}
+}

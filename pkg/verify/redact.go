@@ -163,7 +163,7 @@ func (x *redactor) object(o any) bool {
 		if !x.collect {
 			o.Send, o.Command = "", nil // it may be a login, and no rule reads them
 		}
-		x.leaving(o, &o.ID, &o.Address, &o.Service, &o.Pod, &o.Port, &o.In, &o.ServerName, &o.HTTPHost)
+		x.leaving(o, &o.ID, &o.Address, &o.Service, &o.Pod, &o.Port, &o.In, &o.ServerName, &o.SNI, &o.HTTPHost)
 		return true
 	case *probe.Outcome:
 		x.leaving(o, &o.Probe)
