@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"html"
 	"os"
 	"path/filepath"
 	"strings"
@@ -251,6 +252,33 @@ func TestTransitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, name, b.String())
+	}
+}
+
+// A command is offered as it is, or not at all; what it does is in the patch then.
+func TestCommandIsWhole(t *testing.T) {
+	for _, tc := range []struct {
+		command string
+		offered bool
+	}{
+		{`kubectl patch deployment web -p '{"args":["a  b"]}'`, true},
+		{"kubectl patch deployment web -p '" + strings.Repeat("x", 3000) + "'", true},
+		{"kubectl patch deployment web -p '" + strings.Repeat("x", 9000) + "'", false},
+		{"kubectl delete pod 'x\ny'", false},
+	} {
+		s := failed()
+		s.Findings = s.Findings[1:]
+		s.Findings[0].Fix = &verify.Fix{Summary: "mend it", Command: tc.command, Patch: "spec: patched\n"}
+		for _, f := range []Format{Text, HTML} {
+			var b bytes.Buffer
+			if err := Verdict(&b, verdict(s), Options{Format: f}); err != nil {
+				t.Fatal(err)
+			}
+			text := html.UnescapeString(b.String())
+			if strings.Contains(text, tc.command) != tc.offered || !tc.offered && (strings.Contains(text, tc.command[:20]) || !strings.Contains(text, "spec: patched")) {
+				t.Errorf("%s: of %.60q:\n%s", f, tc.command, text)
+			}
+		}
 	}
 }
 

@@ -75,8 +75,13 @@ func (o *verifyOptions) offlineOnly() error {
 		return errors.New("--snapshot: a file does not change; leave out --watch and --wait")
 	case o.until != untilVerified:
 		return errors.New("--for: leave it out beside --snapshot")
-	case len(o.probing.checks) > 0:
-		return errors.New("--check: the questions of a snapshot have been asked already")
+	}
+	if flag := o.probing.asking(); flag != "" {
+		return fmt.Errorf("--%s: the questions of a snapshot have been asked already", flag)
+	}
+	switch {
+	case o.yes:
+		return errors.New("--yes: nothing is added to a cluster with --snapshot")
 	case o.output == outputSnapshot:
 		return errors.New("-o snapshot: the snapshot is there already")
 	}
