@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -63,7 +65,7 @@ func (p *program) readSnapshot(path string) ([]*verify.Recording, error) {
 }
 
 // offlineOnly refuses what needs a cluster beside --snapshot.
-func (o *verifyOptions) offlineOnly() error {
+func (o *verifyOptions) offlineOnly(cmd *cobra.Command) error {
 	switch {
 	case len(o.names)+len(o.workloads) > 0 || o.selector != "" || o.allNamespaces:
 		return errors.New("--snapshot: the file says which Services it is about; leave out names, -l and -A")
@@ -76,7 +78,7 @@ func (o *verifyOptions) offlineOnly() error {
 	case o.until != untilVerified:
 		return errors.New("--for: leave it out beside --snapshot")
 	}
-	if flag := o.probing.asking(); flag != "" {
+	if flag := o.probing.asking(cmd); flag != "" {
 		return fmt.Errorf("--%s: the questions of a snapshot have been asked already", flag)
 	}
 	switch {

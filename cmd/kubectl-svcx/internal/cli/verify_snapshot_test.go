@@ -25,7 +25,7 @@ func TestJudgedOrRefused(t *testing.T) {
 // What says how the network is asked means nothing to what was asked already.
 func TestSnapshotAsksNothing(t *testing.T) {
 	for _, flags := range []string{"--from=deploy/web", "--from=deploy/web --ephemeral", "--auth-secret=redis-auth", "--tls", "--send=x", "--expect=x",
-		"--check=tcp", "--probe-via=stream", "--yes", "--in-cluster"} {
+		"--check=tcp", "--probe-via=stream", "--probe-image=x", "--yes", "--in-cluster"} {
 		inFolder(t, nil)
 		r := runWith(t, t.Context(), &fakeCluster{}, nil, append([]string{"verify", "--snapshot=x.json"}, strings.Fields(flags)...)...)
 		name, _, _ := strings.Cut(strings.Fields(flags)[0], "=")
