@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +24,14 @@ func askHTTP(ctx context.Context, a *attempt) error {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	protocol := "http/1.1"
-	if a.probe.H2C {
-		protocol = "h2"
+	protocols := []string{"http/1.1"}
+	switch {
+	case a.probe.H2C:
+		protocols = []string{"h2"}
+	case scheme == "https":
+		protocols = []string{"h2", "http/1.1"} // what browsers and curl offer; some servers know h2 only
 	}
-	t, err := a.transport(ctx, scheme == "https", protocol)
+	t, err := a.transport(ctx, scheme == "https", protocols...)
 	if err != nil {
 		return err
 	}
@@ -36,6 +41,7 @@ func askHTTP(ctx context.Context, a *attempt) error {
 		return seen(ClassLocal, err.Error())
 	}
 	req.Header.Set("User-Agent", "kubectl-svcx")
+	req.Host = a.probe.HTTPHost
 	// A round trip, not a client's Do: a redirect is an answer, and following it
 	// would ask somebody else.
 	res, err := t.RoundTrip(req)
@@ -75,8 +81,8 @@ func (a *attempt) host() string {
 	if err != nil {
 		return "localhost"
 	}
-	if a.probe.ServerName != "" {
-		host = a.probe.ServerName
+	if name := cmp.Or(a.probe.ServerName, a.probe.SNI); name != "" {
+		host = name
 	} else if strings.Contains(host, "/") {
 		host = "localhost"
 	}
@@ -85,15 +91,20 @@ func (a *attempt) host() string {
 
 // transport opens the attempt's connection and returns an HTTP transport of one
 // request over it. The transport itself never dials: it would do so in a
-// goroutine that may outlive the attempt.
-func (a *attempt) transport(ctx context.Context, secure bool, protocol string) (*http.Transport, error) {
+// goroutine that may outlive the attempt. Inside TLS the peer chooses among the
+// protocols, HTTP/1.1 where it does not say.
+func (a *attempt) transport(ctx context.Context, secure bool, protocols ...string) (*http.Transport, error) {
 	conn, err := a.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
+	protocol := protocols[0]
 	if secure {
-		if conn, err = a.startTLS(ctx, conn, protocol); err != nil {
+		if conn, err = a.startTLS(ctx, conn, protocols...); err != nil {
 			return nil, err
+		}
+		if c, ok := conn.(*tls.Conn); ok && len(protocols) > 1 {
+			protocol = c.ConnectionState().NegotiatedProtocol
 		}
 	}
 	t := &http.Transport{
@@ -152,7 +163,7 @@ func (a *attempt) httpError(err error, want string) error {
 	// net/http says "malformed HTTP response" and the like in words only.
 	msg := err.Error()
 	switch {
-	case strings.Contains(msg, "client conn could not be established") && len(a.conn.seenFirst()) == 0:
+	case strings.Contains(msg, "client conn could not be established") && (len(a.conn.seenFirst()) == 0 || a.secure):
 		return io.EOF // what HTTP/2 makes of a connection that ended before its first frame
 	case errors.Is(err, errTooMuch), strings.Contains(msg, "server response headers exceeded"), strings.Contains(msg, "header length exceeds"):
 		return errTooMuch
@@ -198,6 +209,9 @@ func askGRPC(ctx context.Context, a *attempt) error {
 		return a.httpError(err, "gRPC")
 	}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/grpc") {
+		if res.StatusCode < 500 { // else a proxy may speak for a server that is away
+			a.fact("peer", "http")
+		}
 		return seen(ClassProtocol, "not gRPC: "+res.Proto+" "+res.Status+" "+res.Header.Get("Content-Type"))
 	}
 	status, message := res.Trailer.Get("Grpc-Status"), res.Trailer.Get("Grpc-Message")

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// askPostgres does what pg_isready does: it begins to log in, and whatever
-// answer shows a server that takes logins is a good one.
+// askPostgres does what pg_isready does: it begins to log in, and whatever the
+// server answers shows that it is up, but for SQLSTATE 57P03 (it starts up, shuts
+// down or recovers; PQping in libpq's fe-connect.c). Other than pg_isready it does
+// not count a server that is full (53300) as one that takes logins.
 //
 // The messages are written here, since a client library hides the first bytes
 // of a peer that is no Postgres behind errors of its own, and they are few:
@@ -74,7 +76,7 @@ func (a *attempt) postgresTLS(ctx context.Context, conn net.Conn) (net.Conn, err
 	if a.probe.TLS {
 		return a.startTLS(ctx, conn)
 	}
-	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
+	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, ServerName: a.serverName()})
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, a.tlsError(err)
 	}
@@ -82,7 +84,8 @@ func (a *attempt) postgresTLS(ctx context.Context, conn net.Conn) (net.Conn, err
 }
 
 // postgresError reads the rest of an ErrorResponse. A refusal of this user or
-// database is an answer from a server that works; one of everybody is not.
+// database, or of how they ask, is an answer from a server that works; one of
+// everybody is not.
 func (a *attempt) postgresError(conn io.Reader) error {
 	var head [4]byte
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
@@ -109,10 +112,9 @@ func (a *attempt) postgresError(conn io.Reader) error {
 		return a.badAnswer("Postgres")
 	}
 	a.fact("code", code)
-	switch {
-	case strings.HasPrefix(code, "28"), code == "3D000", code == "42501": // who, which database, what right
-		a.detail = "takes logins"
-		return nil
+	if code == "57P03" || code == "53300" { // cannot connect now, too many connections
+		return seen(ClassErrorReply, code+": "+message)
 	}
-	return seen(ClassErrorReply, code+": "+message)
+	a.detail = "takes logins"
+	return nil
 }

@@ -259,5 +259,6 @@ func (a *attempt) startTLS(ctx context.Context, conn net.Conn, protocols ...stri
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, a.tlsError(err)
 	}
+	a.secure = true
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -34,12 +35,43 @@ func (a *attempt) tlsConfig() *tls.Config {
 		// Verification is done below, where each finding can be told apart.
 		InsecureSkipVerify: true,
 		VerifyConnection:   a.verifyTLS,
+		// There is none to give; it is only seen that the server asks.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			a.certAsked = true
+			return &tls.Certificate{}, nil
+		},
 	}
 }
 
+// remoteAlert is how crypto/tls begins what the peer says against a handshake.
+const remoteAlert = "remote error: tls"
+
+// alertWait is how long a server may take to refuse a client without a certificate.
+const alertWait = 500 * time.Millisecond
+
+// refusesUncertified shakes hands once more and sends nothing. With TLS 1.3 a
+// server says only after the handshake that it wants a certificate, and closes:
+// who is writing by then sees the one or the other.
+func (a *attempt) refusesUncertified(ctx context.Context) bool {
+	if a.probe.Check != CheckHTTPS && a.probe.Check != CheckRedis && a.probe.Check != CheckGRPC {
+		return false // others do not begin with a handshake
+	}
+	again := &attempt{probe: a.probe, opts: a.opts}
+	defer again.close()
+	conn, err := again.dial(ctx)
+	if err == nil {
+		conn, err = again.startTLS(ctx, conn)
+	}
+	if err == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(alertWait))
+		_, err = conn.Read(make([]byte, 1))
+	}
+	return err != nil && strings.Contains(err.Error(), remoteAlert)
+}
+
 func (a *attempt) serverName() string {
-	if a.probe.ServerName != "" {
-		return a.probe.ServerName
+	if name := cmp.Or(a.probe.ServerName, a.probe.SNI); name != "" {
+		return name
 	}
 	host, _, err := net.SplitHostPort(a.probe.Address)
 	if err != nil || strings.Contains(host, "/") {

@@ -65,6 +65,8 @@ type attempt struct {
 
 	conn      *watchedConn // nil until dialed
 	connected bool
+	secure    bool // inside TLS: the first bytes of the connection are those of a handshake
+	certAsked bool // the server has asked for a client's certificate
 	stop      func() bool
 
 	// What the check found beside its answer.
@@ -150,6 +152,9 @@ func (a *attempt) badAnswer(want string) error {
 	if a.secret != "" {
 		// Bytes cut anywhere may hold a part of the secret, in any form.
 		return seen(ClassProtocol, "not "+want+", in answer to a password; the bytes are not shown")
+	}
+	if a.secure { // the bytes are those of the handshake
+		return seen(ClassProtocol, "not "+want+", inside TLS")
 	}
 	if peer := sniff(first); peer != "" && a.detail == "" {
 		a.fact("peer", peer)

@@ -43,6 +43,8 @@ func TestPostgres(t *testing.T) {
 		{"asks for a password", postgresLike("N", "R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"), ClassOK, "takes logins"},
 		{"refuses this user", postgresLike("N", postgresError("28000", "role \"svcx\" does not exist")), ClassOK, "takes logins"},
 		{"has no such database", postgresLike("N", postgresError("3D000", "database does not exist")), ClassOK, "takes logins"},
+		{"wants another protocol", postgresLike("N", postgresError("08P01", "no such user")), ClassOK, "takes logins"},
+		{"lacks a feature", postgresLike("N", postgresError("0A000", "unsupported frontend protocol")), ClassOK, "takes logins"},
 		{"starts up", postgresLike("N", postgresError("57P03", "the database system is starting up")), ClassErrorReply, "57P03: the database system is starting up"},
 		{"is full", postgresLike("N", postgresError("53300", "sorry, too many clients already")), ClassErrorReply, "too many clients"},
 		{"speaks something else", say("HTTP/1.1 400 Bad Request\r\n\r\n"), ClassProtocol, "http"},

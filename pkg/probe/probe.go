@@ -85,11 +85,13 @@ type Probe struct {
 	// Confirm asks once more, with twice the time, before silence counts.
 	Confirm bool `json:"confirm,omitempty"`
 	// Options of single checks; empty where the check does not use them.
-	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host
+	ServerName string `json:"serverName,omitempty"` // TLS SNI and HTTP Host, which the certificate has to be for
+	SNI        string `json:"sni,omitempty"`        // the same where the address is no name; the certificate need not be for it
 	HTTPPath   string `json:"httpPath,omitempty"`
-	H2C        bool   `json:"h2c,omitempty"`    // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
-	Send       string `json:"send,omitempty"`   // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
-	Expect     string `json:"expect,omitempty"` // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
+	HTTPHost   string `json:"httpHost,omitempty"` // http: the Host header, where it is another than the name asked
+	H2C        bool   `json:"h2c,omitempty"`      // http: HTTP/2 without TLS, as appProtocol kubernetes.io/h2c means
+	Send       string `json:"send,omitempty"`     // udp: the datagram to send, one of no protocol when empty; tcp: what to send, nothing when empty
+	Expect     string `json:"expect,omitempty"`   // udp, tcp: what the answer must contain; anything (tcp: and nothing) when empty
 	// Command is what exec runs, in the container In, as NAMESPACE/POD/CONTAINER.
 	Command []string `json:"command,omitempty"`
 	In      string   `json:"in,omitempty"`
@@ -109,6 +111,8 @@ type Probe struct {
 	Node    string `json:"node,omitempty"`    // the node whose address is asked, or that the backend runs on
 	// FromNode is the node to ask from; empty: any.
 	FromNode string `json:"fromNode,omitempty"`
+	// Guessed says that the check was only told from how the port's name begins.
+	Guessed bool `json:"guessed,omitempty"`
 	// Exploratory marks a question asked only to tell causes apart (another port
 	// of the Pod, say); its failure is no fault of the Service.
 	Exploratory bool `json:"exploratory,omitempty"`
@@ -161,6 +165,10 @@ type Outcome struct {
 	// Facts are what the protocol told beside the answer, such as "role": "master".
 	Facts map[string]string `json:"facts,omitempty"`
 }
+
+// FactClientCert is a fact of a server that wants a certificate of its client, and
+// got none: "required". Its class is ClassTLS, with nothing else wrong.
+const FactClientCert = "clientCert"
 
 // MaxDetail bounds Outcome.Detail, in bytes.
 const MaxDetail = 256

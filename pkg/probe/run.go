@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -219,6 +220,11 @@ func attemptOnce(ctx context.Context, p Probe, o *Options) (r result, err error)
 		return result{class: ClassCanceled, detail: "canceled", a: a}, err
 	}
 	class, detail := classify(actx, err, a.connected)
+	if a.certAsked && (class == ClassTLS && strings.Contains(detail, remoteAlert) ||
+		(class == ClassClosed || class == ClassProtocol) && a.refusesUncertified(actx)) {
+		a.fact(FactClientCert, "required")
+		class, detail = ClassTLS, "the server wants a client certificate"
+	}
 	return result{class: class, detail: a.clean(detail), a: a}, err
 }
 

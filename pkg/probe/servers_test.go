@@ -132,6 +132,11 @@ func TestHTTP(t *testing.T) {
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 	})
+	mux.HandleFunc("/shop", func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "shop.example.com" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -148,6 +153,9 @@ func TestHTTP(t *testing.T) {
 		{Probe{Check: CheckHTTP, HTTPPath: "/ready", H2C: true}, ClassOK},
 		{Probe{Check: CheckHTTP, HTTPPath: "/moved"}, ClassOK},
 		{Probe{Check: CheckHTTP, HTTPPath: "/absent"}, ClassErrorReply},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop"}, ClassErrorReply},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop", HTTPHost: "shop.example.com"}, ClassOK},
+		{Probe{Check: CheckHTTP, HTTPPath: "/shop", HTTPHost: "shop.example.com", H2C: true}, ClassOK},
 		{Probe{Check: CheckHTTP}, ClassOK},
 		{Probe{Check: CheckGRPC}, ClassProtocol},
 	}
@@ -246,6 +254,60 @@ func TestTLS(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A server may speak HTTP/2 only, choose by the name it is asked for, or want a
+// certificate of its clients.
+func TestTLSServers(t *testing.T) {
+	cert := certificate(t, time.Now().Add(24*time.Hour), "redis.default.svc")
+	named := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName != "redis.default.svc" {
+			return nil, errors.New("no certificate for " + hello.ServerName)
+		}
+		return &cert, nil
+	}
+	both := []string{"h2", "http/1.1"}
+	cases := []struct {
+		name   string
+		server *tls.Config
+		probe  Probe
+		want   Class
+		fact   string // of FactClientCert
+	}{
+		{"both", &tls.Config{NextProtos: both}, Probe{Check: CheckHTTPS}, ClassOK, ""},
+		{"HTTP/2 only", &tls.Config{NextProtos: []string{"h2"}}, Probe{Check: CheckHTTPS}, ClassOK, ""},
+		{"HTTP/1.1 only", &tls.Config{NextProtos: []string{"http/1.1"}}, Probe{Check: CheckHTTPS}, ClassOK, ""},
+		{"no name", &tls.Config{NextProtos: both, GetCertificate: named}, Probe{Check: CheckHTTPS}, ClassTLS, ""},
+		{"its name", &tls.Config{NextProtos: both, GetCertificate: named}, Probe{Check: CheckHTTPS, SNI: "redis.default.svc"}, ClassOK, ""},
+		{"another name", &tls.Config{NextProtos: both}, Probe{Check: CheckHTTPS, SNI: "other.default.svc"}, ClassOK, ""},
+		{"a client's certificate, TLS 1.3", &tls.Config{NextProtos: both, ClientAuth: tls.RequireAnyClientCert}, Probe{Check: CheckHTTPS}, ClassTLS, "required"},
+		{"a client's certificate, HTTP/1.1", &tls.Config{NextProtos: both[1:], ClientAuth: tls.RequireAnyClientCert}, Probe{Check: CheckHTTPS}, ClassTLS, "required"},
+		{"a client's certificate, TLS 1.2", &tls.Config{NextProtos: both, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, Probe{Check: CheckHTTPS}, ClassTLS, "required"},
+		{"a client's certificate or none", &tls.Config{NextProtos: both, ClientAuth: tls.RequestClientCert}, Probe{Check: CheckHTTPS}, ClassOK, ""},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+			srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+			srv.TLS = tc.server
+			srv.EnableHTTP2 = tc.server.NextProtos[0] == "h2"
+			if tc.server.GetCertificate == nil {
+				srv.TLS.Certificates = []tls.Certificate{cert}
+			} else {
+				// httptest's own certificate would be taken first.
+				srv.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+					return &tls.Config{NextProtos: tc.server.NextProtos, GetCertificate: named}, nil
+				}
+			}
+			srv.StartTLS()
+			defer srv.Close()
+			tc.probe.Address, tc.probe.Timeout = srv.Listener.Addr().String(), 2*time.Second
+			out := askOne(t, tc.probe, Options{})
+			if out.Class != tc.want || out.Facts[FactClientCert] != tc.fact {
+				t.Errorf("class %s (%s), facts %v, want %s", out.Class, out.Detail, out.Facts, tc.want)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
@@ -89,14 +91,27 @@ func (c *canvas) fix(fix *verify.Fix) []detail {
 	if fix.Unlocated != "" {
 		lines = append(lines, detail{label: "fix", text: "not in the tree by itself: " + clean(fix.Unlocated)})
 	}
-	if fix.Command != "" {
-		lines = append(lines, detail{"run", clean(fix.Command), true})
+	command := copyable(fix.Command)
+	if command != "" {
+		lines = append(lines, detail{"run", command, true})
 	}
 	// The command does the same as the patch.
-	if fix.Patch != "" && (fix.Command == "" || c.Format == Wide || c.Patches || fix.Unlocated != "") {
+	if fix.Patch != "" && (command == "" || c.Format == Wide || c.Patches || fix.Unlocated != "") {
 		lines = append(lines, detail{"patch", cleanLines(fix.Patch), true})
 	}
 	return lines
+}
+
+// maxCommand bounds a command, in bytes: a longer one is not copied by hand.
+const maxCommand = 4096
+
+// copyable is a command as it is, or "" where it cannot be printed whole: one that
+// was cut, or of which blanks or characters were dropped, does something else.
+func copyable(command string) string {
+	if len(command) > maxCommand || !utf8.ValidString(command) || strings.ContainsFunc(command, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return command
 }
 
 // place is a file and its line.

@@ -210,7 +210,7 @@ func mending(fix *verify.Fix) *html.Node {
 			}))
 	}
 	if len(fix.Edits) == 0 {
-		with(n, say("pre", "", clean(fix.Command)), say("pre", "", cleanLines(fix.Patch)))
+		with(n, say("pre", "", copyable(fix.Command)), say("pre", "", cleanLines(fix.Patch)))
 	}
 	if n.FirstChild == nil {
 		return nil

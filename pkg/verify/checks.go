@@ -42,6 +42,10 @@ func (c *serviceCase) runChecks() {
 	if c.svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		c.checkLoadBalancer()
 	}
+	if ips := c.svc.Spec.ExternalIPs; len(ips) > 0 {
+		c.add(CheckResult{Name: checkExternalIP, State: StateNotProbed,
+			Summary: "not probed: externalIPs are not asked (" + shortList(ips, 3) + ")"})
+	}
 }
 
 func (c *serviceCase) add(r CheckResult) { c.checks = append(c.checks, r) }
@@ -189,6 +193,11 @@ func (c *serviceCase) line(name probe.Path, pv portView, e evidence, good string
 	if r.State == StateFailed && udpSilence(pv, e, c.ev.on(probe.PathPod, "", pv.key)) {
 		r.State, r.Needs = StateNotProven, "a datagram that its server answers"
 		r.Summary = "not proven: " + t.bad() + "; a UDP server need not answer"
+		return r
+	}
+	if mesh := c.meshOnly(pv); mesh != "" && r.State == StateFailed && turnedAway(e) {
+		r.State, r.Needs = StateNotProven, "a client of the mesh (--from=deploy/NAME --ephemeral)"
+		r.Summary = fmt.Sprintf("not proven: %s; the mesh's sidecar (%s) may admit its own clients only", t.bad(), mesh)
 		return r
 	}
 	switch r.State {

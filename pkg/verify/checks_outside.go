@@ -34,13 +34,25 @@ func (c *serviceCase) checkName() {
 		r.Summary = e.connecting().tally().bad()
 	}
 	if lookup != nil && lookup.good() {
+		// Each node asks a DNS that may know something else.
+		missing := ""
+		for i := range e {
+			if a := &e[i]; missing == "" && a.probe.Check == probe.CheckDNS && a.good() {
+				if missing = c.missingAddresses(a.outcome.Resolved); missing != "" {
+					lookup = a
+				}
+			}
+		}
 		name := lookup.outcome.Facts["canonical"]
 		if name == "" || c.svc.Spec.Type == corev1.ServiceTypeExternalName {
 			name = serviceName(c.svc)
 		}
 		text := name + " → " + shortList(lookup.outcome.Resolved, 3)
-		if missing := c.missingAddresses(lookup.outcome.Resolved); missing != "" {
+		if missing != "" {
 			r.State, r.Summary = StateFailed, text+"; "+missing
+			if lookup.probe.FromNode != "" && len(nameLookups(e)) > 1 {
+				r.Summary += ", from node " + lookup.probe.FromNode
+			}
 		} else if r.State == StateProven {
 			r.Summary = text
 		} else if r.State == StateFailed {
@@ -69,6 +81,11 @@ func nameLookup(e evidence) *answer {
 		}
 	}
 	return nil
+}
+
+// nameLookups returns all answers to the question for the name itself.
+func nameLookups(e evidence) evidence {
+	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return a.probe.Check != probe.CheckDNS })
 }
 
 // missingAddresses compares what DNS gave with what it should give.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,38 +28,64 @@ var wellKnown = map[int32]probe.Check{
 	6379: probe.CheckRedis, 5432: probe.CheckPostgres, 3306: probe.CheckMySQL, 53: probe.CheckDNSServer, 80: probe.CheckHTTP, 443: probe.CheckHTTPS,
 }
 
+// besides are the words of ports that stand beside a server's own and speak
+// another protocol: a "redis-exporter" is no Redis.
+var besides = strings.Fields("metrics metric exporter prometheus prom stats monitoring health healthz status probe bus gossip cluster raft peer peers " +
+	"replication admin management mgmt manager console dashboard ui web debug pprof backup http https")
+
+// prefixCheck returns the check for what a port's name starts with; false: it
+// starts with no word for a protocol, or goes on with one for another.
+func prefixCheck(name string) (probe.Check, bool) {
+	words := strings.Split(name, "-")
+	check, ok := appProtocols[words[0]]
+	if !ok || len(words) < 2 || check == probe.CheckUDP {
+		return "", false
+	}
+	// What stands beside a server speaks HTTP as a rule.
+	if check != probe.CheckHTTP && check != probe.CheckHTTPS {
+		for _, w := range words[1:] {
+			if slices.Contains(besides, w) {
+				return "", false
+			}
+		}
+	}
+	return check, true
+}
+
 // chooseCheck picks the protocol question for a Service port: what the user
 // said, the appProtocol, the name (or what it starts with), the number, TCP.
-func chooseCheck(override probe.Check, p corev1.ServicePort) probe.Check {
+// guessed says that it was what the name starts with, the only one of these that
+// nobody has meant as the protocol.
+func chooseCheck(override probe.Check, p corev1.ServicePort) (check probe.Check, guessed bool) {
 	if override == probe.CheckExec {
 		override = "" // it is asked beside the port's own
 	}
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
 		if override == probe.CheckDNSServer || override == "" && speaksDNS(p) {
-			return probe.CheckDNSServer
+			return probe.CheckDNSServer, false
 		}
-		return probe.CheckUDP
+		return probe.CheckUDP, false
 	}
 	if override != "" && override != probe.CheckUDP {
-		return override
+		return override, false
 	}
 	if p.AppProtocol != nil && *p.AppProtocol != "" {
 		if c, ok := appProtocols[strings.ToLower(*p.AppProtocol)]; ok && c != probe.CheckUDP {
-			return c
+			return c, false
 		}
-		return probe.CheckTCP // it names a protocol that no check asks yet
+		return probe.CheckTCP, false // it names a protocol that no check asks yet
 	}
 	name := strings.ToLower(p.Name)
-	prefix, _, _ := strings.Cut(name, "-")
-	for _, word := range []string{name, prefix} {
-		if c, ok := appProtocols[word]; ok && c != probe.CheckUDP {
-			return c
-		}
+	if c, ok := appProtocols[name]; ok && c != probe.CheckUDP {
+		return c, false
+	}
+	if c, ok := prefixCheck(name); ok {
+		return c, true
 	}
 	if c, ok := wellKnown[p.Port]; ok {
-		return c
+		return c, false
 	}
-	return probe.CheckTCP
+	return probe.CheckTCP, false
 }
 
 // speaksDNS reports whether a UDP port says that it is a name server's.

@@ -56,6 +56,66 @@ func gather(probes []probe.Probe, outcomes []probe.Outcome) map[string]evidence 
 	return out
 }
 
+// afterWrongGuess reads anew what came back about ports whose check was only told
+// from how their name begins. Where all that answers is in one other protocol, the
+// guess was wrong and no fault of the server's: that it is reached is what counts.
+// Where another port of the Pods does answer as guessed, the port is wrong instead.
+func afterWrongGuess(ev evidence) evidence {
+	guess := map[string]probe.Check{}
+	for _, a := range ev {
+		if a.probe.Guessed && !a.probe.Exploratory {
+			guess[a.probe.Port] = a.probe.Check
+		}
+	}
+	peers, right := map[string]map[string]bool{}, map[string]bool{}
+	for _, a := range ev {
+		port := a.probe.Port
+		if !a.probe.Guessed || !a.asked() || a.probe.Check != guess[port] {
+			continue
+		}
+		switch a.outcome.Class {
+		case probe.ClassOK, probe.ClassErrorReply:
+			right[port] = true
+		case probe.ClassProtocol:
+			if peers[port] == nil {
+				peers[port] = map[string]bool{}
+			}
+			peers[port][a.outcome.Facts["peer"]] = true
+		}
+	}
+	out := slices.Clone(ev)
+	for i, a := range out {
+		p := peers[a.probe.Port]
+		// A server that wants TLS may well speak the protocol inside it.
+		if len(p) != 1 || p[""] || p["tls"] || right[a.probe.Port] || !a.probe.Guessed || a.probe.Exploratory {
+			continue
+		}
+		out[i].probe.Check = probe.CheckTCP
+		if a.outcome != nil && a.outcome.Class == probe.ClassProtocol {
+			o := *a.outcome
+			o.Class, o.Answers, o.Detail = probe.ClassOK, o.Attempts, "connected"
+			out[i].outcome = &o
+		}
+	}
+	return out
+}
+
+// withoutCertificate reads anew the answers of servers that want a certificate of
+// their clients: there was none to give, but they are reached and speak TLS, as a
+// database that asks for a password takes logins.
+func withoutCertificate(ev evidence) evidence {
+	out := slices.Clone(ev)
+	for i, a := range out {
+		if a.probe.Exploratory || a.outcome == nil || a.outcome.Class != probe.ClassTLS || a.outcome.Facts[probe.FactClientCert] == "" {
+			continue
+		}
+		o := *a.outcome
+		o.Class, o.Answers = probe.ClassOK, o.Attempts
+		out[i].probe.Check, out[i].outcome = probe.CheckTLS, &o
+	}
+	return out
+}
+
 // on returns the answers on one path about one port; port "" means all ports.
 // Exploratory questions are left out.
 func (e evidence) on(path probe.Path, from probe.Location, port string) evidence {
@@ -169,7 +229,9 @@ func (e evidence) tally() tally {
 		}
 		if a.good() {
 			t.good++
-			t.latencies = append(t.latencies, a.outcome.Latency)
+			if a.outcome.Latency > 0 { // else it was read anew, and nothing measured
+				t.latencies = append(t.latencies, a.outcome.Latency)
+			}
 			continue
 		}
 		t.failed++

@@ -47,7 +47,7 @@ func (p *planner) commanded(pr probe.Probe) probe.Probe {
 		return pr
 	}
 	pr.Check, pr.Timeout = probe.CheckExec, execTimeout
-	pr.TLS, pr.H2C, pr.HTTPPath = false, false, ""
+	pr.TLS, pr.H2C, pr.HTTPPath, pr.HTTPHost, pr.Guessed = false, false, "", "", false
 	return pr
 }
 
@@ -55,10 +55,10 @@ func (p *planner) commanded(pr probe.Probe) probe.Probe {
 // that declares the port, the one that the Pod names, or the first.
 func containerFor(pod *corev1.Pod, address string) string {
 	_, port := splitAddress(address)
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if fmt.Sprint(cp.ContainerPort) == port {
-				return pod.Spec.Containers[i].Name
+				return ctr.Name
 			}
 		}
 	}

@@ -47,7 +47,8 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 		if mute(class[pr.ID]) {
 			// A server that waits for a TLS handshake may close, or stay silent.
 			ask := pr
-			ask.Check, ask.Exploratory, ask.HTTPPath = probe.CheckTLS, true, ""
+			ask.Check, ask.Exploratory, ask.HTTPPath, ask.HTTPHost = probe.CheckTLS, true, "", ""
+			ask.SNI = sniFor(&ask)
 			if pr.Check != probe.CheckTCP && pr.Check != probe.CheckTLS && pr.Check != probe.CheckHTTPS && !pr.TLS {
 				p.add(ask)
 			}

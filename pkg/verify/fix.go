@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -19,9 +21,41 @@ func patchFix(summary string, ref ObjectRef, patch map[string]any) *Fix {
 		f.Patch = string(y)
 	}
 	if j, err := json.Marshal(patch); err == nil {
-		f.Command = fmt.Sprintf("kubectl patch %s %s -n %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, ref.Namespace, shellQuote(string(j)))
+		if ref.Namespace == "" {
+			f.Command = kubectl("patch %s %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, string(j))
+		} else {
+			f.Command = kubectl("patch %s %s -n %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, ref.Namespace, string(j))
+		}
 	}
 	return f
+}
+
+// kubectl writes a command that is to be copied. Not every name in it was
+// checked by an API server (a targetRef's, an owner's): each is one word of the
+// shell and no option of kubectl's. It is "" where that cannot be.
+func kubectl(format string, words ...string) string {
+	quoted := make([]any, len(words))
+	for i, w := range words {
+		if w == "" || strings.HasPrefix(w, "-") || strings.ContainsFunc(w, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
+			return ""
+		}
+		quoted[i] = w
+		if !plainWord.MatchString(w) {
+			quoted[i] = shellQuote(w)
+		}
+	}
+	return "kubectl " + fmt.Sprintf(format, quoted...)
+}
+
+// plainWord is what every shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[\w./:@%,+][\w./:@%,+=-]*$`)
+
+// advice is a text with a command that helps, where there is one.
+func advice(text, command string) string {
+	if command == "" {
+		return text
+	}
+	return text + ": " + command
 }
 
 // shellQuote makes one word of a POSIX shell out of s.
@@ -79,26 +113,41 @@ func portsFix(summary string, svc *corev1.Service, index int, fields map[string]
 	return &Fix{Summary: summary, Patch: portsPatch(ports)}
 }
 
-// protocolFix makes a port forward the other protocol.
+// protocolFix makes a port forward the other protocol. Where another port has
+// that number and protocol already, the API server would take no second one.
 func protocolFix(svc *corev1.Service, index int, proto corev1.Protocol) *Fix {
+	have := svc.Spec.Ports[index]
+	for _, p := range svc.Spec.Ports {
+		if p.Port == have.Port && protocolOf(p.Protocol) == proto {
+			return &Fix{Summary: fmt.Sprintf("remove the port, which the Service has for %s already, or make the application listen for %s", proto, protocolOf(have.Protocol))}
+		}
+	}
 	f := portsFix(fmt.Sprintf("use protocol %s", proto), svc, index, map[string]any{"protocol": string(proto)})
-	f.Command = fmt.Sprintf(`kubectl patch service %s -n %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]'`, svc.Name, svc.Namespace, index, proto)
+	f.Command = kubectl("patch service %s -n %s --type=json -p %s", svc.Name, svc.Namespace,
+		fmt.Sprintf(`[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]`, index, proto))
 	return f
 }
 
-// containersFix changes fields of containers of a workload, by their names. A
-// bare Pod's containers cannot be changed: its fix has no patch.
-func containersFix(summary string, owner ObjectRef, fields map[string]map[string]any) *Fix {
-	if owner.Kind == "Pod" {
-		return &Fix{Summary: summary}
-	}
-	var list []any
+// containersFix changes fields of containers of a workload, by their names; pod,
+// where it is known, says which of them are init containers.
+func containersFix(summary string, owner ObjectRef, pod *corev1.Pod, fields map[string]map[string]any) *Fix {
+	lists := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		ctr := map[string]any{"name": name}
 		maps.Copy(ctr, fields[name])
-		list = append(list, ctr)
+		list, _ := lists[containerList(pod, name)].([]any)
+		lists[containerList(pod, name)] = append(list, ctr)
 	}
-	return patchFix(summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": list}}}})
+	return templateFix(summary, owner, lists)
+}
+
+// templateFix changes fields of the Pods that a workload makes; where that does
+// not reach its Pods, the fix has no patch.
+func templateFix(summary string, owner ObjectRef, spec map[string]any) *Fix {
+	if !rolledOut(owner) {
+		return &Fix{Summary: summary}
+	}
+	return patchFix(summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": spec}}})
 }
 
 // containerPorts writes the ports of a container, for a patch that replaces the list.

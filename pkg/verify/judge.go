@@ -13,6 +13,8 @@ import (
 const (
 	checkSelector  = "selector"
 	checkEndpoints = "endpoints"
+	// checkExternalIP only says what is not asked.
+	checkExternalIP = "external-ip"
 )
 
 // Judge turns what was seen into a Verdict. It is pure: the same arguments give
@@ -92,6 +94,10 @@ func rules() []rule {
 }
 
 func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVerdict {
+	ev = afterWrongGuess(ev)
+	if !slices.ContainsFunc(v.selected(svc), func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
+		ev = withoutCertificate(ev)
+	}
 	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: v.ports(svc, Checks{})}
 	// The checks are those that were asked, which the user may have chosen.
 	for i := range c.ports {
@@ -258,6 +264,9 @@ func (c *serviceCase) portSilent(pv portView) bool {
 	}
 	if len(pv.usable) == 0 {
 		return true
+	}
+	if c.meshOnly(pv) != "" {
+		return false
 	}
 	direct := c.ev.on(probe.PathPod, "", pv.key)
 	if udpSilence(pv, direct, direct) {

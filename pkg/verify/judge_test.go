@@ -356,6 +356,14 @@ func TestChooseCheck(t *testing.T) {
 		{`{port: 1, name: grpc}`, probe.CheckGRPC},
 		{`{port: 1, name: http-metrics}`, probe.CheckHTTP},
 		{`{port: 1, name: redis-cache}`, probe.CheckRedis},
+		{`{port: 1, name: redis-tls}`, probe.CheckRedis},
+		{`{port: 9121, name: redis-exporter}`, probe.CheckTCP},
+		{`{port: 9104, name: mysql-metrics}`, probe.CheckTCP},
+		{`{port: 9104, name: mysql-http-metrics}`, probe.CheckTCP},
+		{`{port: 16379, name: redis-bus}`, probe.CheckTCP},
+		{`{port: 8080, name: grpc-web}`, probe.CheckTCP},
+		{`{port: 1, name: https-metrics}`, probe.CheckHTTPS},
+		{`{port: 1, name: redis-}`, probe.CheckRedis},
 		{`{port: 80, name: tcp-raw}`, probe.CheckTCP},
 		{`{port: 6379, name: cache}`, probe.CheckRedis},
 		{`{port: 443}`, probe.CheckHTTPS},
@@ -370,7 +378,7 @@ func TestChooseCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		jc.Patch["Service/redis"] = map[string]any{"spec": map[string]any{"ports": []any{port}}}
-		if got := chooseCheck("", jc.snapshot(t).Services[0].Spec.Ports[0]); got != tc.want {
+		if got, _ := chooseCheck("", jc.snapshot(t).Services[0].Spec.Ports[0]); got != tc.want {
 			t.Errorf("%s: check %s, want %s", tc.port, got, tc.want)
 		}
 	}

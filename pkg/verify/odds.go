@@ -162,11 +162,15 @@ func certificates(e evidence) string {
 			until = f["certNotAfter"]
 		}
 	}
+	wants := ""
+	if slices.ContainsFunc(e, func(a answer) bool { return a.outcome != nil && a.outcome.Facts[probe.FactClientCert] != "" }) {
+		wants = "; the server wants a client certificate"
+	}
 	if len(names) == 0 {
-		return ""
+		return wants
 	}
 	if end, err := time.Parse(time.RFC3339, until); err == nil {
 		until = end.Format("2006-01-02 15:04 MST")
 	}
-	return fmt.Sprintf("; certificate for %s until %s", shortList(names, 2), until)
+	return fmt.Sprintf("; certificate for %s until %s", shortList(names, 2), until) + wants
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -133,7 +134,7 @@ func (p *planner) isYoung(svc *corev1.Service) bool {
 		return true
 	}
 	for _, pod := range p.v.selected(svc) {
-		for _, cs := range pod.Status.ContainerStatuses {
+		for _, cs := range servedStatuses(pod) {
 			if cs.State.Running != nil && cs.State.Running.StartedAt.After(since) {
 				return true
 			}
@@ -213,30 +214,50 @@ func base(svc *corev1.Service, pv portView) probe.Probe {
 		pr.H2C = true
 	}
 	if pv.check == probe.CheckHTTP || pv.check == probe.CheckHTTPS {
-		pr.HTTPPath = readyPath(pv)
+		pr.HTTPPath, pr.HTTPHost = readyPath(pv)
 	}
+	pr.Guessed = pv.guessed
 	return pr
 }
 
 // readyPath returns the path that the backends' own readiness probe asks on
-// this port, the best guess at one that answers well.
-func readyPath(pv portView) string {
+// this port, the best guess at one that answers well, and for which host. A
+// question that the check cannot repeat as the kubelet asks it (with other
+// headers, of another address, by the other scheme) would not be the same one.
+func readyPath(pv portView) (path, host string) {
 	for _, e := range pv.usable {
 		if e.pod == nil {
 			continue
 		}
-		for i := range e.pod.Spec.Containers {
-			c := &e.pod.Spec.Containers[i]
+		for _, c := range served(e.pod) {
 			if c.ReadinessProbe == nil || c.ReadinessProbe.HTTPGet == nil {
 				continue
 			}
 			if g := c.ReadinessProbe.HTTPGet; probePort(c, g.Port) == e.port {
-				return g.Path
+				return repeatable(g, pv.check)
 			}
 		}
-		return ""
+		return "", ""
 	}
-	return ""
+	return "", ""
+}
+
+// hostHeader is what is carried over of a Host header: a name or address, with a
+// port or not.
+var hostHeader = regexp.MustCompile(`^[\w.:\[\]-]{1,253}$`)
+
+// repeatable returns the path and the host of a probe that a check can ask as well.
+func repeatable(g *corev1.HTTPGetAction, check probe.Check) (path, host string) {
+	if g.Host != "" || (g.Scheme == corev1.URISchemeHTTPS) != (check == probe.CheckHTTPS) {
+		return "", ""
+	}
+	for _, h := range g.HTTPHeaders {
+		if !strings.EqualFold(h.Name, "Host") || !hostHeader.MatchString(h.Value) {
+			return "", ""
+		}
+		host = h.Value
+	}
+	return g.Path, host
 }
 
 func hostPort(host string, port int32) string {

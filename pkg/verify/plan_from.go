@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -24,10 +25,24 @@ func (o PlanOptions) finish(s *Snapshot, list []probe.Probe) {
 		if p.Check == probe.CheckUDP || p.Check == probe.CheckTCP && !p.Exploratory {
 			p.Send, p.Expect = o.Send, o.Expect
 		}
+		p.SNI = sniFor(p)
 		if o.Auth != nil && p.Check == probe.CheckRedis {
 			o.Auth.into(p, s.Client)
 		}
 	}
+}
+
+// sniFor is the name that a client would tell a server with TLS which is asked by
+// its address: the Service's. A path of the kubelet's is asked as the kubelet does,
+// without one; what comes from outside knows the Service by a name of its own.
+func sniFor(p *probe.Probe) string {
+	secure := p.TLS || p.Check == probe.CheckHTTPS || p.Check == probe.CheckTLS || p.Check == probe.CheckPostgres
+	inside := p.Path == probe.PathTunnel || p.Path == probe.PathPod || p.Path == probe.PathClusterIP
+	namespace, name, ok := strings.Cut(p.Service, "/")
+	if !secure || !inside || !ok || p.HTTPPath != "" {
+		return ""
+	}
+	return name + "." + namespace + ".svc"
 }
 
 // fromEachNode repeats for every node what is asked from inside the cluster.

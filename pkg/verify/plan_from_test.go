@@ -165,3 +165,26 @@ func TestCannotRun(t *testing.T) {
 		}
 	}
 }
+
+// The DNS of each node is looked at, not the first one's only.
+func TestNameFromEachNode(t *testing.T) {
+	jc := judgeCase{}
+	s := jc.snapshot(t)
+	probes := PlanProbes(s, PlanOptions{EveryNode: true})
+	outcomes := answerAll(probes, []peer{{Class: probe.ClassOK}})
+	stale := 0
+	for i, o := range outcomes {
+		if probes[i].ID == o.Probe && probes[i].Check == probe.CheckDNS && probes[i].FromNode == "two" && probes[i].Service != "" {
+			outcomes[i].Resolved = []string{"10.96.0.99"}
+			stale++
+		}
+	}
+	if stale != 1 {
+		t.Fatalf("%d answers made stale", stale)
+	}
+	for _, c := range Judge(s, probes, outcomes).Services[0].Checks {
+		if c.Name == string(probe.PathDNS) && (c.State != StateFailed || !strings.Contains(c.Summary, "missing 10.96.0.10") || !strings.HasSuffix(c.Summary, ", from node two")) {
+			t.Errorf("%s: %s", c.State, c.Summary)
+		}
+	}
+}

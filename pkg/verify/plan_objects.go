@@ -1,13 +1,15 @@
 package verify
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
 // declares reports whether a Pod declares a port number for a protocol.
 func declares(pod *corev1.Pod, number int32, proto corev1.Protocol) bool {
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if cp.ContainerPort == number && protocolOf(cp.Protocol) == proto {
 				return true
 			}
@@ -17,19 +19,14 @@ func declares(pod *corev1.Pod, number int32, proto corev1.Protocol) bool {
 }
 
 func declaresAny(pod *corev1.Pod) bool {
-	for i := range pod.Spec.Containers {
-		if len(pod.Spec.Containers[i].Ports) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(served(pod), func(ctr *corev1.Container) bool { return len(ctr.Ports) > 0 })
 }
 
 // declaredPorts lists the TCP ports that a Pod's containers declare.
 func declaredPorts(pod *corev1.Pod, except int32) []int32 {
 	var out []int32
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if protocolOf(cp.Protocol) == corev1.ProtocolTCP && cp.ContainerPort != except && len(out) < 8 {
 				out = append(out, cp.ContainerPort)
 			}

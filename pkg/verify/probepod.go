@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,9 +43,23 @@ type podFailure struct {
 	needs  string
 	// noShell says that the image cannot take in svcx-probe; another one may.
 	noShell bool
+	// left is a probe Pod that could not be removed; nil: none is left.
+	left *ObjectRef
 }
 
 func (e *podFailure) Error() string { return e.reason }
+
+// LeftError says that a run was ended and that probe Pods of it could not be removed.
+type LeftError struct{ Pods []ObjectRef }
+
+// Error names them and the next step.
+func (e *LeftError) Error() string {
+	var out []string
+	for _, p := range e.Pods {
+		out = append(out, fmt.Sprintf("%s in namespace %s could not be removed; %s", p, p.Namespace, advice("remove it", kubectl("delete pod %s -n %s", p.Name, p.Namespace))))
+	}
+	return strings.Join(out, "\n")
+}
 
 // fail makes a podFailure with text from the cluster in it.
 func fail(needs, format string, args ...any) error {
@@ -195,7 +210,9 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 		rerr := removePod(cctx, c, namespace, pod.Name)
 		line.release(cctx)
 		if rerr != nil && created {
-			err = fail("removing it: kubectl delete pod "+pod.Name+" -n "+namespace, "the probe Pod could not be removed: %v", rerr)
+			f := asPodFailure(fail(advice("removing it", kubectl("delete pod %s -n %s", pod.Name, namespace)), "the probe Pod could not be removed: %v", rerr))
+			f.left = &ObjectRef{Kind: "Pod", Namespace: namespace, Name: pod.Name}
+			err = f
 		}
 	}()
 	// The requests are not cut off with ctx: a Pod that the API server makes after

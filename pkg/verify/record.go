@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -135,6 +136,9 @@ func (r *Recording) check() error {
 		if view.service(key) == nil && r.absent(key) == nil {
 			return fmt.Errorf("targets names Service %s, which is not among its services", probe.Printable(key, 128))
 		}
+	}
+	if c := r.Client; c != nil && (c.Container != "" || c.Ephemeral) && len(strings.Split(c.Container, "/")) != 3 {
+		return fmt.Errorf("client.container is %q, and no NAMESPACE/POD/CONTAINER", probe.Printable(c.Container, 128))
 	}
 	ids := map[string]bool{}
 	for _, p := range r.Probes {

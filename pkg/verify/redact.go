@@ -29,7 +29,7 @@ func redact(r *Recording) {
 	seen := &redactor{collect: true, names: strings.Join(append(slices.Clone(r.Targets), objectNames(r)...), " ")}
 	seen.visit(reflect.ValueOf(r).Elem())
 	slices.SortFunc(seen.secrets, func(a, b string) int { return len(b) - len(a) })
-	hide := &redactor{secrets: slices.Compact(seen.secrets), services: r.Services}
+	hide := &redactor{secrets: slices.Compact(seen.secrets), names: seen.names, services: r.Services}
 	hide.visit(reflect.ValueOf(r).Elem())
 }
 
@@ -41,7 +41,7 @@ func objectNames(r *Recording) []string {
 	}
 	for i := range r.Pods {
 		out = append(out, r.Pods[i].Namespace+"/"+r.Pods[i].Name)
-		for _, c := range r.Pods[i].Spec.Containers {
+		for _, c := range slices.Concat(r.Pods[i].Spec.InitContainers, r.Pods[i].Spec.Containers) {
 			out = append(out, c.Name, c.Image)
 		}
 	}
@@ -136,31 +136,61 @@ func (x *redactor) object(o any) bool {
 		}
 		return true
 	case *corev1.HTTPHeader:
-		if x.collect {
-			x.learn(o.Value)
-		} else {
+		if !x.collect {
 			o.Value = ""
+		} else if !strings.EqualFold(o.Name, "Host") { // a name, which certificates hold too
+			x.learn(o.Value)
 		}
 		return true
 	case *corev1.ExecAction:
 		x.arguments(o.Command)
+		if !x.collect {
+			o.Command = nil // no rule reads it
+		}
 	case *corev1.Container:
 		x.arguments(o.Command)
 		x.arguments(o.Args)
+		x.leaving(o, &o.Image)
+		return true
+	case *corev1.ContainerStatus:
+		x.leaving(o, &o.Image, &o.ImageID)
+		return true
 	case *corev1.EphemeralContainerCommon:
 		x.arguments(o.Command)
 		x.arguments(o.Args)
 	case *probe.Probe:
 		x.arguments(o.Command)
 		if !x.collect {
-			o.Send = "" // it may be a login
+			o.Send, o.Command = "", nil // it may be a login, and no rule reads them
 		}
+		x.leaving(o, &o.ID, &o.Address, &o.Service, &o.Pod, &o.Port, &o.In, &o.ServerName, &o.SNI, &o.HTTPHost)
+		return true
+	case *probe.Outcome:
+		x.leaving(o, &o.Probe)
+		return true
 	case *corev1.CSIVolumeSource:
 		o.VolumeAttributes = dropped(o.VolumeAttributes, x.collect)
 	case *corev1.FlexVolumeSource:
 		o.Options = dropped(o.Options, x.collect)
 	}
 	return false
+}
+
+// leaving visits what a struct holds and leaves names as they are: what is told
+// apart by them is judged by them, and "auth:6379" is no password.
+func (x *redactor) leaving(o any, names ...*string) {
+	kept := make([]string, len(names))
+	for i, n := range names {
+		kept[i] = *n
+		*n = ""
+	}
+	v := reflect.ValueOf(o).Elem()
+	for i := range v.NumField() {
+		x.visit(v.Field(i))
+	}
+	for i, n := range names {
+		*n = kept[i]
+	}
 }
 
 // address is what is kept of a variable's value: the name and port of a Service
@@ -190,18 +220,55 @@ func dropped(m map[string]string, keep bool) map[string]string {
 }
 
 // arguments hides the value that follows a word such as --requirepass, and the
-// one that redis-cli's -a gives.
+// one that redis-cli's -a or mysql's -p gives.
 func (x *redactor) arguments(args []string) {
-	for i := range args {
-		if i == 0 || !secretWord.MatchString(args[i-1]) && args[i-1] != "-a" {
-			continue
+	for i, arg := range args {
+		before := ""
+		if i > 0 {
+			before = args[i-1]
 		}
-		if x.collect {
-			x.learn(args[i])
-		} else {
-			args[i] = hidden
+		switch {
+		case secretWord.MatchString(before), (before == "-a" || before == "-p") && isCredential(arg):
+			if x.collect {
+				x.learn(arg)
+			} else {
+				args[i] = hidden
+			}
+		default:
+			args[i] = x.credentials(arg)
 		}
 	}
+}
+
+var (
+	// credential is -a VALUE, -p VALUE and -pVALUE with the word before it, as an
+	// argument or within a line for a shell.
+	credential = regexp.MustCompile(`(?:^|\s|(\S+)\s)\s*(-[ap]\s+|-p=?)("[^"]*"|'[^']*'|[^\s"']+)`)
+	// flagsWithP are the words that begin with -p and carry no password.
+	flagsWithP = strings.Fields("port path pid pidfile profile prefix proxy peer peers plugin policy protocol ping print public pull push pretty poll")
+)
+
+// credentials hides what a command line gives as a password.
+func (x *redactor) credentials(line string) string {
+	return credential.ReplaceAllStringFunc(line, func(all string) string {
+		m := credential.FindStringSubmatch(all)
+		value := strings.Trim(m[3], `"'`)
+		word, _, _ := strings.Cut("p"+value, "=")
+		if !isCredential(value) || strings.HasSuffix(m[1], "mkdir") || m[2] == "-p" && slices.Contains(flagsWithP, word) {
+			return all
+		}
+		if x.collect {
+			x.learn(value)
+			return all
+		}
+		return strings.TrimSuffix(all, m[3]) + hidden
+	})
+}
+
+// isCredential reports whether what follows -a or -p may be a password: it is
+// no port, path, variable or other option.
+func isCredential(s string) bool {
+	return strings.Trim(s, "0123456789") != "" && !strings.ContainsAny(s[:1], "/.$&|;<>-")
 }
 
 // keptAnnotations are those that a rule reads. The others hold whole applied
@@ -264,16 +331,24 @@ func (x *redactor) hide(s string) string {
 	for _, secret := range x.secrets {
 		s = strings.ReplaceAll(s, secret, hidden)
 	}
-	return hide(s)
+	return hideIn(s, x.names)
 }
 
 // hide takes out of a text what looks like a secret, and bounds it.
-func hide(s string) string {
+func hide(s string) string { return hideIn(s, "") }
+
+// hideIn is hide for a text in which names may stand, such as "auth-0:6379".
+func hideIn(s, names string) string {
 	if strings.ContainsAny(s, " =:@.") { // a single word is none of these
 		s = userInfo.ReplaceAllString(s, "://"+hidden+"@")
 		s = pemBlock.ReplaceAllString(s, hidden)
 		s = jwt.ReplaceAllString(s, hidden)
-		s = assigned.ReplaceAllString(s, "${1}"+hidden)
+		s = assigned.ReplaceAllStringFunc(s, func(m string) string {
+			if strings.Contains(names, strings.TrimRight(m, ".:)")) {
+				return m
+			}
+			return assigned.FindStringSubmatch(m)[1] + hidden
+		})
 		s = said.ReplaceAllStringFunc(s, func(m string) string {
 			parts := said.FindStringSubmatch(m)
 			if slices.Contains(plainWords, strings.ToLower(strings.TrimRight(parts[2], ".:)"))) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,11 +43,19 @@ func (p *planter) plant(v reflect.Value, depth int) {
 			return
 		case *corev1.Container:
 			o.Command = []string{"redis-server", "--requirepass", p.one()}
-			o.Args = []string{"-a", p.one(), "--password=" + p.one(), "redis://u:" + p.one() + "@h:1", "PGPASSWORD=" + p.one() + " psql"}
+			o.Args = []string{"-a", p.one(), "--password=" + p.one(), "redis://u:" + p.one() + "@h:1", "PGPASSWORD=" + p.one() + " psql",
+				"-p", p.one(), "-p" + p.one(), "exec redis-cli -a " + p.one() + " monitor", "-uroot -p" + p.one()}
 		case *corev1.EphemeralContainerCommon:
 			o.Args = []string{"--auth-token", p.one()}
 		case *corev1.ExecAction:
-			o.Command = []string{"sh", "-c", "redis-cli --pass " + p.one() + " ping", "--secret", p.one()}
+			switch p.n % 3 {
+			case 0:
+				o.Command = []string{"sh", "-c", "redis-cli --pass " + p.one() + " ping", "--secret", p.one()}
+			case 1:
+				o.Command = []string{"mysqladmin", "ping", "-uroot", "-p" + p.one()}
+			default:
+				o.Command = []string{"sh", "-c", "redis-cli -a " + p.one() + " ping; mysql -u root -p '" + p.one() + "'"}
+			}
 			return
 		case *corev1.CSIVolumeSource:
 			o.VolumeAttributes = map[string]string{"a": p.one()}
@@ -106,7 +115,8 @@ func TestSnapshotHasNoSecrets(t *testing.T) {
 	r.Pods[0].Spec.Containers[0].Env = append(r.Pods[0].Spec.Containers[0].Env, corev1.EnvVar{Name: "REDIS_PASSWORD", Value: "planted-hunter2"})
 	r.Logs = append(r.Logs, ContainerLog{Pod: "demo/demo", Text: "got planted-hunter2, and planted-hunter2 is not it"})
 	r.Outcomes = []probe.Outcome{{Probe: "a", Detail: "ERR planted-hunter2", Facts: map[string]string{"banner": "secret: " + p.one()}}}
-	r.Probes = []probe.Probe{{ID: "a", Send: p.one(), Command: []string{"redis-cli", "-a", p.one(), "--pass=" + p.one()}}}
+	r.Probes = []probe.Probe{{ID: "a", Send: p.one(), Command: []string{"redis-cli", "-a", p.one(), "--pass=" + p.one()}},
+		{ID: "b", Command: []string{"sh", "-c", "redis-cli -a " + p.one() + " ping"}}}
 	var out bytes.Buffer
 	if p.n < 300 {
 		t.Fatalf("only %d secrets were planted", p.n)
@@ -143,6 +153,61 @@ func TestHideKeeps(t *testing.T) {
 	} {
 		if got := hide(s); got != s {
 			t.Errorf("%q became %q", s, got)
+		}
+	}
+}
+
+// What -p and -a give beside passwords stays.
+func TestArgumentsKeep(t *testing.T) {
+	for _, line := range []string{"redis-server -p 6379", "mkdir -p data/dir", "nginx -p /etc/nginx", "app -port=127.0.0.1:8080", "app -p 8080 -path=/x", "psql -p $PORT", "ls -a; exit"} {
+		args := []string{"sh", "-c", line}
+		(&redactor{}).arguments(args)
+		words := strings.Fields(line)
+		(&redactor{}).arguments(words)
+		if args[2] != line || strings.Join(words, " ") != line && !strings.HasPrefix(line, "mkdir") {
+			t.Errorf("%q became %q and %q", line, args[2], words)
+		}
+	}
+}
+
+// Objects whose names are words for secrets are told apart, and judged, as any other.
+func TestJudgedAgainByName(t *testing.T) {
+	for _, name := range []string{"auth", "oauth", "token", "secret", "my-secret", "api-key"} {
+		i := slices.IndexFunc(loadCases(t), func(jc judgeCase) bool { return slices.Contains(jc.Findings, "SVC205") })
+		jc := loadCases(t)[i]
+		data, _ := json.Marshal(jc.snapshot(t))
+		s := &Snapshot{}
+		text := strings.NewReplacer("redis-7f9c", name+"-7f9c", "redis:alpine", "reg.io/shop/"+name+":1.4", "demo/redis", "demo/"+name,
+			`"name":"redis"`, `"name":"`+name+`"`, `"kubernetes.io/service-name":"redis"`, `"kubernetes.io/service-name":"`+name+`"`).Replace(string(data))
+		if err := json.Unmarshal([]byte(text), s); err != nil {
+			t.Fatal(err)
+		}
+		probes := PlanProbes(s, PlanOptions{})
+		outcomes := answerAll(probes, jc.Network)
+		for i := range outcomes {
+			if outcomes[i].Class != probe.ClassOK {
+				outcomes[i].Detail = "dial tcp " + name + "-7f9c-a:6379: it failed"
+			}
+		}
+		want, _ := json.Marshal(Judge(s, probes, outcomes))
+		ids := fmt.Sprint(probes)
+		r := &Recording{Snapshot: *s, Probes: probes, Outcomes: outcomes}
+		var file bytes.Buffer
+		if err := WriteRecordings(&file, []*Recording{r}); err != nil {
+			t.Fatal(err)
+		}
+		all, err := ReadRecordings(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(all[0].Judge()); !bytes.Equal(got, want) {
+			t.Errorf("%s: judged again: %s\nwant %s", name, got, want)
+		}
+		if got := fmt.Sprint(all[0].Probes); got != ids {
+			t.Errorf("%s: probes %s\nwere %s", name, got, ids)
+		}
+		if got := all[0].Pods[0].Spec.Containers[0].Image; got != "reg.io/shop/"+name+":1.4" {
+			t.Errorf("%s: image %s", name, got)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		if last == nil {
 			continue
 		}
-		field := fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name)
+		field := containerField(p, cs.Name)
 		how := fmt.Sprintf("exit code %d", last.ExitCode)
 		if last.Signal != 0 {
 			how = fmt.Sprintf("signal %d", last.Signal)
@@ -32,7 +32,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		if msg := lastLine(words); msg != "" {
 			evidence = append(evidence, "its last words: "+msg)
 		}
-		logs := fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
+		logs := kubectl("logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
 		f := Finding{ID: "SVC307", Object: owner, Field: field, Evidence: evidence}
 		switch link := c.serviceLink(p, words); {
 		case last.Reason == "OOMKilled":
@@ -42,10 +42,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		case link != "":
 			f.ID, f.Field = "SVC319", "spec.template.spec.enableServiceLinks"
 			f.Message = fmt.Sprintf("container %s of %s stumbles over %s, a variable that Kubernetes injects for a Service of this namespace.", cs.Name, owner, link)
-			f.Fix = &Fix{Summary: "set enableServiceLinks: false"}
-			if owner.Kind != "Pod" {
-				f.Fix = patchFix(f.Fix.Summary, owner, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"enableServiceLinks": false}}}})
-			}
+			f.Fix = templateFix("set enableServiceLinks: false", owner, map[string]any{"enableServiceLinks": false})
 		case c.killedByProbe(p, cs, last) != nil:
 			ev := c.killedByProbe(p, cs, last)
 			f.ID = "SVC323"
@@ -54,7 +51,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			f.Fix = &Fix{Summary: "correct the probe's port, path or delays, or what the application answers to it"}
 		default:
 			f.Message = fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how)
-			f.Fix = &Fix{Summary: "its log says why: " + logs}
+			f.Fix = &Fix{Summary: advice("its log says why", logs)}
 		}
 		return finding{Finding: f}, true
 	}
@@ -171,7 +168,7 @@ func (c *serviceCase) killedByProbe(p *corev1.Pod, cs corev1.ContainerStatus, la
 		if ev.InvolvedObject.Name != p.Name || ev.Namespace != p.Namespace || (ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) {
 			continue
 		}
-		if fp := ev.InvolvedObject.FieldPath; fp != "" && fp != "spec.containers{"+cs.Name+"}" {
+		if !isAbout(ev, cs.Name) {
 			continue
 		}
 		switch {

@@ -158,5 +158,5 @@ func restrictedFix(summary string, w *workload, text string) *Fix {
 	for i := range w.template.Spec.Containers {
 		by[w.template.Spec.Containers[i].Name] = map[string]any{"securityContext": fields}
 	}
-	return containersFix(summary, w.ref, by)
+	return containersFix(summary, w.ref, nil, by)
 }

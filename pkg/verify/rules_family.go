@@ -53,8 +53,8 @@ func (c *serviceCase) oneFamilyFix(served corev1.IPFamily) *Fix {
 		return &Fix{Summary: summary}
 	}
 	f := patchFix(summary, c.ref(), map[string]any{"spec": map[string]any{"ipFamilyPolicy": "SingleStack", "ipFamilies": []any{string(served)}}})
-	f.Command = fmt.Sprintf(`kubectl patch service %s -n %s --type=merge -p '{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":[%q],"clusterIPs":[%q]}}'`,
-		c.svc.Name, c.svc.Namespace, served, c.svc.Spec.ClusterIP)
+	f.Command = kubectl("patch service %s -n %s --type=merge -p %s", c.svc.Name, c.svc.Namespace,
+		fmt.Sprintf(`{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":[%q],"clusterIPs":[%q]}}`, served, c.svc.Spec.ClusterIP))
 	return f
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,12 +18,12 @@ func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) 
 		return finding{}, false
 	}
 	image := probe.Printable(cs.Image, 200)
-	for i := range p.Spec.Containers {
-		if p.Spec.Containers[i].Name == cs.Name {
-			image = probe.Printable(p.Spec.Containers[i].Image, 200)
+	for _, ctr := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		if ctr.Name == cs.Name {
+			image = probe.Printable(ctr.Image, 200)
 		}
 	}
-	f := Finding{ID: "SVC311", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].image", cs.Name),
+	f := Finding{ID: "SVC311", Object: owner, Field: containerField(p, cs.Name) + ".image",
 		Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, cs.State.Waiting.Reason, probe.Printable(cs.State.Waiting.Message, maxEventText))}}
 	switch cs.State.Waiting.Reason {
 	case "InvalidImageName":
@@ -31,7 +32,7 @@ func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) 
 	case "ErrImageNeverPull":
 		f.Message = fmt.Sprintf("%s may not pull the image %s (imagePullPolicy Never), and its node does not have it.", owner, image)
 		f.Fix = &Fix{Summary: "load the image onto the nodes, or use imagePullPolicy IfNotPresent"}
-		f.Fix = containersFix(f.Fix.Summary, owner, map[string]map[string]any{cs.Name: {"imagePullPolicy": "IfNotPresent"}})
+		f.Fix = containersFix(f.Fix.Summary, owner, p, map[string]map[string]any{cs.Name: {"imagePullPolicy": "IfNotPresent"}})
 	default:
 		return finding{}, false
 	}
@@ -70,7 +71,7 @@ func configCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 			continue
 		}
 		text := probe.Printable(w.Message, maxEventText)
-		f := Finding{Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s]", cs.Name),
+		f := Finding{Object: owner, Field: containerField(p, cs.Name),
 			Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, w.Reason, text)}}
 		if what, ok := missing(text); ok {
 			f.ID, f.Field = "SVC312", f.Field+".env"
@@ -110,7 +111,7 @@ func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 		Message:  fmt.Sprintf("the Pods of %s wait for their volume: %s %s.", owner, which, state),
 		Evidence: []string{"Pod/" + p.Name + " " + evidence},
 		Fix: &Fix{Summary: "create the claim, or give it a storage class that this cluster serves, or a volume",
-			Command: "kubectl describe pvc -n " + p.Namespace + " " + strings.Join(claims, " ")}}}
+			Command: kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...)}}}
 }
 
 // volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
@@ -173,7 +174,7 @@ func nodeCause(c *serviceCase, p *corev1.Pod, _ ObjectRef) (finding, bool) {
 			return finding{Finding: Finding{ID: "SVC324", Object: ObjectRef{Kind: "Node", Name: n.Name}, Field: "status.conditions",
 				Message:  fmt.Sprintf("node %s is not ready, and the Pods on it with it.", n.Name),
 				Evidence: []string{fmt.Sprintf("Node/%s Ready %s: %s", n.Name, cond.Status, probe.Printable(cond.Reason+" "+cond.Message, maxEventText))},
-				Fix:      &Fix{Summary: "restore the node, or move the Pods: kubectl drain " + n.Name + " --ignore-daemonsets"}}}, true
+				Fix:      &Fix{Summary: advice("restore the node, or move the Pods", kubectl("drain %s --ignore-daemonsets", n.Name))}}}, true
 		}
 	}
 	return finding{}, false
@@ -188,7 +189,7 @@ func initCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 		if cs.State.Running == nil || i >= len(p.Spec.InitContainers) {
 			continue
 		}
-		if r := p.Spec.InitContainers[i].RestartPolicy; r != nil && *r == corev1.ContainerRestartPolicyAlways {
+		if sidecar(&p.Spec.InitContainers[i]) {
 			continue // a sidecar runs on purpose
 		}
 		age := c.v.s.Taken.Sub(cs.State.Running.StartedAt.Time)
@@ -198,14 +199,14 @@ func initCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 		return finding{Finding: Finding{ID: "SVC322", Object: owner, Field: fmt.Sprintf("spec.template.spec.initContainers[name=%s]", cs.Name),
 			Message:  fmt.Sprintf("init container %s of %s has been running for %.0f s; until it ends the application does not start.", cs.Name, owner, age.Seconds()),
 			Evidence: []string{fmt.Sprintf("Pod/%s init container %s: running, not ended", p.Name, cs.Name)},
-			Fix:      &Fix{Summary: fmt.Sprintf("see what it waits for: kubectl logs %s -n %s -c %s", p.Name, p.Namespace, cs.Name)}}}, true
+			Fix:      &Fix{Summary: advice("see what it waits for", kubectl("logs %s -n %s -c %s", p.Name, p.Namespace, cs.Name))}}}, true
 	}
 	return finding{}, false
 }
 
 // gateCause: SVC304. The containers are ready, the Pod is not.
 func gateCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if !cs.Ready {
 			return finding{}, false
 		}

@@ -71,8 +71,7 @@ func ruleNamedPort(c *serviceCase) []finding {
 // that of the same number, which need not be declared yet where the Pod has one
 // container only.
 func declareFix(summary string, owner ObjectRef, pod *corev1.Pod, name string, number int32, proto corev1.Protocol) *Fix {
-	for i := range pod.Spec.Containers {
-		ctr := &pod.Spec.Containers[i]
+	for _, ctr := range served(pod) {
 		ports := slices.Clone(ctr.Ports)
 		at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool {
 			return p.ContainerPort == number && protocolOf(p.Protocol) == protocolOf(proto)
@@ -80,12 +79,12 @@ func declareFix(summary string, owner ObjectRef, pod *corev1.Pod, name string, n
 		switch {
 		case at >= 0:
 			ports[at].Name = name
-		case len(pod.Spec.Containers) == 1:
+		case len(served(pod)) == 1:
 			ports = append(ports, corev1.ContainerPort{Name: name, ContainerPort: number, Protocol: proto})
 		default:
 			continue
 		}
-		return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"ports": containerPorts(ports)}})
+		return containersFix(summary, owner, pod, map[string]map[string]any{ctr.Name: {"ports": containerPorts(ports)}})
 	}
 	return &Fix{Summary: summary}
 }
@@ -108,9 +107,9 @@ func (c *serviceCase) namedPortFix(pv portView, pod *corev1.Pod) *Fix {
 // one with its number, the one with a name alike, or the only one.
 func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
 	var all []*corev1.ContainerPort
-	for i := range pod.Spec.Containers {
-		for j := range pod.Spec.Containers[i].Ports {
-			cp := &pod.Spec.Containers[i].Ports[j]
+	for _, ctr := range served(pod) {
+		for j := range ctr.Ports {
+			cp := &ctr.Ports[j]
 			if protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
 				all = append(all, cp)
 			}
@@ -134,8 +133,8 @@ func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
 
 // otherProtocol returns the other protocol under which a Pod declares a port of this name.
 func otherProtocol(pod *corev1.Pod, name string, not corev1.Protocol) corev1.Protocol {
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if cp.Name == name && protocolOf(cp.Protocol) != protocolOf(not) {
 				return protocolOf(cp.Protocol)
 			}
@@ -146,8 +145,8 @@ func otherProtocol(pod *corev1.Pod, name string, not corev1.Protocol) corev1.Pro
 
 func declaredText(pod *corev1.Pod) string {
 	var out []string
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			s := fmt.Sprintf("%d/%s", cp.ContainerPort, protocolOf(cp.Protocol))
 			if cp.Name != "" {
 				s = cp.Name + " " + s
@@ -248,8 +247,8 @@ func containerPortNames(pod *corev1.Pod, port int32) []string {
 		return nil
 	}
 	var names []string
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if cp.ContainerPort == port && cp.Name != "" {
 				names = append(names, cp.Name)
 			}
@@ -261,11 +260,11 @@ func containerPortNames(pod *corev1.Pod, port int32) []string {
 // renumberFix gives a container's port of this name another number.
 func renumberFix(owner ObjectRef, pod *corev1.Pod, name string, number int32) *Fix {
 	summary := fmt.Sprintf("declare the container port %q as %d", name, number)
-	for i := range pod.Spec.Containers {
-		ports := slices.Clone(pod.Spec.Containers[i].Ports)
+	for _, ctr := range served(pod) {
+		ports := slices.Clone(ctr.Ports)
 		if at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool { return p.Name == name }); at >= 0 {
 			ports[at].ContainerPort = number
-			return containersFix(summary, owner, map[string]map[string]any{pod.Spec.Containers[i].Name: {"ports": containerPorts(ports)}})
+			return containersFix(summary, owner, pod, map[string]map[string]any{ctr.Name: {"ports": containerPorts(ports)}})
 		}
 	}
 	return &Fix{Summary: summary}
@@ -287,14 +286,14 @@ func whoAnswers(pod *corev1.Pod, port int32) string {
 	if pod == nil {
 		return "its Pods answer"
 	}
-	for i := range pod.Spec.Containers {
-		for _, cp := range pod.Spec.Containers[i].Ports {
+	for _, ctr := range served(pod) {
+		for _, cp := range ctr.Ports {
 			if cp.ContainerPort == port {
-				return fmt.Sprintf("container %q answers", pod.Spec.Containers[i].Name)
+				return fmt.Sprintf("container %q answers", ctr.Name)
 			}
 		}
 	}
-	if len(pod.Spec.Containers) == 1 {
+	if len(served(pod)) == 1 {
 		return fmt.Sprintf("container %q answers", pod.Spec.Containers[0].Name)
 	}
 	return "its Pods answer"
@@ -342,8 +341,7 @@ func allAddresses(owner ObjectRef, pod *corev1.Pod, port string) *Fix {
 		}
 		return text
 	}
-	for i := range pod.Spec.Containers {
-		ctr := &pod.Spec.Containers[i]
+	for _, ctr := range served(pod) {
 		for field, list := range map[string][]string{"args": ctr.Args, "command": ctr.Command} {
 			var words []any
 			changed := false
@@ -351,13 +349,16 @@ func allAddresses(owner ObjectRef, pod *corev1.Pod, port string) *Fix {
 				words = append(words, open(w))
 				changed = changed || open(w) != w
 			}
+			if strings.Contains(strings.Join(list, " "), hidden) {
+				continue // of a snapshot: the list cannot be written anew
+			}
 			if changed {
-				return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {field: words}})
+				return containersFix(summary, owner, pod, map[string]map[string]any{ctr.Name: {field: words}})
 			}
 		}
 		for _, e := range ctr.Env {
 			if v := open(e.Value); v != e.Value {
-				return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"env": []any{map[string]any{"name": e.Name, "value": v}}}})
+				return containersFix(summary, owner, pod, map[string]map[string]any{ctr.Name: {"env": []any{map[string]any{"name": e.Name, "value": v}}}})
 			}
 		}
 	}
@@ -382,8 +383,8 @@ func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
 		f.Message = fmt.Sprintf("nothing listens on port %s at the addresses behind %s.", all[0].port(), c.ref())
 		return f
 	}
-	for i := range pod.Spec.Containers {
-		if pod.Spec.Containers[i].ReadinessProbe != nil {
+	for _, ctr := range served(pod) {
+		if ctr.ReadinessProbe != nil {
 			return f
 		}
 	}

@@ -134,7 +134,7 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC710", Severity: SeverityFailure, Object: ObjectRef{Kind: "Pod", Namespace: c.svc.Namespace, Name: name},
 			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", e.pods(), c.ref(), good, answerWord(good),
 				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
-			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: fmt.Sprintf("kubectl delete pod %s -n %s", name, c.svc.Namespace)}}}
+			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: kubectl("delete pod %s -n %s", name, c.svc.Namespace)}}}
 		for _, a := range sample(bad, 3) {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s: %s: %s", path, a.probe.Address, a.outcome.Class, a.outcome.Detail))
 		}

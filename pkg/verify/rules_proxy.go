@@ -204,7 +204,7 @@ func (c *serviceCase) proxyFinding(node string, evidence []string) Finding {
 	return Finding{ID: "SVC407", Severity: SeverityFailure, Object: ObjectRef{Kind: "Node", Name: node},
 		Message:  fmt.Sprintf("the service proxy of node %s does not serve %s, whose backends answer.", node, c.ref()),
 		Evidence: evidence,
-		Fix:      &Fix{Summary: "see to the service proxy there: kubectl get pods -n kube-system -o wide --field-selector spec.nodeName=" + node}}
+		Fix:      &Fix{Summary: advice("see to the service proxy there", kubectl("get pods -n kube-system -o wide --field-selector %s", "spec.nodeName="+node))}}
 }
 
 // noAnswers reports whether not one attempt was answered.

@@ -14,8 +14,7 @@ import (
 // readinessCause: SVC302, SVC303, SVC205 and SVC207, told apart by what the
 // readiness probe saw on the Pod's address and what answers inside the Pod.
 func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	for i := range p.Spec.Containers {
-		ctr := &p.Spec.Containers[i]
+	for _, ctr := range served(p) {
 		if ctr.ReadinessProbe == nil || !runningUnready(p, ctr.Name) {
 			continue
 		}
@@ -26,12 +25,12 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 		evidence := []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text)}
 		asked := readinessPort(ctr)
 		if asked == 0 || !strings.Contains(strings.ToLower(text), "refused") {
-			return readinessOther(owner, ctr, text, evidence), true
+			return readinessOther(owner, p, ctr, text, evidence), true
 		}
 		if f, ok := c.refusedReadiness(p, ctr, owner, asked, evidence); ok {
 			return f, true
 		}
-		return readinessOther(owner, ctr, text, evidence), true
+		return readinessOther(owner, p, ctr, text, evidence), true
 	}
 	return finding{}, false
 }
@@ -39,7 +38,7 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 // refusedReadiness explains a readiness probe that is refused.
 func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, owner ObjectRef, asked int32, evidence []string) (finding, bool) {
 	key := p.Namespace + "/" + p.Name
-	field := fmt.Sprintf("spec.template.spec.containers[name=%s]", ctr.Name)
+	field := containerField(p, ctr.Name)
 	for _, pv := range c.ports {
 		target := targetNumber(p, pv.port)
 		tunnel := findAnswer(c.ev.explored(probe.PathTunnel, pv.key), key, target)
@@ -54,7 +53,7 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 			evidence = append(evidence, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
 			return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe", Evidence: evidence,
 				Message: fmt.Sprintf("the readiness probe of %s asks port %d, where nothing listens; the application answers on %d.", owner, asked, target),
-				Fix:     readinessFix(owner, ctr, target)}}, true
+				Fix:     readinessFix(owner, p, ctr, target)}}, true
 		case target == asked && tunnel != nil && tunnel.outcome != nil && tunnel.outcome.Class == probe.ClassRefused:
 			evidence = append(evidence, fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", target))
 			if other := c.otherPort(pv); other != nil {
@@ -74,8 +73,7 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 // startupCause: SVC325. Until a startup probe has passed, a container is not
 // ready, and its other probes do not run.
 func startupCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	for i := range p.Spec.Containers {
-		ctr := &p.Spec.Containers[i]
+	for _, ctr := range served(p) {
 		if ctr.StartupProbe == nil || !runningUnready(p, ctr.Name) || started(p, ctr.Name) {
 			continue
 		}
@@ -83,7 +81,7 @@ func startupCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool
 		if text == "" {
 			continue
 		}
-		return finding{Finding: Finding{ID: "SVC325", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].startupProbe", ctr.Name),
+		return finding{Finding: Finding{ID: "SVC325", Object: owner, Field: containerField(p, ctr.Name) + ".startupProbe",
 			Message:  fmt.Sprintf("the startup probe of %s has not passed yet, and until it does its Pods get no traffic: %s", owner, text),
 			Evidence: []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text), fmt.Sprintf("Pod/%s container %s: running, not started", p.Name, ctr.Name)},
 			Fix:      &Fix{Summary: "correct the probe's port, path or command, or wait until the application has started"}}}, true
@@ -93,7 +91,7 @@ func startupCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool
 
 // started reports whether a container has passed its startup probe.
 func started(p *corev1.Pod, name string) bool {
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if cs.Name == name {
 			return cs.Started == nil || *cs.Started
 		}
@@ -111,7 +109,7 @@ func findAnswer(e evidence, pod string, port int32) *answer {
 }
 
 // readinessFix points a container's readiness probe at another port.
-func readinessFix(owner ObjectRef, ctr *corev1.Container, port int32) *Fix {
+func readinessFix(owner ObjectRef, p *corev1.Pod, ctr *corev1.Container, port int32) *Fix {
 	kind := "tcpSocket"
 	switch {
 	case ctr.ReadinessProbe.HTTPGet != nil:
@@ -120,18 +118,18 @@ func readinessFix(owner ObjectRef, ctr *corev1.Container, port int32) *Fix {
 		kind = "grpc"
 	}
 	summary := fmt.Sprintf("point the readiness probe at port %d", port)
-	return containersFix(summary, owner, map[string]map[string]any{ctr.Name: {"readinessProbe": map[string]any{kind: map[string]any{"port": port}}}})
+	return containersFix(summary, owner, p, map[string]map[string]any{ctr.Name: {"readinessProbe": map[string]any{kind: map[string]any{"port": port}}}})
 }
 
-func readinessOther(owner ObjectRef, ctr *corev1.Container, text string, evidence []string) finding {
-	return finding{Finding: Finding{ID: "SVC303", Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].readinessProbe", ctr.Name),
+func readinessOther(owner ObjectRef, p *corev1.Pod, ctr *corev1.Container, text string, evidence []string) finding {
+	return finding{Finding: Finding{ID: "SVC303", Object: owner, Field: containerField(p, ctr.Name) + ".readinessProbe",
 		Message: fmt.Sprintf("the readiness probe of %s fails: %s", owner, text), Evidence: evidence,
 		Fix: &Fix{Summary: "correct the probe (path, command, timeout), or what the application answers to it"}}}
 }
 
 // runningUnready reports whether a container runs without being ready.
 func runningUnready(p *corev1.Pod, name string) bool {
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if cs.Name == name {
 			return cs.State.Running != nil && !cs.Ready
 		}
@@ -144,7 +142,7 @@ func runningUnready(p *corev1.Pod, name string) bool {
 // container's start is ignored.
 func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container, which string) string {
 	var started time.Time
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if cs.Name == ctr.Name && cs.State.Running != nil {
 			started = cs.State.Running.StartedAt.Time
 		}
@@ -156,7 +154,7 @@ func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container, which string) 
 			(ev.InvolvedObject.UID != "" && ev.InvolvedObject.UID != p.UID) || !strings.HasPrefix(ev.Message, which) {
 			continue
 		}
-		if fp := ev.InvolvedObject.FieldPath; fp != "" && fp != "spec.containers{"+ctr.Name+"}" {
+		if !isAbout(ev, ctr.Name) {
 			continue
 		}
 		when := eventTime(ev)

@@ -45,7 +45,7 @@ func judgeAbsent(v *view, namespace string, want *corev1.Service) ServiceVerdict
 		c.findings = []finding{{Finding: Finding{ID: "SVC802", Severity: SeverityFailure, Object: c.ref(),
 			Message:  fmt.Sprintf("%s is in the tree and not in namespace %s of the cluster: it was not applied there, was refused, or has been deleted since.", c.ref(), namespace),
 			Evidence: []string{fmt.Sprintf("namespace %s has no %s", namespace, c.ref())},
-			Fix:      &Fix{Summary: "apply the tree (kubectl svcx apply -k DIR -n " + namespace + "), or name the namespace in which it is (-n)"}}}}
+			Fix:      &Fix{Summary: "apply the tree (" + kubectl("svcx apply -k DIR -n %s", namespace) + "), or name the namespace in which it is (-n)"}}}}
 	}
 	return c.verdict()
 }

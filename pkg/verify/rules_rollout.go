@@ -73,7 +73,7 @@ func ruleRolloutStuck(c *serviceCase) []finding {
 		}
 		f.Message = fmt.Sprintf("the rollout of %s is stuck, and its old Pods still serve: %s", w.ref, why)
 		f.Fix = &Fix{Summary: "mend the new revision, or go back to the last one",
-			Command: fmt.Sprintf("kubectl rollout undo deployment %s -n %s", w.ref.Name, w.ref.Namespace)}
+			Command: kubectl("rollout undo deployment %s -n %s", w.ref.Name, w.ref.Namespace)}
 		out = append(out, finding{Finding: f, pods: podsOfSet(c.pods, newest)})
 	}
 	return out

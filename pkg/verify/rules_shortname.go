@@ -92,7 +92,7 @@ func (c *serviceCase) shortName(client ObjectRef, where ShortName) Finding {
 		f.Field += fmt.Sprintf(".env[name=%s]", where.Variable)
 	}
 	if where.Value != "" {
-		f.Fix = containersFix(f.Fix.Summary, client, map[string]map[string]any{where.Container: {"env": []any{
+		f.Fix = containersFix(f.Fix.Summary, client, nil, map[string]map[string]any{where.Container: {"env": []any{
 			map[string]any{"name": where.Variable, "value": long + strings.TrimPrefix(where.Value, c.svc.Name)}}}})
 	}
 	return f

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -51,7 +52,7 @@ func ruleLostPort(c *serviceCase) []finding {
 				"the live Service has: " + livePorts(c.svc),
 			},
 			Fix: &Fix{Summary: "apply the Service server-side, which tells ports apart by number and protocol",
-				Command: fmt.Sprintf("kubectl apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
+				Command: kubectl("apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
 				Patch:   portsPatch(ports)}}, checks: []string{}}}
 	}
 	return nil
@@ -160,10 +161,14 @@ func (d fieldDrift) String() string {
 	if d.live == "" {
 		return fmt.Sprintf("%s: %s in the tree, not in the cluster", d.field, d.tree)
 	}
+	if d.tree == "" {
+		return fmt.Sprintf("%s: %s in the cluster, not in the tree", d.field, d.live)
+	}
 	return fmt.Sprintf("%s: %s in the cluster, %s in the tree", d.field, d.live, d.tree)
 }
 
-// serviceDiff lists the fields that decide where traffic goes and that differ.
+// serviceDiff lists the fields that decide where traffic goes and that differ,
+// where the tree leaves one out from what the API server fills in.
 func serviceDiff(live, want *corev1.Service) []fieldDrift {
 	var diff []fieldDrift
 	add := func(field, l, w string) {
@@ -180,6 +185,13 @@ func serviceDiff(live, want *corev1.Service) []fieldDrift {
 		add("spec.externalName", live.Spec.ExternalName, want.Spec.ExternalName)
 		return diff
 	}
+	add("spec.clusterIP", clusterIPText(live), clusterIPText(want))
+	add("spec.externalTrafficPolicy", string(cmp.Or(live.Spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster)),
+		string(cmp.Or(want.Spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster)))
+	add("spec.internalTrafficPolicy", internalPolicy(live), internalPolicy(want))
+	add("spec.sessionAffinity", string(cmp.Or(live.Spec.SessionAffinity, corev1.ServiceAffinityNone)),
+		string(cmp.Or(want.Spec.SessionAffinity, corev1.ServiceAffinityNone)))
+	add("spec.publishNotReadyAddresses", fmt.Sprint(live.Spec.PublishNotReadyAddresses), fmt.Sprint(want.Spec.PublishNotReadyAddresses))
 	add("spec.selector", selectorText(live.Spec.Selector), selectorText(want.Spec.Selector))
 	for i, p := range want.Spec.Ports {
 		at := slices.IndexFunc(live.Spec.Ports, func(l corev1.ServicePort) bool { return PortKey(l) == PortKey(p) })
@@ -194,8 +206,41 @@ func serviceDiff(live, want *corev1.Service) []fieldDrift {
 			target = fmt.Sprint(p.Port) // what the API server fills in
 		}
 		add(fmt.Sprintf("spec.ports[%d].targetPort", at), targetText(l), target)
+		add(fmt.Sprintf("spec.ports[%d].protocol", at), string(protocolOf(l.Protocol)), string(protocolOf(p.Protocol)))
+		if p.NodePort != 0 { // else the cluster gives one
+			add(fmt.Sprintf("spec.ports[%d].nodePort", at), number(l.NodePort), number(p.NodePort))
+		}
+	}
+	for at, l := range live.Spec.Ports {
+		if !slices.ContainsFunc(want.Spec.Ports, func(p corev1.ServicePort) bool { return PortKey(p) == PortKey(l) }) {
+			diff = append(diff, fieldDrift{field: fmt.Sprintf("spec.ports[%d]", at), live: strconv.Quote(PortKey(l))})
+		}
 	}
 	return diff
+}
+
+// clusterIPText says whether a Service has a cluster IP, whichever it is: the
+// cluster gives it one.
+func clusterIPText(svc *corev1.Service) string {
+	if headless(svc) {
+		return corev1.ClusterIPNone
+	}
+	return "an address"
+}
+
+func internalPolicy(svc *corev1.Service) string {
+	if p := svc.Spec.InternalTrafficPolicy; p != nil {
+		return string(*p)
+	}
+	return string(corev1.ServiceInternalTrafficPolicyCluster)
+}
+
+// number words a number that may be missing.
+func number(n int32) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
 }
 
 func orNone(s string) string {

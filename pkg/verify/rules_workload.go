@@ -51,7 +51,7 @@ func ruleScaledToZero(c *serviceCase) []finding {
 // scaleFix runs one replica of a workload.
 func scaleFix(w *workload) *Fix {
 	f := patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})
-	f.Command = fmt.Sprintf("kubectl scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+	f.Command = kubectl("scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
 	return f
 }
 
@@ -174,7 +174,7 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		}
 		low := strings.ToLower(text)
 		image := probe.Printable(cs.Image, 200)
-		f := Finding{Object: owner, Field: fmt.Sprintf("spec.template.spec.containers[name=%s].image", cs.Name),
+		f := Finding{Object: owner, Field: containerField(p, cs.Name) + ".image",
 			Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, w.Reason, probe.Printable(w.Message, maxEventText))}}
 		switch {
 		case containsAny(low, "unauthorized", "authorization failed", "authentication required", "denied", "403 forbidden", "no basic auth", "authorization_required"):
@@ -184,8 +184,10 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		case containsAny(low, "not found", "manifest unknown", "does not exist", "notfound"):
 			f.ID = "SVC309"
 			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have.", owner, image)
-			f.Fix = &Fix{Summary: "correct the image's name or tag",
-				Command: fmt.Sprintf("kubectl set image %s/%s -n %s %s=IMAGE:TAG", strings.ToLower(owner.Kind), owner.Name, owner.Namespace, cs.Name)}
+			f.Fix = &Fix{Summary: "correct the image's name or tag"}
+			if rolledOut(owner) || owner.Kind == "Pod" { // a Pod's image may be changed
+				f.Fix.Command = kubectl("set image %s -n %s %s", strings.ToLower(owner.Kind)+"/"+owner.Name, owner.Namespace, cs.Name+"=IMAGE:TAG")
+			}
 		default:
 			f.Message = fmt.Sprintf("%s cannot pull the image %s: %s", owner, image, probe.Printable(w.Message, maxEventText))
 		}

@@ -130,6 +130,9 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	// The end of the run's own time gives a verdict of what was seen; a cancel
 	// does not, whatever cause was given for it.
 	if errors.Is(ctx.Err(), context.Canceled) {
+		if len(r.left) > 0 {
+			return nil, fmt.Errorf("verifying: %w", errors.Join(ctx.Err(), &LeftError{Pods: r.left}))
+		}
 		return nil, fmt.Errorf("verifying: %w", ctx.Err())
 	}
 	v := Judge(s, r.asked, r.outcomes)
@@ -153,6 +156,7 @@ type runner struct {
 	mu       sync.Mutex
 	asked    []probe.Probe
 	outcomes []probe.Outcome
+	left     []ObjectRef // probe Pods that could not be removed
 }
 
 func (r *runner) say(msg string, done bool) {
@@ -333,6 +337,11 @@ func (r *runner) fromPod(ctx context.Context, pods []podRun) {
 				answered[o.Probe] = true
 				r.emit(o)
 			})
+		if err != nil && asPodFailure(err).left != nil {
+			r.mu.Lock()
+			r.left = append(r.left, *asPodFailure(err).left)
+			r.mu.Unlock()
+		}
 		if err == nil || !asPodFailure(err).noShell {
 			break
 		}

@@ -56,7 +56,7 @@ func (e *NotFoundError) Error() string {
 		hints = append(hints, "namespace "+strings.Join(e.Elsewhere, ", ")+" has one of that name (-n "+e.Elsewhere[0]+")")
 	}
 	if len(hints) == 0 {
-		hints = append(hints, "see what there is: kubectl get "+strings.ToLower(kind)+" -n "+e.Namespace)
+		hints = append(hints, advice("see what there is", kubectl("get %s -n %s", strings.ToLower(kind), e.Namespace)))
 	}
 	return msg + "; " + strings.Join(hints, "; ")
 }
@@ -184,8 +184,8 @@ func workloadTargets(s *Snapshot, t Target) ([]string, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; make one: kubectl expose %s %s -n %s --port=PORT",
-			t.Namespace, kind, t.Workload.Name, strings.ToLower(kind), t.Workload.Name, t.Namespace)
+		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; %s", t.Namespace, kind, t.Workload.Name,
+			advice("make one", kubectl("expose %s %s -n %s --port=PORT", strings.ToLower(kind), t.Workload.Name, t.Namespace)))
 	}
 	return keys, nil
 }

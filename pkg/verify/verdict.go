@@ -75,7 +75,7 @@ type Reach struct {
 
 // CheckResult is one line of a report: one question and what was seen.
 type CheckResult struct {
-	// Name is "selector", "endpoints" or a probe.Path.
+	// Name is "selector", "endpoints", "external-ip" or a probe.Path.
 	Name string `json:"name"`
 	// Port is the PortKey that the line is about; empty where it is about all.
 	Port  string `json:"port,omitempty"`

@@ -163,6 +163,8 @@ type portView struct {
 	index int // in spec.ports
 	port  corev1.ServicePort
 	check probe.Check
+	// guessed says that the check was told from how the port's name begins.
+	guessed bool
 	// command, when set, is run in place of the check where a container can.
 	command []string
 
@@ -184,7 +186,8 @@ func (v *view) ports(svc *corev1.Service, asked Checks) []portView {
 }
 
 func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked Checks) portView {
-	pv := portView{key: PortKey(p), index: index, port: p, check: chooseCheck(asked.of(p).Check, p), command: asked.of(p).Command}
+	pv := portView{key: PortKey(p), index: index, port: p, command: asked.of(p).Command}
+	pv.check, pv.guessed = chooseCheck(asked.of(p).Check, p)
 	if v.gap("endpointslices", svc.Namespace) != nil {
 		pv.unknown = true
 		pv.usable = v.fromPods(svc, p)
@@ -249,7 +252,7 @@ func podReady(p *corev1.Pod) bool {
 
 // running reports whether any container of a Pod runs, so that something could answer.
 func running(p *corev1.Pod) bool {
-	for _, cs := range p.Status.ContainerStatuses {
+	for _, cs := range servedStatuses(p) {
 		if cs.State.Running != nil {
 			return true
 		}
@@ -310,8 +313,8 @@ func targetNumber(p *corev1.Pod, sp corev1.ServicePort) int32 {
 		}
 		return sp.Port
 	}
-	for i := range p.Spec.Containers {
-		for _, cp := range p.Spec.Containers[i].Ports {
+	for _, ctr := range served(p) {
+		for _, cp := range ctr.Ports {
 			if cp.Name == sp.TargetPort.StrVal && protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
 				return cp.ContainerPort
 			}

@@ -86,6 +86,23 @@ func (f *probeFlags) validate(cmd *cobra.Command) (err error) {
 	return f.validateVia(cmd)
 }
 
+// asking names a flag that was given and says how the network is asked; "": none.
+func (f *probeFlags) asking(cmd *cobra.Command) string {
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"check", len(f.checks) > 0}, {"send", f.send != ""}, {"expect", f.expect != ""}, {"tls", f.tls}, {"from", f.from != ""},
+		{"ephemeral", f.ephemeral}, {"auth-secret", f.authSecret != ""}, {"auth-user", f.authUser != ""}, {"auth-user-key", f.authKey != ""},
+		{"auth-from-here", f.authHere}, {"probe-image", changed(cmd, "probe-image")}, {"probe-via", f.probeVia != viaImage}, {"probe-binary", len(f.probeBinary) > 0},
+	} {
+		if flag.given {
+			return flag.name
+		}
+	}
+	return ""
+}
+
 func (f *probeFlags) validateFrom() error {
 	if f.from == "" {
 		if f.ephemeral {

@@ -276,7 +276,7 @@ func TestInterrupted(t *testing.T) {
 		"plan":   {"interrupted before anything was applied"},
 		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default --context=prod\n"},
 		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis --context=prod\n"},
-		"verify": {"interrupted while verifying", "removed    the probe Pod"},
+		"verify": {"interrupted while verifying", "removed    the probe Pod, where there was one\n"},
 	} {
 		t.Run(stage, func(t *testing.T) {
 			inFolder(t, nil)
@@ -298,6 +298,25 @@ func TestInterrupted(t *testing.T) {
 				t.Errorf("went on to %s", last)
 			}
 		})
+	}
+}
+
+// A probe Pod that could not be removed is not said to be.
+func TestInterruptedWithAPodLeft(t *testing.T) {
+	for _, args := range []string{up + " --context=prod", "verify redis --in-cluster"} {
+		inFolder(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		fake := &fakeCluster{onCall: func(call string) {
+			if call == "verify" {
+				cancel()
+			}
+		}}
+		fake.verifyErr = errors.Join(context.Canceled, &verify.LeftError{Pods: []verify.ObjectRef{{Kind: "Pod", Namespace: "demo", Name: "svcx-probe-1"}}})
+		r := runWith(t, ctx, fake, nil, strings.Fields(args)...)
+		if r.code != exitInterrupted || strings.Contains(r.err, "removed    ") {
+			t.Errorf("exit %d:\n%s", r.code, r.err)
+		}
+		wants(t, "stderr", r.err, "stays      Pod/svcx-probe-1 in namespace demo could not be removed; remove it: kubectl delete pod svcx-probe-1 -n demo\n")
 	}
 }
 

@@ -212,7 +212,7 @@ func (o *verifyOptions) validate(cmd *cobra.Command) (err error) {
 		return err
 	}
 	if o.format = report.Format(o.output); o.snapshot != "" {
-		if err := o.offlineOnly(); err != nil {
+		if err := o.offlineOnly(cmd); err != nil {
 			return err
 		}
 	}

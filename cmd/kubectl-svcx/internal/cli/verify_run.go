@@ -91,7 +91,7 @@ func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Rec
 // interrupted is the error of a run that the user ended.
 func (r *verification) interrupted(ctx context.Context, stage string, err error) error {
 	r.g.clear()
-	return &interruptError{stage: stage, stays: r.o.nothingStays(), err: errors.Join(ctx.Err(), err)}
+	return &interruptError{stage: stage, stays: r.o.whatStays(err), err: errors.Join(ctx.Err(), err)}
 }
 
 // present writes the result, and with --fix the tree; its error is the exit code.
@@ -123,15 +123,28 @@ func (p *program) present(o *verifyOptions, v *verify.Verdict, records []*verify
 	return verdictCode(v, o.failOn)
 }
 
-// nothingStays says what an interrupted run has left.
-func (o *verifyOptions) nothingStays() []string {
+// whatStays says what an interrupted run has left; err is how it ended.
+func (o *verifyOptions) whatStays(err error) []string {
 	switch {
 	case o.probing.ephemeral:
-		return []string{"stays      an ephemeral container, which has ended, in the client's Pod"}
+		return []string{"stays      an ephemeral container, which has ended, in the client's Pod if it was added by then"}
 	case o.inCluster:
-		return []string{"removed    the probe Pod"}
+		return probePods(err)
 	}
 	return nil
+}
+
+// probePods says what became of the probe Pods of a run that was interrupted.
+func probePods(err error) []string {
+	var left *verify.LeftError
+	if !errors.As(err, &left) {
+		return []string{"removed    the probe Pod, where there was one"}
+	}
+	var out []string
+	for l := range strings.SplitSeq(left.Error(), "\n") {
+		out = append(out, "stays      "+l)
+	}
+	return out
 }
 
 // targets turns names, workloads, labels and the kustomization into what to verify.

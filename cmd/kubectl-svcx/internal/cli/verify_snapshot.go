@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -21,9 +23,25 @@ func (p *program) judgeAgain(o *verifyOptions) error {
 	}
 	verdict := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	for _, r := range all {
-		merge(verdict, r.Judge())
+		v, err := judged(r)
+		if err != nil {
+			return fmt.Errorf("--snapshot %s: %w", o.snapshot, err)
+		}
+		merge(verdict, v)
 	}
 	return p.present(o, verdict, all, p.newProgress())
+}
+
+// judged judges a recording. It comes from a file that anybody may have written:
+// what does not fit together in it, and was not seen when it was read, is an error.
+func judged(r *verify.Recording) (v *verify.Verdict, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = withHints(fmt.Errorf("it cannot be judged: something in it does not fit together (%v)", what),
+				"if \"kubectl svcx verify -o snapshot\" wrote it as it is, this is a bug of kubectl-svcx")
+		}
+	}()
+	return r.Judge(), nil
 }
 
 func (p *program) readSnapshot(path string) ([]*verify.Recording, error) {
@@ -47,7 +65,7 @@ func (p *program) readSnapshot(path string) ([]*verify.Recording, error) {
 }
 
 // offlineOnly refuses what needs a cluster beside --snapshot.
-func (o *verifyOptions) offlineOnly() error {
+func (o *verifyOptions) offlineOnly(cmd *cobra.Command) error {
 	switch {
 	case len(o.names)+len(o.workloads) > 0 || o.selector != "" || o.allNamespaces:
 		return errors.New("--snapshot: the file says which Services it is about; leave out names, -l and -A")
@@ -59,8 +77,13 @@ func (o *verifyOptions) offlineOnly() error {
 		return errors.New("--snapshot: a file does not change; leave out --watch and --wait")
 	case o.until != untilVerified:
 		return errors.New("--for: leave it out beside --snapshot")
-	case len(o.probing.checks) > 0:
-		return errors.New("--check: the questions of a snapshot have been asked already")
+	}
+	if flag := o.probing.asking(cmd); flag != "" {
+		return fmt.Errorf("--%s: the questions of a snapshot have been asked already", flag)
+	}
+	switch {
+	case o.yes:
+		return errors.New("--yes: nothing is added to a cluster with --snapshot")
 	case o.output == outputSnapshot:
 		return errors.New("-o snapshot: the snapshot is there already")
 	}

@@ -318,7 +318,7 @@ func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
 		stays = []string{"applied    " + listed(names) + " in namespace " + namespace}
 	}
 	if stage == "while verifying" {
-		stays = append(stays, "removed    the probe Pod")
+		stays = append(stays, probePods(err)...)
 	}
 	stays = append(stays, "go on      "+w.again+w.p.sameNamespace()+w.p.sameCluster(),
 		"remove it  kubectl delete -k "+quoted(w.dir)+" -n "+namespace+w.p.sameCluster())
