@@ -74,7 +74,7 @@ func message(err error) (string, []string) {
 func halfDone(err error) []string {
 	var e *apply.IncompleteError
 	if !errors.As(err, &e) {
-		return nil
+		return halfSwitched(err)
 	}
 	names := func(refs []apply.Ref) string {
 		var out []string
@@ -83,7 +83,16 @@ func halfDone(err error) []string {
 		}
 		return listed(out)
 	}
-	return []string{"applied: " + names(e.Applied), "not applied, or not known to be: " + names(e.Pending)}
+	return append(halfSwitched(err), "applied: "+names(e.Applied), "not applied, or not known to be: "+names(e.Pending))
+}
+
+// halfSwitched says what became of a Service whose change of type failed on its way.
+func halfSwitched(err error) []string {
+	var e *apply.SwitchError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	return []string{e.Object.String() + ": " + probe.Printable(e.State(), maxMessage)}
 }
 
 // stuckMessage puts the next step of a workload that cannot run on its own line.

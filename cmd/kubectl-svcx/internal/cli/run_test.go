@@ -300,6 +300,25 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// What became of a Service in the middle of a change of type is said after Ctrl-C, too.
+func TestInterruptedInAChangeOfType(t *testing.T) {
+	inFolder(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	fake := &fakeCluster{
+		onCall: func(call string) {
+			if call == "apply" {
+				cancel()
+			}
+		},
+		applyErr: &apply.SwitchError{Object: apply.Ref{Kind: "Service", Name: "redis"}, From: apply.ClusterIP, Now: apply.ExternalName, Err: context.Canceled, Undo: errors.New("gone")},
+	}
+	r := runWith(t, ctx, fake, nil, strings.Fields(up)...)
+	if r.code != exitInterrupted {
+		t.Errorf("exit %d", r.code)
+	}
+	wants(t, "stderr", r.err, "interrupted while applying", "but        Service/redis: it could not be put back as it was (gone) and is of type ExternalName now")
+}
+
 func TestVerifyTargets(t *testing.T) {
 	inFolder(t, nil)
 	for _, c := range []struct {

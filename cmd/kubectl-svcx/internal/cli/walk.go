@@ -317,6 +317,9 @@ func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
 		}
 		stays = []string{"applied    " + listed(names) + " in namespace " + namespace}
 	}
+	for _, l := range halfSwitched(err) {
+		stays = append(stays, "but        "+l)
+	}
 	if stage == "while verifying" {
 		stays = append(stays, "removed    the probe Pod")
 	}
