@@ -9,8 +9,8 @@ import (
 // plan writes what applying would change: one block an object, its fields and
 // what a change of type brings with it.
 func (c *canvas) plan(p *apply.Plan) {
-	if p.CreatesNamespace != "" {
-		c.line(c.paint(green, "+"), " Namespace/", clean(p.CreatesNamespace), "   created first")
+	for _, ns := range p.NewNamespaces() {
+		c.line(c.paint(green, "+"), " Namespace/", clean(ns), "   created first")
 	}
 	nameW := 0
 	for i := range p.Changes {

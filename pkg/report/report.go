@@ -106,6 +106,9 @@ func Plan(w io.Writer, p *apply.Plan, o Options) error {
 		return out.flush(w)
 	case Name:
 		var b strings.Builder
+		for _, ns := range p.NewNamespaces() {
+			fmt.Fprintf(&b, "namespace/%s\n", clean(ns))
+		}
 		for i := range p.Changes {
 			c := &p.Changes[i]
 			if c.Action == apply.ActionUnchanged {

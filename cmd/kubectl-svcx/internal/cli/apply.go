@@ -50,7 +50,7 @@ verification failed, 3 not proven.`,
 			return p.runApply(cmd.Context(), o)
 		},
 	}
-	flagGroup(cmd, "What to apply", func(fs *pflag.FlagSet) {
+	flagGroup(cmd, flagsApplied, func(fs *pflag.FlagSet) {
 		addKustomize(fs, &o.kustomize)
 		fs.BoolVar(&o.wait, "wait", false, "Wait until it runs")
 		fs.BoolVar(&o.verify, "verify", false, "Wait until it runs, and verify its Services, from inside the cluster too")
@@ -112,7 +112,7 @@ func (p *program) runApply(ctx context.Context, o *applyOptions) error {
 		return err
 	}
 	w := &walk{
-		walkFlags: &o.walkFlags, p: p, c: c, g: p.newProgress(), dir: o.kustomize,
+		walkFlags: &o.walkFlags, p: p, c: c, g: p.newProgress(), dir: o.kustomize, source: "-k " + quoted(o.kustomize),
 		again: "kubectl svcx apply -k " + quoted(o.kustomize), wait: o.wait, verify: o.verify,
 	}
 	return w.run(ctx, objs)

@@ -222,9 +222,7 @@ func forbidden(err error, conn connection) (string, []string) {
 		can += " -A"
 		local = []string{"where it is allowed in one namespace, name that: -n NAMESPACE"}
 	}
-	if conn.impersonate != "" {
-		can += " --as=" + conn.impersonate
-	}
+	can += conn.same
 	return fmt.Sprintf("forbidden: user %q may not %s %s %s", user, verb, resource, place),
 		append(local, can, "ask whoever runs the cluster for that permission")
 }

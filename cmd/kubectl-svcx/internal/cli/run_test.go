@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
@@ -66,6 +68,15 @@ func TestRun(t *testing.T) {
 		{name: "up refused", args: up, fake: fakeCluster{planErr: errors.New("no")}, code: 1, calls: "plan", err: []string{"error: no"}},
 
 		{name: "apply", args: "apply -k tree", code: 0, calls: "plan apply", out: []string{"Service/db created"}},
+		{name: "apply with warnings", args: "apply -k tree", fake: fakeCluster{warnings: []string{"spec.x is\x1b[31m deprecated"}, planNotes: []string{"a Deployment is left"}}, code: 0, calls: "plan apply",
+			out: []string{"Service/db created\n"}, err: []string{"note: a Deployment is left\nwarning: spec.x is deprecated\n"}},
+		{name: "apply with warnings, and an error", args: "apply -k tree", fake: fakeCluster{warnings: []string{"spec.x is deprecated"}, applyErr: errors.New("no")}, code: 1, calls: "plan apply",
+			err: []string{"warning: spec.x is deprecated\n", "error: no"}},
+		{name: "up with warnings", args: up, fake: fakeCluster{warnings: []string{"spec.x is deprecated"}}, code: 0, calls: "plan apply wait verify",
+			err: []string{"warning: spec.x is deprecated\n"}},
+		{name: "apply creates namespaces", args: "apply -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"Namespace/a created\nNamespace/b created\nService/db created\n"}},
+		{name: "apply creates namespaces, names", args: "apply -k tree --create-namespace -o name", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"namespace/a\nnamespace/b\nservice/db\n"}},
+		{name: "diff with a new namespace", args: "diff -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 1, calls: "plan", out: []string{"+ Namespace/a   created first\n+ Namespace/b   created first\n"}},
 		{name: "apply wait", args: "apply -k tree --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
 		{name: "apply verify", args: "apply -k tree --verify -o name", code: 0, calls: "plan apply wait verify", out: []string{"service/db\n"}},
 		{name: "apply json", args: "apply -k tree -o json", code: 0, calls: "plan apply", out: []string{`"changes"`}},
@@ -273,7 +284,7 @@ func TestPlanOfAnEditedTree(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	for stage, want := range map[string][]string{
 		"plan":   {"interrupted before anything was applied"},
-		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default --context=prod\n"},
+		"apply":  {"interrupted while applying", "remove it  kubectl delete -k redis/overlays/clusterip --context=prod\n"},
 		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis --context=prod\n"},
 		"verify": {"interrupted while verifying", "removed    the probe Pod"},
 	} {
@@ -298,6 +309,48 @@ func TestInterrupted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The commands that go on, or take it back, are for the same objects in the same cluster.
+func TestInterruptedGoesOnTheSameWay(t *testing.T) {
+	for _, c := range []struct{ args, stays, again, remove string }{
+		{"apply -k tree --verify --create-namespace --force-conflicts --kubeconfig=k --context=prod", " in namespaces a and b\n",
+			"kubectl svcx apply -k tree --verify --create-namespace --force-conflicts --kubeconfig=k --context=prod\n", "kubectl delete -k tree --kubeconfig=k --context=prod\n"},
+		{"apply -k cluster --wait --timeout=1m", "Namespace/a\n", "kubectl svcx apply -k cluster --wait --timeout=1m0s\n", "kubectl delete -k cluster\n"},
+		{"apply -k tree -n a --wait --yes", "", "kubectl svcx apply -k tree --wait --yes -n a\n", "kubectl delete -k tree -n a\n"},
+		{"up redis --image=redis:alpine --port=6379 --check=6379=redis --create-namespace", "", "kubectl svcx up --dir redis --check='6379=redis' --create-namespace\n", "kubectl delete -k redis/overlays/clusterip\n"},
+	} {
+		inFolder(t, map[string]string{
+			"tree/kustomization.yaml":    "resources:\n- all.yaml\n",
+			"tree/all.yaml":              service("a", "one") + service("b", "two"),
+			"cluster/kustomization.yaml": "resources:\n- all.yaml\n",
+			"cluster/all.yaml":           "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		fake := &clusterScoped{fakeCluster: fakeCluster{onCall: func(call string) {
+			if call == "wait" {
+				cancel()
+			}
+		}}}
+		r := runWith(t, ctx, &fake.fakeCluster, func(p *program) { p.connect = func() (cluster, error) { return fake, nil } }, strings.Fields(c.args)...)
+		if r.code != exitInterrupted {
+			t.Errorf("%s: exit %d", c.args, r.code)
+		}
+		wants(t, c.args, r.err, c.stays, "go on      "+c.again, "remove it  "+c.remove)
+	}
+}
+
+// clusterScoped knows that a Namespace is in none.
+type clusterScoped struct{ fakeCluster }
+
+func (f *clusterScoped) Plan(ctx context.Context, objs []*unstructured.Unstructured, o apply.PlanOptions) (*apply.Plan, error) {
+	plan, err := f.fakeCluster.Plan(ctx, objs, o)
+	for i := range plan.Changes {
+		if plan.Changes[i].Object.Kind == "Namespace" {
+			plan.Changes[i].Object.Namespace = ""
+		}
+	}
+	return plan, err
 }
 
 // What became of a Service in the middle of a change of type is said after Ctrl-C, too.
