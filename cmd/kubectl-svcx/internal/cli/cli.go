@@ -13,6 +13,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
 )
 
 // program is what every verb is given: streams, environment, and a way to a cluster.
@@ -43,7 +45,7 @@ func newProgram(streams genericiooptions.IOStreams, getenv func(string) string) 
 		IOStreams: streams,
 		getenv:    getenv,
 		now:       time.Now,
-		fs:        filesys.MakeFsOnDisk(),
+		fs:        tree.OnDisk(),
 		screen:    newScreen(streams, getenv),
 		config:    genericclioptions.NewConfigFlags(true),
 	}

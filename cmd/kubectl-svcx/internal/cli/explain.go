@@ -64,7 +64,7 @@ func message(err error) (string, []string) {
 			return msg, append(halfDone(err), hints...)
 		}
 	case errors.Is(err, syscall.ENOSPC):
-		return err.Error(), []string{"free some space and run it again; nothing was left half-written"}
+		return err.Error(), []string{"free some space and run it again"}
 	}
 	return err.Error(), nil
 }

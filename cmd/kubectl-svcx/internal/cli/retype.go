@@ -18,6 +18,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
 )
 
 type retypeOptions struct {
@@ -187,7 +188,7 @@ func (p *program) removeStale(overlay, service string, t generate.ServiceType) e
 		}
 		info, err := e.Info()
 		if err == nil {
-			err = replaceFile(file, cleaned, info.Mode())
+			err = tree.Replace(file, cleaned, info.Mode())
 		}
 		if err != nil {
 			return fmt.Errorf("removing the fields of the old type: %w", err)
@@ -197,16 +198,6 @@ func (p *program) removeStale(overlay, service string, t generate.ServiceType) e
 		}
 	}
 	return nil
-}
-
-// replaceFile puts new content in the place of a file, or leaves it as it is.
-func replaceFile(file string, data []byte, mode os.FileMode) error {
-	next := file + ".svcx-new"
-	if err := os.WriteFile(next, data, mode.Perm()); err != nil {
-		_ = os.Remove(next)
-		return err
-	}
-	return os.Rename(next, file)
 }
 
 // stillStale is the error for fields of the old type that the build has all the
