@@ -33,6 +33,7 @@ type Client struct {
 	core    corev1client.CoreV1Interface // for logs, which are no objects
 	mapper  meta.RESTMapper
 	clock   clock.WithTicker
+	skew    *skew
 }
 
 // NewClient returns a Client for the cluster of cfg, which it does not change;
@@ -42,6 +43,9 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	own.QPS, own.Burst = clientQPS, clientBurst
 	own.WarningHandler = nil
 	own.WarningHandlerWithContext = collector{}
+	local := clock.RealClock{}
+	ahead := &skew{now: local.Now}
+	own.Wrap(ahead.wrap)
 	d, err := dynamic.NewForConfig(own)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)
@@ -50,7 +54,7 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)
 	}
-	return &Client{dynamic: d, core: core, mapper: mapper, clock: clock.RealClock{}}, nil
+	return &Client{dynamic: d, core: core, mapper: mapper, clock: local, skew: ahead}, nil
 }
 
 // collector hands the API server's warnings to the warnings of the request's context.
