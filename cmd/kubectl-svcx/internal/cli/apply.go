@@ -90,6 +90,9 @@ func (o *applyOptions) validate(cmd *cobra.Command) error {
 	if o.verify && o.dryRun != dryRunNone {
 		return errors.New("--verify: a dry run leaves nothing to verify")
 	}
+	if name := firstChanged(cmd, flagsProbe); name != "" && !o.verify {
+		return withHints(fmt.Errorf("--%s: nothing is verified", name), "add --verify, or leave it out")
+	}
 	return o.walkFlags.validate(cmd)
 }
 

@@ -242,8 +242,8 @@ func (c *realCluster) Cleanup(ctx context.Context, namespace string, all bool) (
 	return refs, c.wrap(err)
 }
 
-func (c *realCluster) ServerVersion(context.Context) (string, error) {
-	v, err := c.discovery.ServerVersion()
+func (c *realCluster) ServerVersion(ctx context.Context) (string, error) {
+	v, err := discovery.ToServerVersionInterfaceWithContext(c.discovery).ServerVersionWithContext(ctx)
 	if err != nil {
 		return "", c.wrap(err)
 	}

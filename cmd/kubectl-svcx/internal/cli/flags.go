@@ -59,6 +59,17 @@ func changed(cmd *cobra.Command, name string) bool {
 	return f != nil && f.Changed
 }
 
+// firstChanged is a flag of a group that was given on the command line; "" for none.
+func firstChanged(cmd *cobra.Command, group string) string {
+	name := ""
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if title := f.Annotations[groupAnnotation]; name == "" && len(title) > 0 && title[0] == group {
+			name = f.Name
+		}
+	})
+	return name
+}
+
 // repeated writes the flags of some groups that were given on the command line
 // as they would be written again, but for some that the command says otherwise.
 func repeated(cmd *cobra.Command, groups []string, but ...string) string {

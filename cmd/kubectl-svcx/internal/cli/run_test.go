@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -88,6 +89,7 @@ func TestRun(t *testing.T) {
 		{name: "apply dry-run server", args: "apply -k tree --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/db"}},
 		{name: "apply without -k", args: "apply", code: 1, err: []string{"-k is missing"}},
 		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
+		{name: "apply check without verify", args: "apply -k tree --check=redis --auth-secret=a/b", code: 1, err: []string{"--check: nothing is verified", "add --verify"}},
 		{name: "apply nowhere", args: "apply -k nowhere", code: 1, err: []string{"nowhere"}},
 		{name: "apply argument", args: "apply tree", code: 1, err: []string{`unexpected argument "tree"`, "apply -k DIR"}},
 		{name: "apply dry-run in two words", args: "apply -k tree --dry-run server", code: 1, err: []string{"--dry-run=server, in one word"}},
@@ -129,6 +131,9 @@ func TestRun(t *testing.T) {
 		{name: "schema many", args: "schema app verdict", code: 1, err: []string{"takes one name"}},
 
 		{name: "unknown verb", args: "verfy", code: 1, err: []string{`unknown command "verfy"; did you mean "kubectl svcx verify"?`, "one of apply"}},
+		{name: "help", args: "help apply", code: 0, out: []string{"kubectl svcx apply -k DIR"}},
+		{name: "help for nothing", args: "help", code: 0, out: []string{"The whole walk:"}},
+		{name: "help for an unknown verb", args: "help aply", code: 1, err: []string{`unknown command "aply"; did you mean "kubectl svcx apply"?`}},
 		{name: "completion", args: "completion bash", code: 0, out: []string{"kubectl-svcx"}},
 		{name: "completion shell", args: "completion bsh", code: 1, err: []string{"did you mean bash?"}},
 		{name: "completion nothing", args: "completion", code: 1, err: []string{"which shell?"}},
@@ -155,6 +160,32 @@ func TestRun(t *testing.T) {
 				t.Logf("stdout:\n%sstderr:\n%s", r.out, r.err)
 			}
 		})
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// A result that does not arrive is no success, whichever verb's.
+func TestLostOutput(t *testing.T) {
+	for _, args := range []string{
+		"apply -k tree", "apply -k tree -o name", "apply -k tree --dry-run=client -o name", "apply -k tree --dry-run=client", "apply -k tree --verify",
+		"generate redis --image=redis --dry-run", "version", "version --client", "help", "help apply", "--help", "apply --help", "options",
+		"explain SVC204", "cleanup -n shop", "completion bash", "schema", up, up + " --dry-run=client", "diff -k tree",
+	} {
+		inFolder(t, map[string]string{"tree/kustomization.yaml": "resources:\n- all.yaml\n", "tree/all.yaml": service("a", "one")})
+		fake := &fakeCluster{leftovers: []verify.ObjectRef{{Kind: "Pod", Namespace: "shop", Name: "svcx-probe-1"}}}
+		r := runWith(t, t.Context(), fake, func(p *program) { p.out.Writer = fullDisk{} }, strings.Fields(args)...)
+		want := exitError
+		if strings.HasPrefix(args, "diff") {
+			want = exitDiffError
+		}
+		if r.code != want {
+			t.Errorf("%s: exit %d, want %d", args, r.code, want)
+		}
+		wants(t, args, r.err, "no space left on device")
 	}
 }
 
