@@ -54,6 +54,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if err := o.appFlags.validate(cmd); err != nil {
 				return err
 			}
+			o.verdict = o.dryRun == dryRunNone
 			if err := o.walkFlags.validate(cmd); err != nil {
 				return err
 			}

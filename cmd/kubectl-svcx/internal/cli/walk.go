@@ -27,10 +27,12 @@ type walkFlags struct {
 	timeout         time.Duration
 	output          string
 	probing         probeFlags
+	verdict         bool // what it ends with is a verdict
 
 	// Set by validate.
 	format   report.Format
 	repeated string // the flags given, for a command that goes on
+	asked    string // those of them that say how to verify
 }
 
 // The titles of these flags' groups.
@@ -48,26 +50,34 @@ func (f *walkFlags) add(cmd *cobra.Command, p *program) {
 		fs.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long to wait until it runs (`DURATION`)")
 	})
 	f.probing.add(cmd, p)
-	addOutput(cmd, &f.output)
+	addOutput(cmd, &f.output, report.VerdictFormats())
 }
 
-// addOutput declares -o for a verdict.
-func addOutput(cmd *cobra.Command, v *string) {
-	var names []string
-	for _, f := range report.Formats() {
-		names = append(names, string(f))
-	}
+// addOutput declares -o.
+func addOutput(cmd *cobra.Command, v *string, formats []report.Format) {
+	names := formatNames(formats)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		fs.StringVarP(v, "output", "o", string(report.Text), "The `FORMAT`: "+strings.Join(names, ", "))
 	})
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed(names...))
 }
 
-// parseFormat reads -o.
-func parseFormat(s string) (report.Format, error) {
+func formatNames(formats []report.Format) []string {
 	var names []string
-	for _, f := range report.Formats() {
+	for _, f := range formats {
 		names = append(names, string(f))
+	}
+	return names
+}
+
+// parseFormat reads -o, of a verdict or of a plan.
+func parseFormat(s string, verdict bool) (report.Format, error) {
+	names := formatNames(report.VerdictFormats())
+	if plan := formatNames(report.Formats()); !verdict {
+		if slices.Contains(names, s) && !slices.Contains(plan, s) {
+			return "", withHints(fmt.Errorf("-o %s: this is for a verdict, and nothing is verified", s), "one of "+strings.Join(plan, ", "))
+		}
+		names = plan
 	}
 	name, err := oneOf("output", s, names...)
 	return report.Format(name), err
@@ -77,13 +87,14 @@ func (f *walkFlags) validate(cmd *cobra.Command) (err error) {
 	if f.dryRun, err = oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer); err != nil {
 		return err
 	}
-	if f.format, err = parseFormat(f.output); err != nil {
+	if f.format, err = parseFormat(f.output, f.verdict); err != nil {
 		return err
 	}
 	if err := f.probing.validate(cmd); err != nil {
 		return err
 	}
 	f.repeated = repeated(cmd, []string{flagsApplied, flagsHow, flagsProbe, flagsOutput}, "kustomize", "filename", "recursive")
+	f.asked = repeated(cmd, []string{flagsProbe})
 	return positive("timeout", f.timeout)
 }
 
@@ -107,8 +118,8 @@ type walk struct {
 	p      *program
 	c      cluster
 	g      *progress
-	dir    string // the kustomization's folder, for messages
-	source string // how kubectl is told the same: -k DIR
+	dir    string // the kustomization's folder; empty for manifests
+	source string // how the command line says it: -k DIR
 	again  string // the command that goes on after an interruption
 	wait   bool
 	verify bool
@@ -198,7 +209,9 @@ func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
 	// only a step on the way.
 	if !w.verify && w.format != report.Text && w.format != report.Wide {
 		w.g.clear()
-		return report.Plan(w.p.Out, plan, w.p.screen.report(w.format))
+		opts := w.p.screen.report(w.format)
+		opts.Unchanged = true
+		return report.Plan(w.p.Out, plan, opts)
 	}
 	if w.verify {
 		w.g.step("applied", "%s", w.applied(plan))
