@@ -121,7 +121,7 @@ func TestDiagnose(t *testing.T) {
 			message: "no Pod can be made", stuck: "PodSecurity", next: "kubectl get namespace shop"},
 		"deadline": {workload: rolling[:len(rolling)-1] + `, conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: too late}]}`, pod: running,
 			message: "started, not ready yet", stuck: "ProgressDeadlineExceeded", next: "kubectl rollout undo deployment/redis -n shop"},
-		"text of a Pod": {pod: waitingFor("Odd", "a\x1b[2J\u202eb"), message: "Odd · a[2Jb"},
+		"text of a Pod": {pod: waitingFor("Odd", "a\x1b[2J\u202eb"), message: "Odd · ab"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.workload == "" {
