@@ -408,3 +408,20 @@ func TestDiffText(t *testing.T) {
 		t.Errorf("%d lines", strings.Count(got, "\n"))
 	}
 }
+
+// apply names what stays as it is, too; diff does not.
+func TestPlanNames(t *testing.T) {
+	p := &apply.Plan{CreatesNamespace: "a, b", Changes: []apply.Change{
+		{Object: apply.Ref{Kind: "Service", Name: "one"}, Action: apply.ActionUnchanged},
+		{Object: apply.Ref{Kind: "Service", Name: "two"}, Action: apply.ActionCreate},
+	}}
+	for all, want := range map[bool]string{
+		false: "namespace/a\nnamespace/b\nservice/two\n",
+		true:  "namespace/a\nnamespace/b\nservice/one\nservice/two\n",
+	} {
+		var b bytes.Buffer
+		if err := Plan(&b, p, Options{Format: Name, Unchanged: all}); err != nil || b.String() != want {
+			t.Errorf("%v: %q %v", all, b.String(), err)
+		}
+	}
+}

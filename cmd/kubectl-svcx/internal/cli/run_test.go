@@ -175,6 +175,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What does not run is said on a line of its own, also where a live line stood.
+func TestStuckOnATerminal(t *testing.T) {
+	inFolder(t, nil)
+	r := runWith(t, t.Context(), &fakeCluster{waitErr: stuck, state: verify.StateFailed}, func(p *program) { p.screen.redraws = true }, strings.Fields(up)...)
+	wants(t, "stderr", r.err, "1/2 ready\r\x1b[Kerror: Deployment/redis")
+}
+
 // fullDisk takes nothing.
 type fullDisk struct{}
 
