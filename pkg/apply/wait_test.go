@@ -9,7 +9,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -40,7 +39,14 @@ func balancerClient(t *testing.T, exists bool, stale int) (*Client, *Plan) {
 		if w, ok := a.(clienttesting.WatchActionImpl); ok && w.ListOptions.SendInitialEvents != nil {
 			return true, nil, apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil) // no lists as streams
 		}
-		return false, nil, nil
+		if a.GetResource() != serviceResource {
+			return false, nil, nil
+		}
+		late := watch.NewFake()
+		if exists {
+			time.AfterFunc(3*time.Second, func() { late.Add(live.DeepCopy()) })
+		}
+		return true, late, nil
 	})
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Version: "v1"}})
 	mapper.Add(live.GroupVersionKind(), meta.RESTScopeNamespace)
@@ -53,12 +59,6 @@ func balancerClient(t *testing.T, exists bool, stale int) (*Client, *Plan) {
 func TestWaitForWhatAListDoesNotHaveYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := balancerClient(t, true, 1)
-		time.AfterFunc(3*time.Second, func() { // the watch has it then
-			live := p.Changes[0].desired.DeepCopy()
-			if _, err := c.dynamic.Resource(serviceResource).Namespace("shop").Update(t.Context(), live, metav1.UpdateOptions{}); err != nil {
-				t.Error(err)
-			}
-		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := c.Wait(ctx, p, nil); err != nil {
