@@ -30,8 +30,10 @@ build: ## Build bin/kubectl-svcx and bin/svcx-probe
 	go build -ldflags '$(STAMP_PROBE)' -o bin/svcx-probe ./cmd/svcx-probe
 
 .PHONY: install
-install: build ## Copy the plugin to a folder on PATH (PREFIX=~/.local)
+install: build ## Copy the plugin, and the prober for nodes, to a folder on PATH (PREFIX=~/.local)
+	GOOS=linux go build -ldflags '$(STAMP_PROBE)' -o bin/svcx-probe-linux-$(shell go env GOARCH) ./cmd/svcx-probe
 	install -D -m 0755 bin/kubectl-svcx "$(or $(PREFIX),$(HOME)/.local)/bin/kubectl-svcx"
+	install -D -m 0755 bin/svcx-probe-linux-$(shell go env GOARCH) "$(or $(PREFIX),$(HOME)/.local)/bin/svcx-probe-linux-$(shell go env GOARCH)"
 
 ##@ Proving it
 

@@ -33,6 +33,7 @@ type Client struct {
 	core    corev1client.CoreV1Interface // for logs, which are no objects
 	mapper  meta.RESTMapper
 	clock   clock.WithTicker
+	skew    *skew
 }
 
 // NewClient returns a Client for the cluster of cfg, which it does not change;
@@ -42,6 +43,9 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	own.QPS, own.Burst = clientQPS, clientBurst
 	own.WarningHandler = nil
 	own.WarningHandlerWithContext = collector{}
+	local := clock.RealClock{}
+	ahead := &skew{now: local.Now}
+	own.Wrap(ahead.wrap)
 	d, err := dynamic.NewForConfig(own)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)
@@ -50,7 +54,7 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)
 	}
-	return &Client{dynamic: d, core: core, mapper: mapper, clock: clock.RealClock{}}, nil
+	return &Client{dynamic: d, core: core, mapper: mapper, clock: local, skew: ahead}, nil
 }
 
 // collector hands the API server's warnings to the warnings of the request's context.
@@ -97,11 +101,33 @@ func withWarnings(ctx context.Context) (context.Context, *warnings) {
 // mapping finds the resource of a kind.
 func (c *Client) mapping(ctx context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	// This may ask the API server what it serves.
-	m, err := again.Try(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version) })
+	m, err := again.Try(ctx, func() (*meta.RESTMapping, error) {
+		return unless(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version) })
+	})
 	if meta.IsNoMatchError(err) {
 		return nil, fmt.Errorf("the cluster has no kind %s in %s; install its CustomResourceDefinition first, or correct apiVersion and kind: %w", gvk.Kind, gvk.GroupVersion(), err)
 	}
 	return m, err
+}
+
+// unless calls f, which no context can end, and goes on without it when ctx ends.
+func unless[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		got T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		got, err := f()
+		done <- result{got, err}
+	}()
+	select {
+	case r := <-done:
+		return r.got, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // resource returns the endpoint at which an object lives.

@@ -22,6 +22,9 @@ type evidence struct {
 	replicaSets []*appsv1.ReplicaSet
 	pods        []*corev1.Pod
 	events      []*corev1.Event
+	// readySeen is when each Pod was first seen as ready since it last became so,
+	// by the clock of now: that of its node may be another.
+	readySeen sightings
 }
 
 // finding is what a workload waits for.
@@ -44,20 +47,20 @@ func diagnose(e evidence, now time.Time) finding {
 	if err != nil {
 		return finding{message: count + " · " + plain(err.Error())}
 	}
-	if result.Status == status.CurrentStatus {
+	if rolledOut(e.workload, result.Status) {
 		if e.contradicted() {
 			return finding{message: count, recheck: time.Second}
 		}
 		if wait := e.unproven(now); wait > 0 {
 			return finding{message: count + " · no readiness probe, so seeing whether it stays up", recheck: wait}
 		}
-		return finding{done: true, message: count}
+		return finding{done: true, message: joinReasons(count, partly(e.workload))}
 	}
 	if observed, _ := number(e.workload, "status", "observedGeneration"); observed < e.workload.GetGeneration() {
 		// What is there is of the old generation and says nothing about the new.
 		return finding{message: count}
 	}
-	if paused, _ := nested(e.workload, "spec", "paused"); paused == true {
+	if paused(e.workload) {
 		return finding{message: count + " · paused", stuck: &StuckError{Object: ref, Reason: "Paused",
 			Message: "its rollout is paused", Next: "resume it: kubectl rollout resume " + target(e.workload)}}
 	}
@@ -85,6 +88,66 @@ func diagnose(e evidence, now time.Time) finding {
 	return f
 }
 
+// rolledOut says whether a workload has the Pods that it is to have by now, as
+// far as its own status tells. kstatus does not know of a Deployment that is
+// paused after it rolled out, nor what onDelete means for Pods.
+func rolledOut(u *unstructured.Unstructured, computed status.Status) bool {
+	observed, _ := number(u, "status", "observedGeneration")
+	ready, want := readiness(u)
+	switch {
+	case onDelete(u):
+		made, _ := number(u, "status", "replicas")
+		if u.GetKind() == "DaemonSet" {
+			made, _ = number(u, "status", "currentNumberScheduled")
+		}
+		return observed > 0 && observed >= u.GetGeneration() && made == want && ready == want
+	case paused(u):
+		made, _ := number(u, "status", "replicas")
+		updated, _ := number(u, "status", "updatedReplicas")
+		available, _ := number(u, "status", "availableReplicas")
+		return observed >= u.GetGeneration() && made == updated && updated == available && available == want
+	}
+	return computed == status.CurrentStatus
+}
+
+func paused(u *unstructured.Unstructured) bool {
+	v, _ := nested(u, "spec", "paused")
+	return u.GetKind() == "Deployment" && v == true
+}
+
+// onDelete says that Pods of an old revision stay until somebody deletes them.
+func onDelete(u *unstructured.Unstructured) bool {
+	v, _ := nested(u, "spec", "updateStrategy", "type")
+	return v == string(appsv1.OnDeleteStatefulSetStrategyType)
+}
+
+// partition is the ordinal from which on a StatefulSet's Pods get a new revision.
+func partition(u *unstructured.Unstructured) int64 {
+	n, _ := number(u, "spec", "updateStrategy", "rollingUpdate", "partition")
+	return n
+}
+
+// partly says that a workload which has rolled out has Pods of an old revision
+// all the same, or will not roll out further.
+func partly(u *unstructured.Unstructured) string {
+	_, want := readiness(u)
+	updated, _ := number(u, "status", "updatedReplicas")
+	if u.GetKind() == "DaemonSet" {
+		updated, _ = number(u, "status", "updatedNumberScheduled")
+	}
+	switch old := want - updated; {
+	case paused(u):
+		return "paused"
+	case onDelete(u) && old == 1:
+		return "1 Pod keeps the old revision until somebody deletes it (OnDelete)"
+	case onDelete(u) && old > 1:
+		return fmt.Sprintf("%d Pods keep the old revision until somebody deletes them (OnDelete)", old)
+	case partition(u) > 0 && old > 0:
+		return fmt.Sprintf("%d of the new revision (partition %d)", updated, partition(u))
+	}
+	return ""
+}
+
 // contradicted reports whether a Pod is not ready that the workload's status counts as
 // such. Each kind is watched by itself, and one may be ahead of the other: the Pod that
 // has just failed, or the status that already knows of the Pod.
@@ -109,10 +172,39 @@ func (e evidence) unproven(now time.Time) time.Duration {
 			continue
 		}
 		if since := readySince(p); since != nil {
-			wait = max(wait, enough-now.Sub(since.Time))
+			age := max(now.Sub(since.Time), e.readySeen.age(p, now), 0)
+			wait = max(wait, enough-age)
 		}
 	}
 	return wait
+}
+
+// sightings is when Pods were first seen as ready, by our own clock.
+type sightings map[types.UID]sighting
+
+type sighting struct {
+	since metav1.Time // as the Pod says it
+	at    time.Time
+}
+
+// look keeps what is new.
+func (s sightings) look(pods []*corev1.Pod, now time.Time) {
+	for _, p := range pods {
+		since := readySince(p)
+		if since == nil {
+			delete(s, p.UID)
+		} else if have, ok := s[p.UID]; !ok || !have.since.Equal(since) {
+			s[p.UID] = sighting{*since, now}
+		}
+	}
+}
+
+// age is for how long a Pod has been seen as ready.
+func (s sightings) age(p *corev1.Pod, now time.Time) time.Duration {
+	if have, ok := s[p.UID]; ok {
+		return now.Sub(have.at)
+	}
+	return 0
 }
 
 // leftover says what remains once no Pod has a problem.
@@ -133,13 +225,17 @@ func joinReasons(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
 
-// readiness counts the Pods of the newest revision that are ready.
+// readiness counts the Pods that are ready: those of the newest revision, but of
+// any where old ones are meant to stay.
 func readiness(u *unstructured.Unstructured) (ready, want int64) {
 	if u.GetKind() == "DaemonSet" {
 		want, _ = number(u, "status", "desiredNumberScheduled")
 		ready, _ = number(u, "status", "numberReady")
 		updated, _ := number(u, "status", "updatedNumberScheduled")
-		return min(ready, updated), want
+		if onDelete(u) {
+			updated = ready
+		}
+		return min(ready, updated, want), want
 	}
 	var ok bool
 	if want, ok = number(u, "spec", "replicas"); !ok {
@@ -147,6 +243,9 @@ func readiness(u *unstructured.Unstructured) (ready, want int64) {
 	}
 	ready, _ = number(u, "status", "readyReplicas")
 	updated, _ := number(u, "status", "updatedReplicas")
+	if onDelete(u) || partition(u) > 0 {
+		updated = ready
+	}
 	return min(ready, updated, want), want
 }
 
@@ -155,8 +254,10 @@ func number(u *unstructured.Unstructured, path ...string) (int64, bool) {
 	return v, ok && err == nil
 }
 
-// current returns the Pods of the newest revision, without those being deleted.
+// current returns the Pods of the newest revision, or of any where old ones are
+// meant to stay; without those being deleted.
 func (e evidence) current() []*corev1.Pod {
+	any := onDelete(e.workload) || partition(e.workload) > 0
 	mine := func(*corev1.Pod) bool { return false }
 	switch e.workload.GetKind() {
 	case "Deployment":
@@ -171,12 +272,12 @@ func (e evidence) current() []*corev1.Pod {
 	case "StatefulSet":
 		revision, _ := nested(e.workload, "status", "updateRevision")
 		mine = func(p *corev1.Pod) bool {
-			return owned(p, e.workload.GetUID()) && p.Labels[appsv1.ControllerRevisionHashLabelKey] == revision
+			return owned(p, e.workload.GetUID()) && (any || p.Labels[appsv1.ControllerRevisionHashLabelKey] == revision)
 		}
 	case "DaemonSet":
 		generation := e.workload.GetAnnotations()[appsv1.DeprecatedTemplateGeneration]
 		mine = func(p *corev1.Pod) bool {
-			return owned(p, e.workload.GetUID()) && p.Labels["pod-template-generation"] == generation
+			return owned(p, e.workload.GetUID()) && (any || p.Labels["pod-template-generation"] == generation)
 		}
 	}
 	var out []*corev1.Pod

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,8 @@ func TestDiagnose(t *testing.T) {
 		"old generation": {workload: strings.Replace(rolling, "generation: 2", "generation: 3", 1), pod: noConfig, message: "1/2 ready"},
 		"paused": {workload: strings.Replace(rolling, "replicas: 2, selector", "paused: true, replicas: 2, selector", 1),
 			message: "1/2 ready · paused", stuck: "Paused", next: "kubectl rollout resume deployment/redis -n shop"},
+		"paused after it rolled out": {workload: strings.ReplaceAll(strings.ReplaceAll(strings.Replace(rolling, "replicas: 2, selector", "paused: true, replicas: 2, selector", 1), ": 1,", ": 2,"), ", unavailableReplicas: 1", ", conditions: [{type: Available, status: 'True'}, {type: Progressing, status: Unknown, reason: DeploymentPaused}]"),
+			message: "2/2 ready · paused", done: true},
 		"an old Pod's trouble is no news": {pod: noConfig, podOf: "rs1", later: time.Hour, message: "1/2 ready"},
 		"pulling":                         {pod: waitingFor("ContainerCreating", ""), events: []string{happened("Pulling", "Pulling image", 4, 1)}, message: "pulling image redis:alpine"},
 		"pulled": {pod: waitingFor("ContainerCreating", ""), events: []string{happened("Pulling", "", 4, 1), happened("Pulled", "", 2, 1)},
@@ -118,7 +121,7 @@ func TestDiagnose(t *testing.T) {
 			message: "no Pod can be made", stuck: "PodSecurity", next: "kubectl get namespace shop"},
 		"deadline": {workload: rolling[:len(rolling)-1] + `, conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: too late}]}`, pod: running,
 			message: "started, not ready yet", stuck: "ProgressDeadlineExceeded", next: "kubectl rollout undo deployment/redis -n shop"},
-		"text of a Pod": {pod: waitingFor("Odd", "a\x1b[2J\u202eb"), message: "Odd · a[2Jb"},
+		"text of a Pod": {pod: waitingFor("Odd", "a\x1b[2J\u202eb"), message: "Odd · ab"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.workload == "" {
@@ -229,6 +232,76 @@ func TestLookBalancer(t *testing.T) {
 			f, err := lookBalancer(object(t, fmt.Sprintf(pending, tt.spec, tt.status)), parse[corev1.Event](t, tt.events...), tt.at, until)
 			if err != nil || f.message != tt.message || f.done != tt.done {
 				t.Errorf("%+v %v", f, err)
+			}
+		})
+	}
+}
+
+// A clock of a node that is wrong makes nobody wait for longer than a right one.
+func TestUnprovenByOurOwnClock(t *testing.T) {
+	pods := parse[corev1.Pod](t, `
+metadata: {name: redis-2-abc, uid: p, ownerReferences: [{controller: true, uid: rs2, kind: ReplicaSet, name: rs, apiVersion: apps/v1}]}
+spec: {containers: [{name: redis}]}
+status: {phase: Running, conditions: [{type: Ready, status: "True", lastTransitionTime: "2026-11-23T12:00:40Z"}]}`)
+	ready := strings.ReplaceAll(strings.ReplaceAll(rolling, ": 1,", ": 2,"), ", unavailableReplicas: 1", ", conditions: [{type: Available, status: 'True'}]")
+	e := evidence{workload: object(t, ready), replicaSets: parse[appsv1.ReplicaSet](t, fmt.Sprintf(newestSet, "")), pods: pods, readySeen: sightings{}}
+	for _, tt := range []struct {
+		after, recheck time.Duration
+		done           bool
+	}{{0, 5 * time.Second, false}, {2 * time.Second, 3 * time.Second, false}, {5 * time.Second, 0, true}} {
+		now := noon.Add(tt.after)
+		e.readySeen.look(e.pods, now)
+		if f := diagnose(e, now); f.done != tt.done || f.recheck != tt.recheck {
+			t.Errorf("after %s: %+v", tt.after, f)
+		}
+	}
+}
+
+func TestSkew(t *testing.T) {
+	s := &skew{now: func() time.Time { return noon }}
+	for _, tt := range []struct {
+		date string
+		want time.Duration
+	}{
+		{"", 0},
+		{noon.Add(-time.Second).Format(http.TimeFormat), 0},
+		{noon.Add(40 * time.Second).Format(http.TimeFormat), 40 * time.Second},
+		{noon.Add(30 * time.Second).Format(http.TimeFormat), 40 * time.Second}, // a slow answer
+	} {
+		if s.see(tt.date); s.get() != tt.want {
+			t.Errorf("after %q: %s, want %s", tt.date, s.get(), tt.want)
+		}
+	}
+	behind := &skew{now: func() time.Time { return noon }}
+	if behind.see(noon.Add(-time.Minute).Format(http.TimeFormat)); behind.get() != -time.Minute {
+		t.Error(behind.get())
+	}
+}
+
+// What counts as rolled out where Pods of an old revision are meant to stay.
+func TestDiagnoseOldRevisions(t *testing.T) {
+	const head = "apiVersion: apps/v1\nkind: %s\nmetadata: {name: redis, namespace: shop, uid: d, generation: 2}\nspec: {replicas: %d, updateStrategy: {%s}, selector: {matchLabels: {app: redis}}}\nstatus: {observedGeneration: %d, %s}"
+	for name, tt := range map[string]struct {
+		kind     string
+		replicas int
+		strategy string
+		observed int
+		status   string
+		done     bool
+		message  string
+	}{
+		"OnDelete, no Pod yet": {kind: "StatefulSet", replicas: 2, strategy: "type: OnDelete", observed: 2, status: "replicas: 0", message: "0/2 ready"},
+		"OnDelete, new":        {kind: "StatefulSet", replicas: 2, strategy: "type: OnDelete", observed: 2, status: "replicas: 2, readyReplicas: 2, updatedReplicas: 2", done: true, message: "2/2 ready"},
+		"OnDelete, one old":    {kind: "StatefulSet", replicas: 2, strategy: "type: OnDelete", observed: 2, status: "replicas: 2, readyReplicas: 2, updatedReplicas: 1", done: true, message: "2/2 ready · 1 Pod keeps the old revision until somebody deletes it (OnDelete)"},
+		"OnDelete, not seen":   {kind: "StatefulSet", replicas: 2, strategy: "type: OnDelete", observed: 1, status: "replicas: 2, readyReplicas: 2, updatedReplicas: 2", message: "2/2 ready"},
+		"a DaemonSet":          {kind: "DaemonSet", strategy: "type: OnDelete", observed: 2, status: "desiredNumberScheduled: 3, currentNumberScheduled: 3, numberReady: 3, updatedNumberScheduled: 0", done: true, message: "3/3 ready · 3 Pods keep the old revision until somebody deletes them (OnDelete)"},
+		"a DaemonSet, new":     {kind: "DaemonSet", strategy: "type: OnDelete", observed: 2, status: "desiredNumberScheduled: 3, currentNumberScheduled: 3, numberReady: 2, updatedNumberScheduled: 3", message: "2/3 ready"},
+		"partition":            {kind: "StatefulSet", replicas: 3, strategy: "type: RollingUpdate, rollingUpdate: {partition: 2}", observed: 2, status: "replicas: 3, readyReplicas: 3, currentReplicas: 2, updatedReplicas: 1, currentRevision: a, updateRevision: b", done: true, message: "3/3 ready · 1 of the new revision (partition 2)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := diagnose(evidence{workload: object(t, fmt.Sprintf(head, tt.kind, tt.replicas, tt.strategy, tt.observed, tt.status))}, noon)
+			if f.done != tt.done || f.message != tt.message || f.stuck != nil {
+				t.Errorf("%+v", f)
 			}
 		})
 	}

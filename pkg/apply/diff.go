@@ -183,15 +183,15 @@ func flow(v any) string {
 		for i, k := range keys {
 			parts[i] = scalar(k) + ": " + orNull(v[k])
 		}
-		return plain("{" + strings.Join(parts, ", ") + "}")
+		return bounded("{" + strings.Join(parts, ", ") + "}")
 	case []any:
 		parts := make([]string, len(v))
 		for i, item := range v {
 			parts[i] = orNull(item)
 		}
-		return plain("[" + strings.Join(parts, ", ") + "]")
+		return bounded("[" + strings.Join(parts, ", ") + "]")
 	}
-	return plain(scalar(v))
+	return bounded(scalar(v))
 }
 
 func orNull(v any) string {
@@ -201,13 +201,25 @@ func orNull(v any) string {
 	return flow(v)
 }
 
+// maxValue bounds a value in a difference, in bytes: no object that an API server
+// keeps is larger. Whoever prints it shows as much of it as there is room for.
+const maxValue = 2 << 20
+
+func bounded(s string) string {
+	if len(s) <= maxValue {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxValue], "") + "…"
+}
+
 // scalar writes a scalar; strings are quoted only where YAML would read them
-// as something else.
+// as something else, and where they hold what a terminal does not show as it is.
 func scalar(v any) string {
 	switch v := v.(type) {
 	case string:
 		var back any
-		if v == "" || strings.ContainsAny(v, "{}[],&*#?|<>=!%@\\\"'\n\t") || strings.HasPrefix(v, "- ") || strings.Contains(v, ": ") ||
+		hidden := func(r rune) bool { return !strconv.IsPrint(r) }
+		if v == "" || strings.Contains(v, "  ") || strings.ContainsFunc(v, hidden) || strings.ContainsAny(v, "{}[],&*#?|<>=!%@\\\"'\n\t") || strings.HasPrefix(v, "- ") || strings.Contains(v, ": ") ||
 			yaml.Unmarshal([]byte(v), &back) != nil || back != v {
 			return strconv.Quote(v)
 		}

@@ -50,6 +50,10 @@ func TestDiffObjects(t *testing.T) {
 		"label":              {"metadata: {labels: {app.kubernetes.io/name: a}}", "metadata: {labels: {app.kubernetes.io/name: b}}", "metadata.labels[app.kubernetes.io/name]: a -> b"},
 		"quoted":             {"spec: {a: 'true'}", "spec: {a: '2'}", `spec.a: "true" -> "2"`},
 		"control characters": {"spec: {a: b}", "spec: {a: \"x\\e[1m\\ny\"}", `spec.a: b -> "x\x1b[1m\ny"`},
+		"spaces alone":       {"spec: {a: 'x  y'}", "spec: {a: 'x y'}", `spec.a: "x  y" -> x y`},
+		"what is not seen":   {"spec: {a: x}", "spec: {a: \"x\\u200b\"}", `spec.a: x -> "x\u200b"`},
+		"the end of a long one": {"data: {a: '" + strings.Repeat("x", 1000) + "1'}", "data: {a: '" + strings.Repeat("x", 1000) + "2'}",
+			"data.a: " + strings.Repeat("x", 1000) + "1 -> " + strings.Repeat("x", 1000) + "2"},
 		"a Secret's": {"{kind: Secret, data: {p: YQ==}}", "{kind: Secret, data: {p: Yg==, q: YQ==}}",
 			"data.p: *** (before) -> *** (after)\ndata.q:  -> *** (after)"},
 	} {
@@ -69,10 +73,10 @@ func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
 		"a":                       "a",
 		" a\t\n b ":               "a b",
-		"\x1b[31mred\x00\x07":     "[31mred",
+		"\x1b[31mred\x00\x07":     "red",
 		"\u202eright\u200b":       "right",
 		"\xff\xfe":                "",
-		strings.Repeat("x", 1000): strings.Repeat("x", maxUntrusted) + "…",
+		strings.Repeat("x", 1000): strings.Repeat("x", maxUntrusted-len("…")) + "…",
 	} {
 		if got := plain(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

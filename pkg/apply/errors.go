@@ -83,6 +83,40 @@ func (e *IncompleteError) Error() string {
 // Unwrap returns the cause.
 func (e *IncompleteError) Unwrap() error { return e.Err }
 
+// SwitchError says that a change of a Service's type by way of another one failed
+// on its way, and what the Service is now.
+type SwitchError struct {
+	Object Ref
+	From   ServiceType // what it was
+	Now    ServiceType // what it was made on the way
+	Err    error       // why the change failed
+	Undo   error       // why the Service is still of type Now; nil: it was put back
+	Unsure bool        // no API server told whether it is of type Now
+}
+
+// Error says why, and what became of the Service.
+func (e *SwitchError) Error() string { return fmt.Sprintf("%v; %s", e.Err, e.State()) }
+
+// Unwrap returns the cause.
+func (e *SwitchError) Unwrap() error { return e.Err }
+
+// State says what became of the Service.
+func (e *SwitchError) State() string {
+	switch {
+	case e.Unsure:
+		return fmt.Sprintf("it may be of type %s now, which could not be seen (%s): apply it again", e.Now, plain(e.Undo.Error()))
+	case e.Undo != nil:
+		alias := ""
+		if e.Now == ExternalName && e.From != ExternalName {
+			alias = ", an alias of nothing"
+		}
+		return fmt.Sprintf("it could not be put back as it was (%s) and is of type %s now%s: correct the manifest and apply it again", plain(e.Undo.Error()), e.Now, alias)
+	case e.From == LoadBalancer:
+		return "it was put back as it was; its load balancer may give it another address than it had"
+	}
+	return "it was put back as it was"
+}
+
 func refList(refs []Ref) string {
 	names := make([]string, len(refs))
 	for i, r := range refs {

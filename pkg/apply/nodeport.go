@@ -50,7 +50,7 @@ func (c *Client) checkNodePorts(ctx context.Context, live, desired *unstructured
 	}
 	var asked []int64
 	for n := range nodePorts(desired) {
-		if !held[n] {
+		if n != 0 && !held[n] { // 0 asks for an allocated one
 			asked = append(asked, n)
 		}
 	}

@@ -8,6 +8,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// nodePort: 0 asks for one that is allocated, as no nodePort does.
+func TestCheckNodePortZero(t *testing.T) {
+	u := object(t, strings.Replace(balanced, "%s", "", 1))
+	eachPort(u, func(p map[string]any) { p["nodePort"] = int64(0) })
+	notes, err := (&Client{}).checkNodePorts(t.Context(), nil, u)
+	if err != nil || len(notes) > 0 {
+		t.Errorf("%v %v", notes, err)
+	}
+}
+
 func TestSharedNodePort(t *testing.T) {
 	read := func(text string) *unstructured.Unstructured {
 		t.Helper()

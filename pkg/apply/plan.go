@@ -3,6 +3,8 @@
 package apply
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -24,7 +26,8 @@ const (
 // Plan says what applying a list of objects would do, in the order it would be done.
 type Plan struct {
 	Changes []Change `json:"changes"`
-	// CreatesNamespace names a namespace that has to be created first; empty if none.
+	// CreatesNamespace names the namespaces that have to be created first, with ", "
+	// between them; empty if none.
 	CreatesNamespace string `json:"createsNamespace,omitempty"`
 	// Notes are facts a reader should know that change nothing, such as a live
 	// Deployment that the overlay no longer holds.
@@ -32,6 +35,14 @@ type Plan struct {
 
 	newNamespaces []string // to be created first
 	force         bool     // take over fields of other managers
+}
+
+// NewNamespaces lists the namespaces that have to be created first.
+func (p *Plan) NewNamespaces() []string {
+	if p.CreatesNamespace == "" {
+		return nil
+	}
+	return strings.Split(p.CreatesNamespace, ", ")
 }
 
 // Change is what applying one object would do.

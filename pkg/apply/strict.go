@@ -1,9 +1,11 @@
 package apply
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -57,7 +59,11 @@ func checkStrict(u *unstructured.Unstructured) []error {
 	}
 	strict, err := sigsjson.UnmarshalStrict(data, typed)
 	if err != nil {
-		errs = append(errs, errors.New(strings.TrimPrefix(err.Error(), "json: ")))
+		named := checkKeys(u)
+		if len(named) == 0 {
+			named = []error{errors.New(strings.TrimPrefix(err.Error(), "json: "))}
+		}
+		errs = append(errs, named...)
 	}
 	errs = append(errs, strict...)
 	if gvk.Kind == "Service" && gvk.Group == "" {
@@ -67,6 +73,46 @@ func checkStrict(u *unstructured.Unstructured) []error {
 		}
 	}
 	return errs
+}
+
+// checkKeys names the keys of a Secret or a ConfigMap whose values are no text, or
+// no base64: the decoder tells the field at the most. The values are not repeated.
+func checkKeys(u *unstructured.Unstructured) []error {
+	if u.GetAPIVersion() != "v1" || u.GetKind() != "Secret" && u.GetKind() != "ConfigMap" {
+		return nil
+	}
+	var errs []error
+	for _, field := range []string{"data", "binaryData", "stringData"} {
+		encoded := field == "binaryData" || field == "data" && u.GetKind() == "Secret"
+		values, _ := u.Object[field].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			text, isText := values[key].(string)
+			_, err := base64.StdEncoding.DecodeString(text)
+			switch {
+			case values[key] == nil:
+			case !isText:
+				errs = append(errs, fmt.Errorf("%s is %s, not text; put it in quotes", join(field, key), kindOf(values[key])))
+			case encoded && err != nil && u.GetKind() == "Secret":
+				errs = append(errs, fmt.Errorf("%s is not base64; encode it, or write it as it is under stringData", join(field, key)))
+			case encoded && err != nil:
+				errs = append(errs, fmt.Errorf("%s is not base64; encode it, or write it as it is under data", join(field, key)))
+			}
+		}
+	}
+	return errs
+}
+
+// kindOf says what a value is that is no text.
+func kindOf(v any) string {
+	switch v.(type) {
+	case bool:
+		return "true or false"
+	case map[string]any:
+		return "a map"
+	case []any:
+		return "a list"
+	}
+	return "a number"
 }
 
 // kustomization holds the fields of a kustomization.yaml that name other files.

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // serviceSwitch is a change of a live Service's type.
@@ -179,8 +182,20 @@ func (c *Client) direct(ctx context.Context, live, desired *unstructured.Unstruc
 }
 
 // afterCancel bounds what is still done when a change of type is cancelled in
-// the middle: to leave the Service as an alias of nothing would be worse.
+// the middle, and how long it takes to undo one: to leave the Service as an alias
+// of nothing would be worse.
 const afterCancel = 15 * time.Second
+
+// outlive returns a context that goes on for afterCancel when ctx has ended. As
+// long as it has not, nothing bounds it: an apply may be slow.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(afterCancel, cancel)
+		context.AfterFunc(long, func() { t.Stop() })
+	})
+	return long, func() { stop(); cancel() }
+}
 
 // applySwitch changes a live Service's type and makes sure that it changed.
 func (c *Client) applySwitch(ctx context.Context, s *serviceSwitch, force bool) (*unstructured.Unstructured, error) {
@@ -188,7 +203,7 @@ func (c *Client) applySwitch(ctx context.Context, s *serviceSwitch, force bool) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
+	ctx, cancel := outlive(ctx)
 	defer cancel()
 	var got *unstructured.Unstructured
 	if s.Via != "" {
@@ -222,7 +237,9 @@ func (c *Client) applySwitch(ctx context.Context, s *serviceSwitch, force bool) 
 func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, force bool) (*unstructured.Unstructured, error) {
 	interim, err := c.direct(ctx, before, s.desired, to)
 	if err != nil {
-		return nil, err
+		if interim, err = c.madeAfterAll(ctx, before, s, to, err); err != nil {
+			return nil, err
+		}
 	}
 	if _, err = c.migrate(ctx, interim); err == nil {
 		var got *unstructured.Unstructured
@@ -230,14 +247,100 @@ func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructu
 			return got, nil
 		}
 	}
-	data, merr := json.Marshal([]op{{Op: "replace", Path: "/spec", Value: before.Object["spec"]}})
-	if merr != nil {
-		return nil, merr
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
+	defer cancel()
+	return c.putBack(undo, before, s, to, err)
+}
+
+// madeAfterAll looks whether a direct patch that failed with cause was made all
+// the same: the answer to the first try may be lost, and the second is refused as
+// a conflict then. It returns the Service as the patch made it, else an error.
+func (c *Client) madeAfterAll(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
+	if answered(cause) && !apierrors.IsConflict(cause) {
+		return nil, cause
 	}
-	if _, rerr := c.patch(ctx, patchRequest{object: interim, kind: types.JSONPatchType, data: data}); rerr != nil {
-		return nil, fmt.Errorf("%w; it could not be put back as it was (%s) and is of type %s now: correct the manifest and apply it again", err, plain(rerr.Error()), to)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
+	defer cancel()
+	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	if err != nil {
+		return nil, &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause, Undo: err, Unsure: true}
 	}
-	return nil, fmt.Errorf("%w; it was put back as it was", err)
+	if live == nil || live.GetUID() != before.GetUID() {
+		return nil, cause
+	}
+	if svc, err := toService(live); err != nil || TypeOf(svc) != to {
+		return nil, cause //nolint:nilerr // what cannot be read was not made by us
+	}
+	return live, nil
+}
+
+// putBack gives a Service whose change of type failed with cause the spec and the
+// annotations that it had. An apply whose answer was lost may have been made all
+// the same: then there is nothing to put back.
+func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
+	failed := &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause}
+	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	switch {
+	case err != nil:
+		failed.Undo = err
+		return nil, failed
+	case live == nil:
+		return nil, fmt.Errorf("%w; it was deleted meanwhile", cause)
+	}
+	if svc, err := toService(live); err == nil && to != s.To && TypeOf(svc) == s.To && live.GetUID() == before.GetUID() {
+		return live, nil
+	}
+	data, err := json.Marshal(restore(before, live))
+	if err != nil {
+		return nil, err
+	}
+	_, failed.Undo = insist(ctx, func() (*unstructured.Unstructured, error) {
+		return c.patch(ctx, patchRequest{object: live, kind: types.JSONPatchType, data: data})
+	})
+	return nil, failed
+}
+
+// restore is the patch that gives live the spec that it had before, and those
+// annotations that the way to another type took from it.
+func restore(before, live *unstructured.Unstructured) []op {
+	ops := []op{{Op: "replace", Path: "/spec", Value: before.Object["spec"]}}
+	have := live.GetAnnotations()
+	lost := map[string]string{}
+	for _, f := range typed {
+		if f.path[0] != "metadata" {
+			continue
+		}
+		key := f.path[len(f.path)-1]
+		if v, had := before.GetAnnotations()[key]; had {
+			if _, has := have[key]; !has {
+				lost[key] = v
+			}
+		}
+	}
+	if len(have) == 0 && len(lost) > 0 {
+		return append(ops, op{Op: "add", Path: "/metadata/annotations", Value: lost})
+	}
+	for key, v := range lost {
+		ops = append(ops, op{Op: "add", Path: pointer([]string{"metadata", "annotations", key}), Value: v})
+	}
+	return ops
+}
+
+// insist asks until an API server answers or ctx ends: what is asked here has to
+// be done, also where the server has just been started again.
+func insist[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		got, err := f()
+		if answered(err) || !again.Pause(ctx, try) {
+			return got, err
+		}
+	}
+}
+
+// answered says whether an API server has decided about a request.
+func answered(err error) bool {
+	var answer apierrors.APIStatus
+	return err == nil || errors.As(err, &answer) && !again.Passing(err)
 }
 
 // check is the proof that a change of type happened: the API server accepts

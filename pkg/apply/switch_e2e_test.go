@@ -206,3 +206,30 @@ func TestSwitchPutBack(t *testing.T) {
 		t.Errorf("it is %s %v, was %v", typeOf(t, after), a, b)
 	}
 }
+
+// What a load balancer's annotation said is there again after a detour that was
+// undone: without it, the Service would be open to everybody.
+func TestSwitchPutBackWithSourceRanges(t *testing.T) {
+	const key = "service.beta.kubernetes.io/load-balancer-source-ranges"
+	ctx, c, ns := lab(t)
+	all := services(t, "putback-ranges")
+	lb := all[LoadBalancer]
+	lb.SetAnnotations(map[string]string{key: "192.0.2.0/24"})
+	run(ctx, t, c, []*unstructured.Unstructured{lb}, PlanOptions{Namespace: ns})
+	bad := all[Headless].DeepCopy()
+	bad.SetNamespace(ns)
+	if err := unstructured.SetNestedField(bad.Object, "Local", "spec", "externalTrafficPolicy"); err != nil {
+		t.Fatal(err)
+	}
+	sw, err := switchOf(liveOf(ctx, t, c, ns, lb), bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.applySwitch(ctx, sw, false); err == nil || !strings.Contains(err.Error(), "put back as it was; its load balancer may give it another address") {
+		t.Fatalf("apply: %v", err)
+	}
+	after := liveOf(ctx, t, c, ns, lb)
+	if typeOf(t, after) != LoadBalancer || after.GetAnnotations()[key] != "192.0.2.0/24" {
+		t.Errorf("it is %s with %v", typeOf(t, after), after.GetAnnotations())
+	}
+}

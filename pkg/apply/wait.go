@@ -43,7 +43,7 @@ func (c *Client) Wait(ctx context.Context, p *Plan, progress func(Event)) error 
 		pending := false
 		next := time.Duration(0)
 		for _, s := range subjects {
-			f, err := s.look(now, lbUntil)
+			f, err := s.look(now, lbUntil, c.skew.get(), func() (*unstructured.Unstructured, error) { return c.get(ctx, s.desired) })
 			if err != nil {
 				return err
 			}
@@ -109,6 +109,9 @@ func waitError(subjects []*subject, ctx context.Context) error {
 // subject is one object that is waited for.
 type subject struct {
 	object     Ref
+	desired    *unstructured.Unstructured
+	seen       bool // it was in the list once
+	readySeen  sightings
 	generation int64 // the one that was applied; anything older is stale
 	self       *source
 	sets, pods *source // nil where the kind has none
@@ -130,8 +133,9 @@ func (s *subject) tell(f finding, progress func(Event)) {
 	}
 }
 
-// look judges what is seen of a subject now.
-func (s *subject) look(now, lbUntil time.Time) (finding, error) {
+// look judges what is seen of a subject now; the cluster's clock is ahead of ours
+// by skew. live asks the API server for the subject.
+func (s *subject) look(now, lbUntil time.Time, skew time.Duration, live func() (*unstructured.Unstructured, error)) (finding, error) {
 	if err := s.self.refusal(); err != nil {
 		return finding{}, fmt.Errorf("waiting for %s: %w", s.object, err)
 	}
@@ -140,8 +144,16 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 	}
 	list := objects[*unstructured.Unstructured](s.self)
 	if len(list) == 0 {
+		// The list comes from a cache of the API server's, which may be older than
+		// the object: only one that was there before, or is not there, is deleted.
+		if !s.seen {
+			if u, err := live(); err != nil || u != nil {
+				return finding{recheck: time.Second}, nil //nolint:nilerr // who does not answer is asked again
+			}
+		}
 		return finding{}, fmt.Errorf("waiting for %s: it was deleted meanwhile; apply it again", s.object)
 	}
+	s.seen = true
 	u := list[0]
 	if u.GetGeneration() < s.generation {
 		return finding{}, nil // from before it was applied
@@ -154,12 +166,16 @@ func (s *subject) look(now, lbUntil time.Time) (finding, error) {
 			return finding{}, nil // half of the evidence misleads
 		}
 	}
+	pods := objects[*corev1.Pod](s.pods)
+	there := now.Add(skew)
+	s.readySeen.look(pods, there)
 	f := diagnose(evidence{
 		workload:    u,
 		replicaSets: objects[*appsv1.ReplicaSet](s.sets),
-		pods:        objects[*corev1.Pod](s.pods),
+		pods:        pods,
 		events:      objects[*corev1.Event](s.events),
-	}, now)
+		readySeen:   s.readySeen,
+	}, there)
 	if f.done || f.stuck != nil {
 		return f, nil //nolint:nilerr // to be stuck is what was found, no failure to find it
 	}
@@ -181,7 +197,7 @@ func (c *Client) subjects(ctx context.Context, w *watcher, p *Plan) ([]*subject,
 		if !workload && !balancer {
 			continue
 		}
-		s := &subject{object: ch.Object, balancer: balancer, generation: ch.generation}
+		s := &subject{object: ch.Object, desired: ch.desired, readySeen: sightings{}, balancer: balancer, generation: ch.generation}
 		ns := ch.Object.Namespace
 		var err error
 		s.self, err = w.watch(ctx, query{gvk: ch.desired.GroupVersionKind(), namespace: ns,

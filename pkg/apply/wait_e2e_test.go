@@ -144,3 +144,40 @@ func TestWaitBalancer(t *testing.T) {
 		t.Errorf("progress %q", seen)
 	}
 }
+
+// Under OnDelete a StatefulSet is ready once its Pods are, of whichever revision,
+// and never before there are any.
+func TestWaitOnDelete(t *testing.T) {
+	ctx, c, ns := lab(t)
+	objs := fromYAML(t, `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: redis}
+spec:
+  serviceName: redis
+  replicas: 1
+  updateStrategy: {type: OnDelete}
+  selector: {matchLabels: {app: redis}}
+  template:
+    metadata: {labels: {app: redis}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: redis
+        image: redis:alpine
+        readinessProbe: {tcpSocket: {port: 6379}, periodSeconds: 1}
+`)
+	for _, want := range []string{"1/1 ready", "1/1 ready · 1 Pod keeps the old revision until somebody deletes it (OnDelete)"} {
+		p, _ := run(ctx, t, c, objs, PlanOptions{Namespace: ns})
+		var seen []string
+		if err := c.Wait(ctx, p, func(e Event) { seen = append(seen, e.Message) }); err != nil {
+			t.Fatalf("%v after %q", err, seen)
+		}
+		if len(seen) == 0 || seen[len(seen)-1] != want {
+			t.Errorf("progress %q, want %q", seen, want)
+		}
+		if err := unstructured.SetNestedField(objs[0].Object, "changed", "spec", "template", "metadata", "annotations", "note"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

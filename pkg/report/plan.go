@@ -1,16 +1,20 @@
 package report
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/lines"
 )
 
 // plan writes what applying would change: one block an object, its fields and
 // what a change of type brings with it.
 func (c *canvas) plan(p *apply.Plan) {
-	if p.CreatesNamespace != "" {
-		c.line(c.paint(green, "+"), " Namespace/", clean(p.CreatesNamespace), "   created first")
+	for _, ns := range p.NewNamespaces() {
+		c.line(c.paint(green, "+"), " Namespace/", clean(ns), "   created first")
 	}
 	nameW := 0
 	for i := range p.Changes {
@@ -114,13 +118,93 @@ func followsType(path string) bool {
 	return strings.HasPrefix(path, "spec.ports[") && strings.HasSuffix(path, "].nodePort")
 }
 
+// What is shown of a value that changes: lines, and columns about the first difference.
+const (
+	maxDiffLines = 20
+	maxDiffCols  = 200
+	leadCols     = 40 // of these columns, before the first difference
+)
+
 func diffText(d apply.FieldDiff) string {
-	was, now := clean(d.Old), clean(d.New)
 	switch {
-	case was == "":
-		return "added  " + now
-	case now == "":
-		return "removed  " + was
+	case d.Old == "":
+		return "added  " + clean(d.New)
+	case d.New == "":
+		return "removed  " + clean(d.Old)
 	}
-	return was + " → " + now
+	was, wasText := severalLines(d.Old)
+	now, nowText := severalLines(d.New)
+	if wasText || nowText {
+		return lineDiff(was, now)
+	}
+	a, b := window(shown(d.Old), shown(d.New))
+	return a + " → " + b
+}
+
+// severalLines reads a value that is quoted because it has several lines.
+func severalLines(v string) (string, bool) {
+	text, err := strconv.Unquote(v)
+	if err != nil {
+		return v, false
+	}
+	return text, strings.Contains(text, "\n")
+}
+
+// lineDiff is the lines of a text that change.
+func lineDiff(was, now string) string {
+	_, diff := lines.Diff(was, now)
+	if diff == "" {
+		return "the line break at its end"
+	}
+	all := strings.Split(diff, "\n")
+	out := []string{strconv.Itoa(len(all)) + " lines differ"}
+	if len(all) == 1 {
+		out[0] = "one line differs"
+	}
+	for i, l := range all {
+		if i == maxDiffLines {
+			out = append(out, fmt.Sprintf("… and %d more", len(all)-i))
+			break
+		}
+		text := l[1:]
+		if strings.TrimRight(text, " ") != text || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			text = strconv.Quote(text) // else it looks as what it is not
+		}
+		if cols(text) > maxDiffCols {
+			text = cut(text, maxDiffCols)
+		}
+		out = append(out, "  "+l[:1]+" "+text)
+	}
+	return strings.Join(out, "\n")
+}
+
+// shown is a value without what commands a terminal; its spaces stay.
+func shown(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// window cuts two long values to the part where they begin to differ.
+func window(was, now string) (string, string) {
+	a, b := []rune(was), []rune(now)
+	if len(a) <= maxDiffCols && len(b) <= maxDiffCols {
+		return was, now
+	}
+	same := 0
+	for same < len(a) && same < len(b) && a[same] == b[same] {
+		same++
+	}
+	start := max(0, same-leadCols)
+	part := func(r []rune) string {
+		text, lead := r[start:], ""
+		if start > 0 {
+			lead = "…"
+		}
+		return lead + cut(string(text), maxDiffCols)
+	}
+	return part(a), part(b)
 }

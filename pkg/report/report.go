@@ -53,6 +53,8 @@ type Options struct {
 	ASCII bool
 	// FixCommand, when set, is the command that writes the fixes into the tree.
 	FixCommand string
+	// Unchanged names also what stays as it is, in the Name of a Plan.
+	Unchanged bool
 	// Patches shows the patch of a fix beside its command.
 	Patches bool
 	// Help, when set, gives a rule's title and a text about it; empty where it has none.
@@ -116,9 +118,12 @@ func Plan(w io.Writer, p *apply.Plan, o Options) error {
 		return out.flush(w)
 	case Name:
 		var b strings.Builder
+		for _, ns := range p.NewNamespaces() {
+			fmt.Fprintf(&b, "namespace/%s\n", clean(ns))
+		}
 		for i := range p.Changes {
 			c := &p.Changes[i]
-			if c.Action == apply.ActionUnchanged {
+			if c.Action == apply.ActionUnchanged && !o.Unchanged {
 				continue
 			}
 			fmt.Fprintln(&b, ObjectName(c.Object.APIVersion, c.Object.Kind, c.Object.Name))

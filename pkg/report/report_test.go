@@ -7,6 +7,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -415,5 +416,44 @@ func TestWrap(t *testing.T) {
 	}
 	if got := wrap(text, 0); len(got) != 1 || got[0] != text {
 		t.Errorf("wrapped without a width: %q", got)
+	}
+}
+
+// What changes in a long value is shown, not its beginning.
+func TestDiffText(t *testing.T) {
+	long := strings.Repeat("x", 2000)
+	file := strings.Repeat("a line\n", 500)
+	for name, c := range map[string]struct{ was, now, want string }{
+		"short":           {"1", "2", "1 → 2"},
+		"spaces alone":    {`"x  y"`, "x y", `"x  y" → x y`},
+		"the end":         {long + "1", long + "2", "…" + strings.Repeat("x", 40) + "1 → …" + strings.Repeat("x", 40) + "2"},
+		"the last line":   {strconv.Quote(file + "maxmemory 1\n"), strconv.Quote(file + "maxmemory 2\n"), "2 lines differ\n  - maxmemory 1\n  + maxmemory 2"},
+		"a line more":     {strconv.Quote(file), strconv.Quote(file + "more \x1b[31m\n"), "one line differs\n  + \"more \\x1b[31m\""},
+		"one line to two": {"a", `"a\nb\n"`, "one line differs\n  + b"},
+		"its end":         {`"a\nb"`, `"a\nb\n"`, "the line break at its end"},
+	} {
+		if got := diffText(apply.FieldDiff{Old: c.was, New: c.now}); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := diffText(apply.FieldDiff{Old: strconv.Quote(file), New: strconv.Quote(strings.ReplaceAll(file, "a", "b"))}); strings.Count(got, "\n") > maxDiffLines+1 {
+		t.Errorf("%d lines", strings.Count(got, "\n"))
+	}
+}
+
+// apply names what stays as it is, too; diff does not.
+func TestPlanNames(t *testing.T) {
+	p := &apply.Plan{CreatesNamespace: "a, b", Changes: []apply.Change{
+		{Object: apply.Ref{Kind: "Service", Name: "one"}, Action: apply.ActionUnchanged},
+		{Object: apply.Ref{Kind: "Service", Name: "two"}, Action: apply.ActionCreate},
+	}}
+	for all, want := range map[bool]string{
+		false: "namespace/a\nnamespace/b\nservice/two\n",
+		true:  "namespace/a\nnamespace/b\nservice/one\nservice/two\n",
+	} {
+		var b bytes.Buffer
+		if err := Plan(&b, p, Options{Format: Name, Unchanged: all}); err != nil || b.String() != want {
+			t.Errorf("%v: %q %v", all, b.String(), err)
+		}
 	}
 }

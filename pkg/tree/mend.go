@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/lines"
 )
 
 // Find returns where a field of an object is said, its last word first; the
@@ -192,7 +193,7 @@ func (t *Tree) try(ref Ref, path string, want *unstructured.Unstructured, edit f
 // since lists what next has changed.
 func (t *Tree) since(next *Tree) ([]Edit, error) {
 	var edits []Edit
-	for key, f := range next.fs.files {
+	for _, f := range next.fs.files {
 		before, err := t.fs.ReadFile(f.path)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", f.path, err)
@@ -200,8 +201,7 @@ func (t *Tree) since(next *Tree) ([]Edit, error) {
 		if string(before) == string(f.after) {
 			continue
 		}
-		_ = key
-		line, diff := difference(string(before), string(f.after))
+		line, diff := lines.Diff(string(before), string(f.after))
 		edits = append(edits, Edit{Place: Place{File: f.path, Line: line}, Diff: diff})
 	}
 	if len(edits) == 0 {

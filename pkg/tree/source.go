@@ -51,7 +51,7 @@ func sources(fsys filesys.FileSystem, dir string, ref Ref) []source {
 
 func (c *collector) folder(dir string) {
 	dir = filepath.Clean(dir)
-	if c.seen[dir] || len(c.seen) > maxFiles {
+	if c.seen[dir] || len(c.seen) >= maxFiles {
 		return
 	}
 	c.seen[dir] = true
@@ -173,7 +173,7 @@ func (c *collector) about(doc *yaml.Node, targeted bool) bool {
 func alike(said, built string) bool { return said != "" && strings.Contains(built, said) }
 
 func (c *collector) documents(path string) []*yaml.Node {
-	if c.seen[path] && len(c.seen) > maxFiles {
+	if !c.seen[path] && len(c.seen) >= maxFiles {
 		return nil
 	}
 	c.seen[path] = true

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,25 @@ spec:
 const baseK = "resources:\n- service.yaml\n- deployment.yaml\n"
 
 var portPatch = "spec:\n  ports:\n  - port: 6379\n    protocol: TCP\n    targetPort: 6379\n"
+
+// However many files a tree lists, a bounded number is read.
+func TestFilesAreBounded(t *testing.T) {
+	fs := filesys.MakeFsInMemory()
+	list := "resources:\n"
+	for i := range 2 * maxFiles {
+		name := fmt.Sprintf("s%d.yaml", i)
+		list += "- " + name + "\n"
+		if err := fs.WriteFile("tree/"+name, []byte("kind: Service\nmetadata: {name: redis-svc}\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fs.WriteFile("tree/kustomization.yaml", []byte(list)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sources(fs, "tree", Ref{Kind: "Service", Name: "redis-svc"})); n == 0 || n > maxFiles {
+		t.Errorf("%d sources of at most %d files", n, maxFiles)
+	}
+}
 
 // lay writes files into a folder of the test's own and moves there.
 func lay(t *testing.T, files map[string]string) {

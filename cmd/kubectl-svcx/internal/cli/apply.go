@@ -16,21 +16,24 @@ import (
 
 type applyOptions struct {
 	walkFlags
-	kustomize string
-	wait      bool
-	verify    bool
+	from   sourceFlags
+	wait   bool
+	verify bool
 }
 
 func newApplyCmd(p *program) *cobra.Command {
 	o := &applyOptions{}
 	cmd := &cobra.Command{
-		Use:     "apply -k DIR [flags]",
-		Short:   "Apply a kustomization, switching a live Service's type where asked",
+		Use:     "apply -k DIR | -f FILE [flags]",
+		Short:   "Apply a kustomization or manifests, switching a live Service's type where asked",
 		GroupID: groupSteps,
-		Long: `Apply a kustomization server-side, under the field manager kubectl-svcx. Changes of
-a live Service's type that the API server refuses, or accepts without making them,
-are made by a way that works. What interrupts clients is explained first and asked
-about; --yes agrees beforehand.
+		Long: `Apply a kustomization or manifests server-side, under the field manager
+kubectl-svcx. Changes of a live Service's type that the API server refuses, or
+accepts without making them, are made by a way that works. A change of type that
+interrupts clients is explained first and asked about; --yes agrees beforehand.
+
+--wait is for Deployments, StatefulSets and DaemonSets, and for the addresses of
+load balancers; it does not look at Jobs, single Pods, ReplicaSets or custom kinds.
 
 Exit codes: 0 applied (with --verify: verified), 1 an error, 2 it does not run or
 verification failed, 3 not proven.`,
@@ -50,26 +53,14 @@ verification failed, 3 not proven.`,
 			return p.runApply(cmd.Context(), o)
 		},
 	}
-	flagGroup(cmd, "What to apply", func(fs *pflag.FlagSet) {
-		addKustomize(fs, &o.kustomize)
-		fs.BoolVar(&o.wait, "wait", false, "Wait until it runs")
+	flagGroup(cmd, flagsApplied, func(fs *pflag.FlagSet) {
+		o.from.add(fs)
+		fs.BoolVar(&o.wait, "wait", false, "Wait until its Deployments, StatefulSets and DaemonSets run")
 		fs.BoolVar(&o.verify, "verify", false, "Wait until it runs, and verify its Services, from inside the cluster too")
 	})
 	o.add(cmd, p)
-	_ = cmd.MarkFlagDirname("kustomize")
+	o.from.complete(cmd)
 	return cmd
-}
-
-func addKustomize(fs *pflag.FlagSet, v *string) {
-	fs.StringVarP(v, "kustomize", "k", "", "The folder (`DIR`) of a kustomization, such as redis/overlays/nodeport")
-}
-
-// needKustomize is the check that -k was given.
-func needKustomize(cmd *cobra.Command, dir string) error {
-	if dir == "" {
-		return withHints(errors.New("-k is missing: which kustomization?"), "such as: "+cmd.CommandPath()+" -k redis/overlays/nodeport")
-	}
-	return nil
 }
 
 // build builds a kustomization, unless it is of a tree that a killed run has left
@@ -84,17 +75,21 @@ func (p *program) build(dir string) ([]*unstructured.Unstructured, error) {
 }
 
 func (o *applyOptions) validate(cmd *cobra.Command) error {
-	if err := needKustomize(cmd, o.kustomize); err != nil {
+	if err := o.from.validate(cmd); err != nil {
 		return err
 	}
 	if o.verify && o.dryRun != dryRunNone {
 		return errors.New("--verify: a dry run leaves nothing to verify")
 	}
+	if name := firstChanged(cmd, flagsProbe); name != "" && !o.verify {
+		return withHints(fmt.Errorf("--%s: nothing is verified", name), "add --verify, or leave it out")
+	}
+	o.verdict = o.verify
 	return o.walkFlags.validate(cmd)
 }
 
 func (p *program) runApply(ctx context.Context, o *applyOptions) error {
-	objs, err := p.build(o.kustomize)
+	objs, err := o.from.read(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -112,8 +107,8 @@ func (p *program) runApply(ctx context.Context, o *applyOptions) error {
 		return err
 	}
 	w := &walk{
-		walkFlags: &o.walkFlags, p: p, c: c, g: p.newProgress(), dir: o.kustomize,
-		again: "kubectl svcx apply -k " + quoted(o.kustomize), wait: o.wait, verify: o.verify,
+		walkFlags: &o.walkFlags, p: p, c: c, g: p.newProgress(), dir: o.from.kustomize, source: o.from.String(),
+		again: "kubectl svcx apply " + o.from.String(), wait: o.wait, verify: o.verify,
 	}
 	return w.run(ctx, objs)
 }

@@ -60,7 +60,7 @@ func (p *program) runCleanup(ctx context.Context, all bool) error {
 		// One that is not past its deadline may belong to a run that goes on
 		// elsewhere; only the run itself knows, so nothing is claimed about it.
 		fmt.Fprintf(p.ErrOut, "no probe Pod in %s is past its deadline: nothing was removed\n"+
-			"those that a run may still need: kubectl get pods %s -l %s\n", where, flag, verify.LabelProbe)
+			"those that a run may still need: kubectl get pods %s -l %s%s\n", where, flag, verify.LabelProbe, p.sameCluster())
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
 )
 
 // program is what every verb is given: streams, environment, and a way to a cluster.
@@ -22,6 +24,7 @@ type program struct {
 	now    func() time.Time
 	fs     filesys.FileSystem
 	screen screen
+	out    *checked // what IOStreams.Out is
 
 	// config holds the flags that say which cluster is meant.
 	config    *genericclioptions.ConfigFlags
@@ -43,12 +46,29 @@ func newProgram(streams genericiooptions.IOStreams, getenv func(string) string) 
 		IOStreams: streams,
 		getenv:    getenv,
 		now:       time.Now,
-		fs:        filesys.MakeFsOnDisk(),
+		fs:        tree.OnDisk(),
 		screen:    newScreen(streams, getenv),
 		config:    genericclioptions.NewConfigFlags(true),
 	}
 	p.connect = p.connectFromFlags
+	p.out = &checked{Writer: p.Out}
+	p.Out = p.out
 	return p
+}
+
+// checked is a stream that remembers whether what was written to it arrived: a
+// result that is lost is no success.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // run executes the verb that args name and turns what came of it into an exit code.

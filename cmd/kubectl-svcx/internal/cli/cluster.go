@@ -37,11 +37,11 @@ type cluster interface {
 
 // connection says which cluster is meant, for messages.
 type connection struct {
-	context     string // empty when --server or a Pod's own account is used
-	server      string
-	impersonate string
-	config      *rest.Config
-	now         func() time.Time
+	context string // empty when --server or a Pod's own account is used
+	server  string
+	same    string // the flags that say so, each led by a space
+	config  *rest.Config
+	now     func() time.Time
 }
 
 // String names the context and the server's address.
@@ -54,10 +54,14 @@ func (c connection) String() string {
 
 // flags repeats for kubectl the flags that choose this cluster.
 func (c connection) flags() string {
-	if c.context == "" {
+	flags := c.same
+	if c.context != "" && !strings.Contains(flags, " --context=") {
+		flags = " --context=" + quoted(c.context) + flags
+	}
+	if flags == "" {
 		return ""
 	}
-	return "--context=" + c.context + " "
+	return flags[1:] + " "
 }
 
 // credentialState says what can be told about the credentials without asking.
@@ -111,7 +115,7 @@ func (p *program) connectFromFlags() (cluster, error) {
 	if err != nil {
 		return nil, configError(err)
 	}
-	conn := connection{context: raw.CurrentContext, impersonate: *p.config.Impersonate, now: p.now}
+	conn := connection{context: raw.CurrentContext, same: p.sameCluster(), now: p.now}
 	if *p.config.Context != "" {
 		conn.context = *p.config.Context
 	}
@@ -238,8 +242,8 @@ func (c *realCluster) Cleanup(ctx context.Context, namespace string, all bool) (
 	return refs, c.wrap(err)
 }
 
-func (c *realCluster) ServerVersion(context.Context) (string, error) {
-	v, err := c.discovery.ServerVersion()
+func (c *realCluster) ServerVersion(ctx context.Context) (string, error) {
+	v, err := discovery.ToServerVersionInterfaceWithContext(c.discovery).ServerVersionWithContext(ctx)
 	if err != nil {
 		return "", c.wrap(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 type diffOptions struct {
-	kustomize       string
+	from            sourceFlags
 	createNamespace bool
 	forceConflicts  bool
 	output          string
@@ -21,11 +21,11 @@ type diffOptions struct {
 func newDiffCmd(p *program) *cobra.Command {
 	o := &diffOptions{}
 	cmd := &cobra.Command{
-		Use:     "diff -k DIR [flags]",
+		Use:     "diff -k DIR | -f FILE [flags]",
 		Short:   "Say what apply would change, and what clients would notice",
 		GroupID: groupSteps,
-		Long: `Ask the API server what applying a kustomization would change, by a server-side dry
-run, and say what a change of a Service's type means for its clients.
+		Long: `Ask the API server what applying a kustomization or manifests would change, by a
+server-side dry run, and say what a change of a Service's type means for its clients.
 
 Exit codes, as of kubectl diff: 0 no difference, 1 differences, 2 an error.`,
 		Example: `  # What would the switch to a load balancer do?
@@ -39,25 +39,25 @@ Exit codes, as of kubectl diff: 0 no difference, 1 differences, 2 an error.`,
 		},
 	}
 	flagGroup(cmd, "What to compare", func(fs *pflag.FlagSet) {
-		addKustomize(fs, &o.kustomize)
+		o.from.add(fs)
 		fs.BoolVar(&o.createNamespace, "create-namespace", false, "Count a namespace that does not exist as one that apply would create")
 		fs.BoolVar(&o.forceConflicts, "force-conflicts", false, "Count fields that other field managers own as taken over")
 	})
-	addOutput(cmd, &o.output)
-	_ = cmd.MarkFlagDirname("kustomize")
+	addOutput(cmd, &o.output, report.Formats())
+	o.from.complete(cmd)
 	return cmd
 }
 
 func (o *diffOptions) validate(cmd *cobra.Command) (err error) {
-	if err = needKustomize(cmd, o.kustomize); err != nil {
+	if err = o.from.validate(cmd); err != nil {
 		return err
 	}
-	o.format, err = parseFormat(o.output)
+	o.format, err = parseFormat(o.output, false)
 	return err
 }
 
 func (p *program) runDiff(ctx context.Context, o *diffOptions) error {
-	objs, err := p.build(o.kustomize)
+	objs, err := o.from.read(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -51,12 +51,12 @@ func withHints(err error, hints ...string) error {
 
 // finish prints what is left to say and returns the exit code.
 func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int {
-	if err == nil {
-		return exitDone
-	}
 	var code *codeError
-	if errors.As(err, &code) {
-		return code.code
+	if err == nil || errors.As(err, &code) {
+		if p.out.err == nil {
+			return resultCode(code)
+		}
+		err = fmt.Errorf("writing the result: %w", p.out.err)
 	}
 	if errors.Is(err, syscall.EPIPE) {
 		return exitError // whoever read the output has seen enough
@@ -79,6 +79,14 @@ func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int
 		return exitDiffError
 	}
 	return exitError
+}
+
+// resultCode is the exit code of a run without an error.
+func resultCode(code *codeError) int {
+	if code == nil {
+		return exitDone
+	}
+	return code.code
 }
 
 // reportError prints an error and what to do about it.

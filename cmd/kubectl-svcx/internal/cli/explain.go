@@ -64,7 +64,7 @@ func message(err error) (string, []string) {
 			return msg, append(halfDone(err), hints...)
 		}
 	case errors.Is(err, syscall.ENOSPC):
-		return err.Error(), []string{"free some space and run it again; nothing was left half-written"}
+		return err.Error(), []string{"free some space and run it again"}
 	}
 	return err.Error(), nil
 }
@@ -74,7 +74,7 @@ func message(err error) (string, []string) {
 func halfDone(err error) []string {
 	var e *apply.IncompleteError
 	if !errors.As(err, &e) {
-		return nil
+		return halfSwitched(err)
 	}
 	names := func(refs []apply.Ref) string {
 		var out []string
@@ -83,7 +83,16 @@ func halfDone(err error) []string {
 		}
 		return listed(out)
 	}
-	return []string{"applied: " + names(e.Applied), "not applied, or not known to be: " + names(e.Pending)}
+	return append(halfSwitched(err), "applied: "+names(e.Applied), "not applied, or not known to be: "+names(e.Pending))
+}
+
+// halfSwitched says what became of a Service whose change of type failed on its way.
+func halfSwitched(err error) []string {
+	var e *apply.SwitchError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	return []string{e.Object.String() + ": " + probe.Printable(e.State(), maxMessage)}
 }
 
 // stuckMessage puts the next step of a workload that cannot run on its own line.
@@ -213,9 +222,7 @@ func forbidden(err error, conn connection) (string, []string) {
 		can += " -A"
 		local = []string{"where it is allowed in one namespace, name that: -n NAMESPACE"}
 	}
-	if conn.impersonate != "" {
-		can += " --as=" + conn.impersonate
-	}
+	can += conn.same
 	return fmt.Sprintf("forbidden: user %q may not %s %s %s", user, verb, resource, place),
 		append(local, can, "ask whoever runs the cluster for that permission")
 }

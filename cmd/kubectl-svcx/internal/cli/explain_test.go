@@ -22,7 +22,7 @@ import (
 )
 
 func TestExplainAPI(t *testing.T) {
-	conn := connection{context: "prod", server: "https://10.0.0.1:6443", impersonate: "jo", now: time.Now}
+	conn := connection{context: "prod", server: "https://10.0.0.1:6443", same: " --as=jo", now: time.Now}
 	dial := func(err error) error {
 		return &url.Error{Op: "Get", URL: "https://10.0.0.1:6443/api", Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
 	}
@@ -33,10 +33,13 @@ func TestExplainAPI(t *testing.T) {
 		err  error
 		want []string
 	}{
-		{"refused", dial(syscall.ECONNREFUSED), []string{`cannot reach the API server of context "prod" (https://10.0.0.1:6443): connection refused`, "kubectl --context=prod get --raw=/readyz"}},
+		{"refused", dial(syscall.ECONNREFUSED), []string{`cannot reach the API server of context "prod" (https://10.0.0.1:6443): connection refused`, "kubectl --context=prod --as=jo get --raw=/readyz"}},
 		{"wrapped", fmt.Errorf("planning: %w", dial(syscall.EHOSTUNREACH)), []string{"no route to it"}},
 		{"in the middle of applying", &apply.IncompleteError{Object: apply.Ref{Kind: "Deployment", Name: "b"}, Applied: []apply.Ref{{Kind: "Service", Name: "a"}}, Pending: []apply.Ref{{Kind: "Deployment", Name: "b"}}, Err: dial(syscall.ECONNREFUSED)},
 			[]string{"connection refused", "\napplied: Service/a\n", "not applied, or not known to be: Deployment/b"}},
+		{"in the middle of a change of type", &apply.IncompleteError{Object: apply.Ref{Kind: "Service", Name: "a"}, Pending: []apply.Ref{{Kind: "Service", Name: "a"}},
+			Err: &apply.SwitchError{Object: apply.Ref{Kind: "Service", Name: "a"}, From: apply.LoadBalancer, Now: apply.ExternalName, Err: dial(syscall.ECONNREFUSED), Undo: errors.New("gone")}},
+			[]string{"connection refused", "\nService/a: it could not be put back as it was (gone) and is of type ExternalName now, an alias of nothing", "\napplied: none\n"}},
 		{"no such host", dial(&net.DNSError{Name: "nowhere.example", IsNotFound: true}), []string{"no such host nowhere.example"}},
 		{"timeout", &url.Error{Op: "Get", URL: "x", Err: context.DeadlineExceeded}, []string{"no answer in time"}},
 		{"the time of the run is over", fmt.Errorf("reading the cluster: %w", context.DeadlineExceeded), []string{"cannot reach", "no answer in the time given (--timeout)"}},
@@ -45,14 +48,14 @@ func TestExplainAPI(t *testing.T) {
 		{"forbidden", apierrors.NewForbidden(pods, "", errors.New(`User "jo" cannot create resource "pods" in API group "" in the namespace "shop"`)),
 			[]string{`forbidden: user "jo" may not create pods in namespace "shop"`, "kubectl auth can-i create pods -n shop --as=jo"}},
 		{"forbidden in a group", apierrors.NewForbidden(deployments, "x", errors.New(`User "jo" cannot patch resource "deployments" in API group "apps" in the namespace "shop"`)),
-			[]string{"kubectl auth can-i patch deployments.apps -n shop"}},
+			[]string{"kubectl auth can-i patch deployments.apps -n shop --as=jo"}},
 		{"forbidden for the cluster", apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, "", errors.New(`User "jo" cannot list resource "nodes" in API group "" at the cluster scope`)),
 			[]string{`may not list nodes in the whole cluster`, "kubectl auth can-i list nodes --as=jo"}},
 		{"forbidden by admission", apierrors.NewForbidden(pods, "x", errors.New("violates PodSecurity \"restricted\"")), []string{"not allowed: ", "PodSecurity"}},
 		{"login program missing", errors.New("Get \"https://x\": getting credentials: exec: executable aws not found\n\nIt looks like you are\n\nTo learn more\n\napt install aws"),
 			[]string{`no credentials for context "prod" (https://10.0.0.1:6443): executable aws not found` + "\n", "install it", "apt install aws"}},
 		{"login program failed", errors.New("getting credentials: exec: executable aws failed with exit code 1"), []string{"executable aws failed with exit code 1", "run that login again"}},
-		{"another server", apierrors.NewGenericServerResponse(404, "GET", pods, "", "404 page not found", 0, true), []string{"no Kubernetes API server", "HTTP status 404 Not Found", "kubectl --context=prod get --raw=/version"}},
+		{"another server", apierrors.NewGenericServerResponse(404, "GET", pods, "", "404 page not found", 0, true), []string{"no Kubernetes API server", "HTTP status 404 Not Found", "kubectl --context=prod --as=jo get --raw=/version"}},
 		{"a proxy that refuses", apierrors.NewGenericServerResponse(403, "GET", pods, "", "<html>", 0, true), []string{"no Kubernetes API server, or a proxy answers for it: HTTP status 403 Forbidden"}},
 		{"a proxy without the server", fmt.Errorf("planning: %w", apierrors.NewGenericServerResponse(502, "GET", pods, "", "<html>", 0, true)), []string{"not able to answer now: HTTP status 502 Bad Gateway"}},
 		{"a login page", errors.New("reading: serializer for text/html doesn't exist"), []string{"no Kubernetes API server, or a proxy answers for it: HTTP status 200 OK"}},

@@ -23,6 +23,9 @@ type fakeCluster struct {
 	calls     []string
 
 	transition *apply.Transition
+	planNotes  []string
+	creates    string   // namespaces, as in a plan
+	warnings   []string // of each object, when it is applied
 	planErr    error
 	applyErr   error
 	waitErr    error
@@ -60,7 +63,7 @@ func (f *fakeCluster) Plan(ctx context.Context, objs []*unstructured.Unstructure
 	if f.planErr != nil {
 		return nil, f.planErr
 	}
-	plan := &apply.Plan{}
+	plan := &apply.Plan{Notes: f.planNotes, CreatesNamespace: f.creates}
 	for _, obj := range objs {
 		ns := obj.GetNamespace()
 		if ns == "" {
@@ -79,6 +82,7 @@ func (f *fakeCluster) Apply(ctx context.Context, plan *apply.Plan, progress func
 	f.called("apply")
 	for i := range plan.Changes {
 		progress(apply.Event{Phase: "apply", Object: plan.Changes[i].Object, Message: "created", Done: true})
+		plan.Changes[i].Warnings = append(plan.Changes[i].Warnings, f.warnings...)
 	}
 	if f.applyErr != nil {
 		return f.applyErr
@@ -92,8 +96,11 @@ func (f *fakeCluster) Wait(ctx context.Context, plan *apply.Plan, progress func(
 	if f.waitErr != nil {
 		return f.waitErr
 	}
+	if ctx.Err() != nil { // as the real one does
+		return &apply.WaitError{Waiting: []apply.Event{{Object: plan.Changes[0].Object, Message: "1/2 ready"}}, Err: ctx.Err()}
+	}
 	progress(apply.Event{Phase: "wait", Object: plan.Changes[0].Object, Message: "2/2 ready", Done: true})
-	return ctx.Err()
+	return nil
 }
 
 func (f *fakeCluster) Verify(ctx context.Context, t verify.Target, o verify.Options) (*verify.Verdict, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,40 @@ func addGlobalFlags(root *cobra.Command, p *program) {
 func changed(cmd *cobra.Command, name string) bool {
 	f := cmd.Flags().Lookup(name)
 	return f != nil && f.Changed
+}
+
+// firstChanged is a flag of a group that was given on the command line; "" for none.
+func firstChanged(cmd *cobra.Command, group string) string {
+	name := ""
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if title := f.Annotations[groupAnnotation]; name == "" && len(title) > 0 && title[0] == group {
+			name = f.Name
+		}
+	})
+	return name
+}
+
+// repeated writes the flags of some groups that were given on the command line
+// as they would be written again, but for some that the command says otherwise.
+func repeated(cmd *cobra.Command, groups []string, but ...string) string {
+	var b strings.Builder
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		title := f.Annotations[groupAnnotation]
+		if len(title) == 0 || !slices.Contains(groups, title[0]) || slices.Contains(but, f.Name) {
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			b.WriteString(" --" + f.Name)
+			if f.Value.Type() != "bool" || v != "true" {
+				b.WriteString("=" + quoted(v))
+			}
+		}
+	})
+	return b.String()
 }
 
 // sameCluster repeats, for a command that is proposed, the flags that say which

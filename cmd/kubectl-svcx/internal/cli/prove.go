@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -20,7 +19,7 @@ import (
 func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, plan *apply.Plan, settle time.Duration) error {
 	targets := serviceTargets(plan)
 	if len(targets) == 0 {
-		return withHints(errors.New("nothing to verify: there is no Service in "+w.dir), "leave --verify out")
+		return withHints(errors.New("nothing to verify: there is no Service in "+w.source), "leave --verify out")
 	}
 	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
 	for _, t := range targets {
@@ -38,10 +37,16 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 		merge(all, v)
 	}
 	fmt.Fprintln(w.p.ErrOut)
-	if err := report.Verdict(w.p.Out, all, w.p.screen.report(w.format)); err != nil {
-		return err
+	return w.p.present(w.asVerify(), all, nil, w.g)
+}
+
+// asVerify is the verification as the verb verify would be asked for it, so that
+// its result is presented in the same way.
+func (w *walk) asVerify() *verifyOptions {
+	return &verifyOptions{
+		kustomize: w.dir, namespace: *w.p.config.Namespace, inCluster: true, probing: w.probing, failOn: failOnNotProven,
+		format: w.format, output: string(w.format), asked: w.asked, cluster: w.p.sameCluster(),
 	}
-	return verdictCode(all, failOnNotProven)
 }
 
 // serviceTargets are the Services of a plan, a target a namespace: a tree may

@@ -51,6 +51,7 @@ Service can be reached: every backend, along every path that traffic can take.`,
 		&cobra.Group{ID: groupSteps, Title: "Its steps:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
+	root.SetHelpCommand(newHelpCmd())
 	root.SetHelpCommandGroupID(groupOther)
 	addGlobalFlags(root, p)
 	root.AddCommand(
@@ -70,6 +71,36 @@ Service can be reached: every backend, along every path that traffic can take.`,
 		newVersionCmd(p),
 	)
 	return root
+}
+
+// newHelpCmd prints the help of a verb. cobra's own prints the root's for one that
+// does not exist, and ends as if it did.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:         "help [COMMAND]",
+		Annotations: map[string]string{offline: "none"},
+		Short:       "Help about any command",
+		GroupID:     groupOther,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var names []cobra.Completion
+			for _, sub := range cmd.Root().Commands() {
+				if len(args) == 0 && sub.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			switch {
+			case err != nil:
+				return err
+			case len(rest) > 0:
+				return unknownCommand(found, rest[0])
+			}
+			return found.Help()
+		},
+	}
 }
 
 // newOptionsCmd lists the flags that every verb accepts.

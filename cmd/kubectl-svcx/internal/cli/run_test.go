@@ -10,7 +10,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
@@ -66,6 +69,15 @@ func TestRun(t *testing.T) {
 		{name: "up refused", args: up, fake: fakeCluster{planErr: errors.New("no")}, code: 1, calls: "plan", err: []string{"error: no"}},
 
 		{name: "apply", args: "apply -k tree", code: 0, calls: "plan apply", out: []string{"Service/db created"}},
+		{name: "apply with warnings", args: "apply -k tree", fake: fakeCluster{warnings: []string{"spec.x is\x1b[31m deprecated"}, planNotes: []string{"a Deployment is left"}}, code: 0, calls: "plan apply",
+			out: []string{"Service/db created\n"}, err: []string{"note: a Deployment is left\nwarning: spec.x is deprecated\n"}},
+		{name: "apply with warnings, and an error", args: "apply -k tree", fake: fakeCluster{warnings: []string{"spec.x is deprecated"}, applyErr: errors.New("no")}, code: 1, calls: "plan apply",
+			err: []string{"warning: spec.x is deprecated\n", "error: no"}},
+		{name: "up with warnings", args: up, fake: fakeCluster{warnings: []string{"spec.x is deprecated"}}, code: 0, calls: "plan apply wait verify",
+			err: []string{"warning: spec.x is deprecated\n"}},
+		{name: "apply creates namespaces", args: "apply -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"Namespace/a created\nNamespace/b created\nService/db created\n"}},
+		{name: "apply creates namespaces, names", args: "apply -k tree --create-namespace -o name", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"namespace/a\nnamespace/b\nservice/db\n"}},
+		{name: "diff with a new namespace", args: "diff -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 1, calls: "plan", out: []string{"+ Namespace/a   created first\n+ Namespace/b   created first\n"}},
 		{name: "apply wait", args: "apply -k tree --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
 		{name: "apply verify", args: "apply -k tree --verify -o name", code: 0, calls: "plan apply wait verify", out: []string{"service/db\n"}},
 		{name: "apply json", args: "apply -k tree -o json", code: 0, calls: "plan apply", out: []string{`"changes"`}},
@@ -78,6 +90,19 @@ func TestRun(t *testing.T) {
 		{name: "apply dry-run server", args: "apply -k tree --dry-run=server", code: 0, calls: "plan", out: []string{"+ Service/db"}},
 		{name: "apply without -k", args: "apply", code: 1, err: []string{"-k is missing"}},
 		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
+		{name: "apply check without verify", args: "apply -k tree --check=redis --auth-secret=a/b", code: 1, err: []string{"--check: nothing is verified", "add --verify"}},
+		{name: "apply manifests", args: "apply -f tree/service.yaml --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
+		{name: "apply a folder of manifests", args: "apply -f . -R --dry-run=client -o name", code: 1, err: []string{"kustomization.yaml"}},
+		{name: "apply -k and -f", args: "apply -k tree -f tree/service.yaml", code: 1, err: []string{"-f: the objects come from -k already"}},
+		{name: "apply -R", args: "apply -k tree -R", code: 1, err: []string{"-R: which folder?"}},
+		{name: "apply verify manifests", args: "apply -f tree/service.yaml --verify -o junit", code: 0, calls: "plan apply wait verify", out: []string{"<testsuite"}},
+		{name: "apply junit", args: "apply -k tree -o junit", code: 1, err: []string{"-o junit: this is for a verdict"}},
+		{name: "up sarif", args: up + " -o sarif", code: 0, calls: "plan apply wait verify", out: []string{"sarif"}},
+		{name: "diff manifests", args: "diff -f tree/service.yaml", code: 1, calls: "plan", out: []string{"+ Service/db"}},
+		{name: "diff html", args: "diff -k tree -o html", code: 2, err: []string{"-o html: this is for a verdict"}},
+		{name: "up fails, and says what explains it", args: up, fake: fakeCluster{state: verify.StateFailed, findings: []verify.Finding{{ID: "SVC204", Severity: verify.SeverityFailure, Message: "wrong port", Field: "spec.ports",
+			Object: verify.ObjectRef{Kind: "Service", Namespace: "default", Name: "redis"}}}}, code: 2, calls: "plan apply wait verify", out: []string{"kubectl svcx explain SVC204", "redis/base/service.yaml:"}},
+		{name: "version as a flag", args: "--version", code: 1, err: []string{"it is a command: kubectl svcx version"}},
 		{name: "apply nowhere", args: "apply -k nowhere", code: 1, err: []string{"nowhere"}},
 		{name: "apply argument", args: "apply tree", code: 1, err: []string{`unexpected argument "tree"`, "apply -k DIR"}},
 		{name: "apply dry-run in two words", args: "apply -k tree --dry-run server", code: 1, err: []string{"--dry-run=server, in one word"}},
@@ -119,6 +144,9 @@ func TestRun(t *testing.T) {
 		{name: "schema many", args: "schema app verdict", code: 1, err: []string{"takes one name"}},
 
 		{name: "unknown verb", args: "verfy", code: 1, err: []string{`unknown command "verfy"; did you mean "kubectl svcx verify"?`, "one of apply"}},
+		{name: "help", args: "help apply", code: 0, out: []string{"kubectl svcx apply -k DIR"}},
+		{name: "help for nothing", args: "help", code: 0, out: []string{"The whole walk:"}},
+		{name: "help for an unknown verb", args: "help aply", code: 1, err: []string{`unknown command "aply"; did you mean "kubectl svcx apply"?`}},
 		{name: "completion", args: "completion bash", code: 0, out: []string{"kubectl-svcx"}},
 		{name: "completion shell", args: "completion bsh", code: 1, err: []string{"did you mean bash?"}},
 		{name: "completion nothing", args: "completion", code: 1, err: []string{"which shell?"}},
@@ -145,6 +173,39 @@ func TestRun(t *testing.T) {
 				t.Logf("stdout:\n%sstderr:\n%s", r.out, r.err)
 			}
 		})
+	}
+}
+
+// What does not run is said on a line of its own, also where a live line stood.
+func TestStuckOnATerminal(t *testing.T) {
+	inFolder(t, nil)
+	r := runWith(t, t.Context(), &fakeCluster{waitErr: stuck, state: verify.StateFailed}, func(p *program) { p.screen.redraws = true }, strings.Fields(up)...)
+	wants(t, "stderr", r.err, "1/2 ready\r\x1b[Kerror: Deployment/redis")
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// A result that does not arrive is no success, whichever verb's.
+func TestLostOutput(t *testing.T) {
+	for _, args := range []string{
+		"apply -k tree", "apply -k tree -o name", "apply -k tree --dry-run=client -o name", "apply -k tree --dry-run=client", "apply -k tree --verify",
+		"generate redis --image=redis --dry-run", "version", "version --client", "help", "help apply", "--help", "apply --help", "options",
+		"explain SVC204", "cleanup -n shop", "completion bash", "schema", up, up + " --dry-run=client", "diff -k tree",
+	} {
+		inFolder(t, map[string]string{"tree/kustomization.yaml": "resources:\n- all.yaml\n", "tree/all.yaml": service("a", "one")})
+		fake := &fakeCluster{leftovers: []verify.ObjectRef{{Kind: "Pod", Namespace: "shop", Name: "svcx-probe-1"}}}
+		r := runWith(t, t.Context(), fake, func(p *program) { p.out.Writer = fullDisk{} }, strings.Fields(args)...)
+		want := exitError
+		if strings.HasPrefix(args, "diff") {
+			want = exitDiffError
+		}
+		if r.code != want {
+			t.Errorf("%s: exit %d, want %d", args, r.code, want)
+		}
+		wants(t, args, r.err, "no space left on device")
 	}
 }
 
@@ -274,7 +335,7 @@ func TestPlanOfAnEditedTree(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	for stage, want := range map[string][]string{
 		"plan":   {"interrupted before anything was applied"},
-		"apply":  {"interrupted while applying", "kubectl delete -k redis/overlays/clusterip -n default --context=prod\n"},
+		"apply":  {"interrupted while applying", "remove it  kubectl delete -k redis/overlays/clusterip --context=prod\n"},
 		"wait":   {"interrupted while waiting", "stays      ", "/redis in namespace default", "go on      kubectl svcx up --dir redis --context=prod\n"},
 		"verify": {"interrupted while verifying", "removed    the probe Pod, where there was one\n"},
 	} {
@@ -318,6 +379,67 @@ func TestInterruptedWithAPodLeft(t *testing.T) {
 		}
 		wants(t, "stderr", r.err, "stays      Pod/svcx-probe-1 in namespace demo could not be removed; remove it: kubectl delete pod svcx-probe-1 -n demo\n")
 	}
+}
+
+// The commands that go on, or take it back, are for the same objects in the same cluster.
+func TestInterruptedGoesOnTheSameWay(t *testing.T) {
+	for _, c := range []struct{ args, stays, again, remove string }{
+		{"apply -k tree --verify --create-namespace --force-conflicts --kubeconfig=k --context=prod", " in namespaces a and b\n",
+			"kubectl svcx apply -k tree --verify --create-namespace --force-conflicts --kubeconfig=k --context=prod\n", "kubectl delete -k tree --kubeconfig=k --context=prod\n"},
+		{"apply -k cluster --wait --timeout=1m", "Namespace/a\n", "kubectl svcx apply -k cluster --wait --timeout=1m0s\n", "kubectl delete -k cluster\n"},
+		{"apply -k tree -n a --wait --yes", "", "kubectl svcx apply -k tree --wait --yes -n a\n", "kubectl delete -k tree -n a\n"},
+		{"up redis --image=redis:alpine --port=6379 --check=6379=redis --create-namespace", "", "kubectl svcx up --dir redis --check='6379=redis' --create-namespace\n", "kubectl delete -k redis/overlays/clusterip\n"},
+	} {
+		inFolder(t, map[string]string{
+			"tree/kustomization.yaml":    "resources:\n- all.yaml\n",
+			"tree/all.yaml":              service("a", "one") + service("b", "two"),
+			"cluster/kustomization.yaml": "resources:\n- all.yaml\n",
+			"cluster/all.yaml":           "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		fake := &clusterScoped{fakeCluster: fakeCluster{onCall: func(call string) {
+			if call == "wait" {
+				cancel()
+			}
+		}}}
+		r := runWith(t, ctx, &fake.fakeCluster, func(p *program) { p.connect = func() (cluster, error) { return fake, nil } }, strings.Fields(c.args)...)
+		if r.code != exitInterrupted {
+			t.Errorf("%s: exit %d", c.args, r.code)
+		}
+		wants(t, c.args, r.err, c.stays, "go on      "+c.again, "remove it  "+c.remove)
+	}
+}
+
+// clusterScoped knows that a Namespace is in none.
+type clusterScoped struct{ fakeCluster }
+
+func (f *clusterScoped) Plan(ctx context.Context, objs []*unstructured.Unstructured, o apply.PlanOptions) (*apply.Plan, error) {
+	plan, err := f.fakeCluster.Plan(ctx, objs, o)
+	for i := range plan.Changes {
+		if plan.Changes[i].Object.Kind == "Namespace" {
+			plan.Changes[i].Object.Namespace = ""
+		}
+	}
+	return plan, err
+}
+
+// What became of a Service in the middle of a change of type is said after Ctrl-C, too.
+func TestInterruptedInAChangeOfType(t *testing.T) {
+	inFolder(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	fake := &fakeCluster{
+		onCall: func(call string) {
+			if call == "apply" {
+				cancel()
+			}
+		},
+		applyErr: &apply.SwitchError{Object: apply.Ref{Kind: "Service", Name: "redis"}, From: apply.ClusterIP, Now: apply.ExternalName, Err: context.Canceled, Undo: errors.New("gone")},
+	}
+	r := runWith(t, ctx, fake, nil, strings.Fields(up)...)
+	if r.code != exitInterrupted {
+		t.Errorf("exit %d", r.code)
+	}
+	wants(t, "stderr", r.err, "interrupted while applying", "but        Service/redis: it could not be put back as it was (gone) and is of type ExternalName now")
 }
 
 func TestVerifyTargets(t *testing.T) {

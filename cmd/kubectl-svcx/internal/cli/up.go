@@ -53,6 +53,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if err := o.appFlags.validate(cmd); err != nil {
 				return err
 			}
+			o.verdict = o.dryRun == dryRunNone
 			if err := o.walkFlags.validate(cmd); err != nil {
 				return err
 			}
@@ -88,7 +89,7 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 		g.written(o.dir, res, true)
 	}
 	w := &walk{
-		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app),
+		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app), source: "-k " + quoted(o.overlayDir(app)),
 		again: o.again(), wait: true, verify: true,
 		write: func(ctx context.Context) error { return p.writeNow(ctx, g, o, app) },
 	}
@@ -104,7 +105,7 @@ func (o *upOptions) overlayDir(app *generate.App) string {
 func (o *upOptions) again() string {
 	again := "kubectl svcx up --dir " + quoted(o.dir)
 	if name := o.overlay(); name != "" {
-		again += " --overlay=" + name
+		again += " --overlay=" + quoted(name)
 	}
 	return again
 }
@@ -127,7 +128,7 @@ func (p *program) writeNow(ctx context.Context, g *progress, o *upOptions, app *
 		g.written(o.dir, res, false)
 	}
 	if ctx.Err() != nil {
-		stays := []string{"go on      " + o.again() + p.sameNamespace() + p.sameCluster()}
+		stays := []string{"go on      " + o.again() + o.repeated + p.sameNamespace() + p.sameCluster()}
 		if err == nil {
 			stays = append([]string{"stays      " + o.dir}, stays...)
 		}

@@ -57,6 +57,9 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, help string) error 
 	cmd.Flags().VisitAll(collect)
 	cmd.InheritedFlags().VisitAll(collect)
 	msg := "unknown flag --" + e.GetSpecifiedName()
+	if e.GetSpecifiedName() == "version" {
+		return withHints(errors.New(msg), "it is a command: "+cmd.Root().CommandPath()+" version")
+	}
 	if n := nearest.Name(e.GetSpecifiedName(), names); n != "" {
 		msg += "; did you mean --" + n + "?"
 	}

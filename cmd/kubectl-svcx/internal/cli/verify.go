@@ -44,6 +44,8 @@ type verifyOptions struct {
 	names     []string
 	workloads []verify.Workload
 	namespace string
+	asked     string // the flags given that apply --verify takes too
+	cluster   string // those that say which cluster
 	format    report.Format
 }
 
@@ -96,6 +98,8 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 			if changed(cmd, "namespace") {
 				o.namespace = *p.config.Namespace
 			}
+			o.cluster = p.sameCluster()
+			o.asked = repeated(cmd, []string{flagsProbe}, "in-cluster", "yes", "for", "wait", "watch", "timeout")
 			if o.snapshot != "" {
 				return p.judgeAgain(o)
 			}

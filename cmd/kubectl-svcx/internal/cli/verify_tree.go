@@ -101,7 +101,7 @@ func (p *program) writeFixes(o *verifyOptions, t *tree.Tree, g *progress) error 
 
 // applyCommand is the command that brings the tree to the cluster and proves it.
 func (o *verifyOptions) applyCommand() string {
-	return fmt.Sprintf("kubectl svcx apply -k %s%s --verify", quoted(o.kustomize), o.namespaceFlag())
+	return fmt.Sprintf("kubectl svcx apply -k %s%s --verify%s%s", quoted(o.kustomize), o.namespaceFlag(), o.asked, o.cluster)
 }
 
 // fixCommand is the command that writes what the report shows; empty when
@@ -117,7 +117,15 @@ func (o *verifyOptions) fixCommand(t *tree.Tree) string {
 	if o.snapshot != "" {
 		words = append(words, "--snapshot "+quoted(o.snapshot))
 	}
-	return fmt.Sprintf("%s -k %s%s --fix", strings.Join(words, " "), quoted(o.kustomize), o.namespaceFlag())
+	return fmt.Sprintf("%s -k %s%s%s --fix%s", strings.Join(words, " "), quoted(o.kustomize), o.namespaceFlag(), o.inside()+o.asked, o.cluster)
+}
+
+// inside repeats --in-cluster where --from does not imply it.
+func (o *verifyOptions) inside() string {
+	if o.inCluster && o.probing.from == "" {
+		return " --in-cluster"
+	}
+	return ""
 }
 
 // namespaceFlag repeats -n where it was given.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +27,22 @@ type walkFlags struct {
 	timeout         time.Duration
 	output          string
 	probing         probeFlags
+	verdict         bool // what it ends with is a verdict
 
 	// Set by validate.
-	format report.Format
+	format   report.Format
+	repeated string // the flags given, for a command that goes on
+	asked    string // those of them that say how to verify
 }
 
+// The titles of these flags' groups.
+const (
+	flagsApplied = "What to apply"
+	flagsHow     = "How to apply it"
+)
+
 func (f *walkFlags) add(cmd *cobra.Command, p *program) {
-	flagGroup(cmd, "How to apply it", func(fs *pflag.FlagSet) {
+	flagGroup(cmd, flagsHow, func(fs *pflag.FlagSet) {
 		fs.BoolVar(&f.createNamespace, "create-namespace", false, "Create the namespace when it does not exist")
 		fs.BoolVarP(&f.yes, "yes", "y", false, "Agree to what interrupts clients, such as most changes of type")
 		fs.BoolVar(&f.forceConflicts, "force-conflicts", false, "Take over fields that other field managers own")
@@ -40,26 +50,34 @@ func (f *walkFlags) add(cmd *cobra.Command, p *program) {
 		fs.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long to wait until it runs (`DURATION`)")
 	})
 	f.probing.add(cmd, p)
-	addOutput(cmd, &f.output)
+	addOutput(cmd, &f.output, report.VerdictFormats())
 }
 
-// addOutput declares -o for a verdict.
-func addOutput(cmd *cobra.Command, v *string) {
-	var names []string
-	for _, f := range report.Formats() {
-		names = append(names, string(f))
-	}
+// addOutput declares -o.
+func addOutput(cmd *cobra.Command, v *string, formats []report.Format) {
+	names := formatNames(formats)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		fs.StringVarP(v, "output", "o", string(report.Text), "The `FORMAT`: "+strings.Join(names, ", "))
 	})
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed(names...))
 }
 
-// parseFormat reads -o.
-func parseFormat(s string) (report.Format, error) {
+func formatNames(formats []report.Format) []string {
 	var names []string
-	for _, f := range report.Formats() {
+	for _, f := range formats {
 		names = append(names, string(f))
+	}
+	return names
+}
+
+// parseFormat reads -o, of a verdict or of a plan.
+func parseFormat(s string, verdict bool) (report.Format, error) {
+	names := formatNames(report.VerdictFormats())
+	if plan := formatNames(report.Formats()); !verdict {
+		if slices.Contains(names, s) && !slices.Contains(plan, s) {
+			return "", withHints(fmt.Errorf("-o %s: this is for a verdict, and nothing is verified", s), "one of "+strings.Join(plan, ", "))
+		}
+		names = plan
 	}
 	name, err := oneOf("output", s, names...)
 	return report.Format(name), err
@@ -69,12 +87,14 @@ func (f *walkFlags) validate(cmd *cobra.Command) (err error) {
 	if f.dryRun, err = oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer); err != nil {
 		return err
 	}
-	if f.format, err = parseFormat(f.output); err != nil {
+	if f.format, err = parseFormat(f.output, f.verdict); err != nil {
 		return err
 	}
 	if err := f.probing.validate(cmd); err != nil {
 		return err
 	}
+	f.repeated = repeated(cmd, []string{flagsApplied, flagsHow, flagsProbe, flagsOutput}, "kustomize", "filename", "recursive")
+	f.asked = repeated(cmd, []string{flagsProbe})
 	return positive("timeout", f.timeout)
 }
 
@@ -98,7 +118,8 @@ type walk struct {
 	p      *program
 	c      cluster
 	g      *progress
-	dir    string // the kustomization's folder, for messages
+	dir    string // the kustomization's folder; empty for manifests
+	source string // how the command line says it: -k DIR
 	again  string // the command that goes on after an interruption
 	wait   bool
 	verify bool
@@ -135,7 +156,9 @@ func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error
 	}
 	var notRunning error
 	if w.wait || w.verify {
-		if notRunning = w.await(ctx, plan); notRunning != nil && !(w.verify && failedToRun(notRunning)) {
+		// After Ctrl-C, the wait that was cut short says nothing about the app.
+		notRunning = w.await(ctx, plan)
+		if notRunning != nil && (ctx.Err() != nil || !w.verify || !failedToRun(notRunning)) {
 			return notRunning
 		}
 	}
@@ -147,6 +170,7 @@ func (w *walk) run(ctx context.Context, objs []*unstructured.Unstructured) error
 	}
 	// What does not run is the answer already; the verdict says why, in every
 	// format, and whether what ran before still serves.
+	w.g.clear()
 	w.p.reportError(notRunning)
 	var code *codeError
 	if err := w.prove(ctx, objs, plan, settleAfter); err != nil && !errors.As(err, &code) {
@@ -169,10 +193,12 @@ func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*ap
 }
 
 func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
+	said := w.notes(plan)
 	w.g.glance("applying", objectList(plan))
 	err := w.c.Apply(ctx, plan, func(e apply.Event) {
 		w.g.glance("applying", strings.TrimSpace(e.Object.String()+" "+e.Message))
 	})
+	w.warnings(plan, said)
 	if err != nil && ctx.Err() != nil {
 		return w.interrupted("while applying", plan, err)
 	}
@@ -183,13 +209,18 @@ func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
 	// only a step on the way.
 	if !w.verify && w.format != report.Text && w.format != report.Wide {
 		w.g.clear()
-		return report.Plan(w.p.Out, plan, w.p.screen.report(w.format))
+		opts := w.p.screen.report(w.format)
+		opts.Unchanged = true
+		return report.Plan(w.p.Out, plan, opts)
 	}
 	if w.verify {
 		w.g.step("applied", "%s", w.applied(plan))
 		return nil
 	}
 	w.g.clear()
+	for _, ns := range plan.NewNamespaces() {
+		fmt.Fprintln(w.p.Out, "Namespace/"+ns+" created")
+	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]
 		fmt.Fprintln(w.p.Out, c.Object.String()+" "+w.what(c))
@@ -197,12 +228,48 @@ func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
 	return nil
 }
 
+// notes says what a reader of the plan should know, and returns what was said of
+// it: a plan that took consent was shown whole.
+func (w *walk) notes(plan *apply.Plan) map[string]bool {
+	said := map[string]bool{}
+	if plan.Interrupts() {
+		for i := range plan.Changes {
+			for _, text := range plan.Changes[i].Warnings {
+				said[text] = true
+			}
+		}
+		return said
+	}
+	for _, n := range plan.Notes {
+		w.remark("note: ", n)
+	}
+	return said
+}
+
+// warnings prints the API server's own, of the plan and of applying it, but for
+// those that were said.
+func (w *walk) warnings(plan *apply.Plan, said map[string]bool) {
+	for i := range plan.Changes {
+		for _, text := range plan.Changes[i].Warnings {
+			if !said[text] {
+				w.remark("warning: ", text)
+			}
+			said[text] = true
+		}
+	}
+}
+
+func (w *walk) remark(head, text string) {
+	w.g.clear()
+	fmt.Fprintln(w.p.ErrOut, w.p.screen.paintErr("33", strings.TrimSuffix(head, " "))+" "+probe.Printable(text, maxMessage))
+}
+
 // applied sums up what was done to each object, in one line.
 func (w *walk) applied(plan *apply.Plan) string {
 	var parts []string
 	done := map[string][]string{}
-	if plan.CreatesNamespace != "" {
-		done["created"] = []string{"Namespace/" + plan.CreatesNamespace}
+	for _, ns := range plan.NewNamespaces() {
+		done["created"] = append(done["created"], "Namespace/"+ns)
 	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]
@@ -302,27 +369,41 @@ func (w *walk) whyNot(plan *apply.Plan) []string {
 
 // interrupted says what stays behind when the user ends the walk.
 func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
-	namespace := ""
-	for i := range plan.Changes {
-		if namespace = plan.Changes[i].Object.Namespace; namespace != "" {
-			break
-		}
-	}
-	stays := []string{"stays      " + objectList(plan) + " in namespace " + namespace}
+	stays := []string{"stays      " + objectList(plan) + where(plan)}
 	var incomplete *apply.IncompleteError
 	if errors.As(err, &incomplete) {
 		var names []string
 		for _, r := range incomplete.Applied {
 			names = append(names, r.String())
 		}
-		stays = []string{"applied    " + listed(names) + " in namespace " + namespace}
+		stays = []string{"applied    " + listed(names) + where(plan)}
+	}
+	for _, l := range halfSwitched(err) {
+		stays = append(stays, "but        "+l)
 	}
 	if stage == "while verifying" {
 		stays = append(stays, probePods(err)...)
 	}
-	stays = append(stays, "go on      "+w.again+w.p.sameNamespace()+w.p.sameCluster(),
-		"remove it  kubectl delete -k "+quoted(w.dir)+" -n "+namespace+w.p.sameCluster())
+	same := w.p.sameNamespace() + w.p.sameCluster()
+	stays = append(stays, "go on      "+w.again+w.repeated+same, "remove it  kubectl delete "+w.source+same)
 	return &interruptError{stage: stage, stays: stays, err: err}
+}
+
+// where says which namespaces a plan's objects are in.
+func where(plan *apply.Plan) string {
+	var names []string
+	for i := range plan.Changes {
+		if ns := plan.Changes[i].Object.Namespace; ns != "" && !slices.Contains(names, ns) {
+			names = append(names, ns)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return " in namespace " + names[0]
+	}
+	return " in namespaces " + series(names)
 }
 
 // objectList names the objects of a plan.

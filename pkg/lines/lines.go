@@ -1,11 +1,16 @@
-package tree
+// Package lines finds the lines in which two texts differ.
+package lines
 
 import "strings"
 
-// difference returns the first line that changes and all that do, each led by
-// "-" or "+". Files are short, so a table of longest common parts will do; what
-// is alike at both ends is left out of it.
-func difference(before, after string) (int, string) {
+// most bounds the table of common parts, in cells; above it, everything between
+// what is alike at both ends counts as changed.
+const most = 4 << 20
+
+// Diff returns the first line that changes and all that do, each led by "-" or
+// "+". What is alike at both ends is left out first: the rest is short, so a
+// table of longest common parts will do.
+func Diff(before, after string) (int, string) {
 	a, b := strings.Split(strings.TrimSuffix(before, "\n"), "\n"), strings.Split(strings.TrimSuffix(after, "\n"), "\n")
 	start := 0
 	for start < len(a) && start < len(b) && a[start] == b[start] {
@@ -15,6 +20,16 @@ func difference(before, after string) (int, string) {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	a, b = a[start:], b[start:]
+	var out []string
+	if (len(a)+1)*(len(b)+1) > most {
+		for _, l := range a {
+			out = append(out, "-"+strings.TrimRight(l, "\r"))
+		}
+		for _, l := range b {
+			out = append(out, "+"+strings.TrimRight(l, "\r"))
+		}
+		return start + 1, strings.Join(out, "\n")
+	}
 	common := make([][]int, len(a)+1)
 	for i := range common {
 		common[i] = make([]int, len(b)+1)
@@ -28,7 +43,6 @@ func difference(before, after string) (int, string) {
 			}
 		}
 	}
-	var out []string
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
 		switch {
