@@ -43,7 +43,7 @@ func TestHostilePeers(t *testing.T) {
 		{"weak-key", "--https=%d,names=good.example,weak", "appProtocol: https", StateProven, ""},
 		{"expired", "--https=%d,names=good.example,expires=-24h", "appProtocol: https", StateFailed, "expired"},
 		{"not-yet-valid", "--https=%d,names=good.example,starts=24h", "appProtocol: https", StateFailed, "not yet valid"},
-		{"wants-client-certificate", "--https=%d,names=good.example,client-cert", "appProtocol: https", StateFailed, "certificate required"},
+		{"wants-client-certificate", "--https=%d,names=good.example,client-cert", "appProtocol: https", StateProven, "the server wants a client certificate"},
 		{"no-tls", "--http=%d", "appProtocol: https", StateFailed, "SVC706"},
 	}
 	c := newCluster(t, "verify-hostile-"+runID()[:6])
