@@ -27,7 +27,8 @@ const (
 type Plan struct {
 	Changes []Change `json:"changes"`
 	// CreatesNamespace names the namespaces that have to be created first, with ", "
-	// between them; empty if none.
+	// between them; empty if none. What is to be in them was checked offline only:
+	// an API server checks nothing in a namespace that does not exist yet.
 	CreatesNamespace string `json:"createsNamespace,omitempty"`
 	// Notes are facts a reader should know that change nothing, such as a live
 	// Deployment that the overlay no longer holds.

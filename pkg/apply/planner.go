@@ -83,14 +83,6 @@ func (c *Client) Plan(ctx context.Context, objs []*unstructured.Unstructured, o 
 	if err := firstOrAll(errs); err != nil {
 		return nil, err
 	}
-	if len(missing) > 0 {
-		names := make([]string, 0, len(missing))
-		for ns := range missing {
-			names = append(names, ns)
-		}
-		slices.Sort(names)
-		p.Notes = append(p.Notes, fmt.Sprintf("the objects in %s were checked offline only: the API server checks nothing in a namespace that does not exist yet", strings.Join(names, ", ")))
-	}
 	for _, n := range notes {
 		p.Notes = append(p.Notes, n...)
 	}

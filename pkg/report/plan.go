@@ -14,7 +14,7 @@ import (
 // what a change of type brings with it.
 func (c *canvas) plan(p *apply.Plan) {
 	for _, ns := range p.NewNamespaces() {
-		c.line(c.paint(green, "+"), " Namespace/", clean(ns), "   created first")
+		c.line(c.paint(green, "+"), " Namespace/", clean(ns), "   created first; what is in it was checked offline only")
 	}
 	nameW := 0
 	for i := range p.Changes {

@@ -34,7 +34,8 @@ func (p *program) agree(ctx context.Context, what, otherwise, stage string) erro
 	if !p.screen.inTerminal || !p.screen.errTerminal {
 		return withHints(fmt.Errorf("%s, and there is no terminal to ask on: %s", what, otherwise), "add --yes to agree")
 	}
-	fmt.Fprintf(p.ErrOut, "\n%s%s. Go on? [y/N] ", strings.ToUpper(what[:1]), what[1:])
+	question := strings.ToUpper(what[:1]) + what[1:] + ". Go on? [y/N] "
+	fmt.Fprint(p.ErrOut, "\n"+wrapped(question, p.screen.errWidth(), 1))
 	answer, err := p.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(p.ErrOut)

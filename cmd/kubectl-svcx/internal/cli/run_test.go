@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 			err: []string{"warning: spec.x is deprecated\n"}},
 		{name: "apply creates namespaces", args: "apply -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"Namespace/a created\nNamespace/b created\nService/db created\n"}},
 		{name: "apply creates namespaces, names", args: "apply -k tree --create-namespace -o name", fake: fakeCluster{creates: "a, b"}, code: 0, calls: "plan apply", out: []string{"namespace/a\nnamespace/b\nservice/db\n"}},
-		{name: "diff with a new namespace", args: "diff -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 1, calls: "plan", out: []string{"+ Namespace/a   created first\n+ Namespace/b   created first\n"}},
+		{name: "diff with a new namespace", args: "diff -k tree --create-namespace", fake: fakeCluster{creates: "a, b"}, code: 1, calls: "plan", out: []string{"+ Namespace/a   created first; what is in it was checked offline only\n+ Namespace/b   created first; what is in it was checked offline only\n"}},
 		{name: "apply wait", args: "apply -k tree --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
 		{name: "apply verify", args: "apply -k tree --verify -o name", code: 0, calls: "plan apply wait verify", out: []string{"service/db\n"}},
 		{name: "apply json", args: "apply -k tree -o json", code: 0, calls: "plan apply", out: []string{`"changes"`}},
