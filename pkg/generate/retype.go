@@ -30,11 +30,16 @@ func (a *App) Retype(overlay string, t ServiceType, host string) (from ServiceTy
 		for _, e := range a.Spec.Overlays {
 			names = append(names, e.Name)
 		}
-		next := "there is none; generate one with --overlay=" + printable(shorten(overlay)) + "=" + string(t)
+		known, err := ParseServiceType(overlay)
+		ofType, name := err == nil, overlay
+		if ofType {
+			name = "prod"
+		}
+		next := "there is none; generate one with --overlay=" + printable(shorten(name)) + "=" + string(t)
 		if len(names) > 0 {
 			next = "one of " + strings.Join(names, ", ")
 		}
-		if known, err := ParseServiceType(overlay); err == nil {
+		if ofType {
 			next = "overlays/" + strings.ToLower(string(known)) + " is that of the type, which stays; " + next
 		}
 		return "", &InvalidError{Problems: []Problem{{Field: "spec.overlays", Value: overlay, Reason: "is no overlay of a name of its own" + didYouMean(overlay, names), Next: next}}}
