@@ -203,7 +203,7 @@ func TestSwitchIsMadeOrUndone(t *testing.T) {
 			}
 			return nil
 		}},
-		"the apply's answer is lost": {is: Headless, lost: func(kind types.PatchType, n int) error {
+		"the apply's answer is lost": {is: Headless, lost: func(kind types.PatchType, _ int) error {
 			if kind == types.ApplyPatchType {
 				return refused
 			}

@@ -48,14 +48,15 @@ func (c *serviceCase) checkName() {
 			name = serviceName(c.svc)
 		}
 		text := name + " → " + shortList(lookup.outcome.Resolved, 3)
-		if missing != "" {
+		switch {
+		case missing != "":
 			r.State, r.Summary = StateFailed, text+"; "+missing
 			if lookup.probe.FromNode != "" && len(nameLookups(e)) > 1 {
 				r.Summary += ", from node " + lookup.probe.FromNode
 			}
-		} else if r.State == StateProven {
+		case r.State == StateProven:
 			r.Summary = text
-		} else if r.State == StateFailed {
+		case r.State == StateFailed:
 			r.Summary = text + "; " + r.Summary
 		}
 	}
