@@ -270,6 +270,10 @@ func classWords(c probe.Class, share string, a answer) string {
 	if p := a.port(); p != "" {
 		on = " on " + p
 	}
+	answers := share + on + " answer"
+	if share == "it" {
+		answers = "it answers" + on
+	}
 	switch c {
 	case probe.ClassRefused:
 		return "refused by " + share + on
@@ -288,9 +292,9 @@ func classWords(c probe.Class, share string, a answer) string {
 	case probe.ClassTLS:
 		return "TLS fails with " + share + ": " + a.outcome.Detail
 	case probe.ClassProtocol:
-		return share + on + " answer, but " + a.outcome.Detail
+		return answers + ", but " + a.outcome.Detail
 	case probe.ClassErrorReply:
-		return share + on + " answer: " + a.outcome.Detail
+		return answers + ": " + a.outcome.Detail
 	}
 	return string(c) + " " + share
 }

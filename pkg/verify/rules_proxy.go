@@ -214,7 +214,8 @@ func noAnswers(e evidence) bool {
 
 // badNode names the one node whose node port fails while another's answers. A
 // refusal comes from the node itself; silence has to be seen from inside too,
-// where no firewall outside the cluster can be to blame, or be no wonder.
+// where no firewall outside the cluster can be to blame, or be no wonder. Whatever a
+// server says came through the node's proxy, also where it is not what was wanted.
 func (c *serviceCase) badNode(pv portView) (string, []string) {
 	if c.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		return "", nil
@@ -224,8 +225,8 @@ func (c *serviceCase) badNode(pv portView) (string, []string) {
 	if len(here.where(probe.ClassOK)) == 0 {
 		return "", nil
 	}
-	for _, a := range here {
-		if a.good() || a.outcome.Answers > 0 {
+	for _, a := range here.where(probe.ClassRefused, probe.ClassTimeout, probe.ClassUnreachable) {
+		if a.outcome.Answers > 0 {
 			continue
 		}
 		within := false
