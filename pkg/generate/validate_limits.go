@@ -1,9 +1,7 @@
 package generate
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -26,21 +24,6 @@ func (v *validator) workloadLimits(a *App) {
 	if w.MinReadySeconds >= deadline && a.workloadKind() == Deployment {
 		v.add(at+"minReadySeconds", strconv.Itoa(int(w.MinReadySeconds)), fmt.Sprintf("is not less than the %d seconds in which a Deployment has to get ahead", deadline), fmt.Sprintf("%d at the most", deadline-1))
 	}
-	if p := w.ReadinessProbe; p != nil && p.TerminationGracePeriodSeconds != nil {
-		v.add(at+"readinessProbe.terminationGracePeriodSeconds", strconv.FormatInt(*p.TerminationGracePeriodSeconds, 10), "has no use in a readiness probe, which ends nothing", "remove it")
-	}
-	for _, p := range []struct {
-		name  string
-		probe *corev1.Probe
-	}{{"readinessProbe", w.ReadinessProbe}, {"livenessProbe", w.LivenessProbe}, {"startupProbe", w.StartupProbe}} {
-		if p.probe != nil && p.probe.HTTPGet != nil {
-			v.headers(at+p.name+".httpGet.httpHeaders", p.probe.HTTPGet.HTTPHeaders)
-		}
-	}
-	if l := w.Lifecycle; l != nil {
-		v.hookPorts(at+"lifecycle.postStart", l.PostStart)
-		v.hookPorts(at+"lifecycle.preStop", l.PreStop)
-	}
 	for i, e := range w.Env {
 		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
 			v.ownField(fmt.Sprintf("%senv[%d].valueFrom.fieldRef.fieldPath", at, i), e.ValueFrom.FieldRef.FieldPath)
@@ -51,10 +34,6 @@ func (v *validator) workloadLimits(a *App) {
 	}
 	v.devices(w.Resources)
 	v.contexts(w)
-	v.volumeLimits(w.Volumes)
-	if w.Affinity != nil && w.Affinity.NodeAffinity != nil {
-		v.nodeAffinity(w.Affinity.NodeAffinity)
-	}
 	for i, c := range w.VolumeClaimTemplates {
 		if c.MountPath != "" && (!path.IsAbs(c.MountPath) || strings.Contains(c.MountPath, ":")) {
 			v.add(fmt.Sprintf("%svolumeClaimTemplates[%d].mountPath", at, i), c.MountPath, "is not a path that a volume can be mounted at", "such as /data")
@@ -86,27 +65,12 @@ func (v *validator) headers(field string, headers []corev1.HTTPHeader) {
 	}
 }
 
-func (v *validator) hookPorts(field string, h *corev1.LifecycleHandler) {
-	if h == nil {
-		return
-	}
-	if h.TCPSocket != nil {
-		if field += ".tcpSocket.port"; h.TCPSocket.Port.Type == intstr.Int {
-			v.portNumber(field, h.TCPSocket.Port.IntVal)
-		} else {
-			v.portName(field, h.TCPSocket.Port.StrVal)
-		}
-	} else if h.HTTPGet != nil {
-		v.headers(field+".httpGet.httpHeaders", h.HTTPGet.HTTPHeaders)
-		if h.HTTPGet.Port.Type == intstr.String {
-			v.portName(field+".httpGet.port", h.HTTPGet.Port.StrVal)
-		}
-	}
-}
-
-func (v *validator) portName(field, name string) {
-	if len(validation.IsValidPortName(name)) > 0 {
-		v.add(field, name, "is not a port's name", "such as http, or the port's number")
+// portOrName checks the port of a hook, which is a number or the name of one.
+func (v *validator) portOrName(field string, port intstr.IntOrString) {
+	if port.Type == intstr.Int {
+		v.portNumber(field, port.IntVal)
+	} else if len(validation.IsValidPortName(port.StrVal)) > 0 {
+		v.add(field, port.StrVal, "is not a port's name", "such as http, or the port's number")
 	}
 }
 
@@ -164,79 +128,6 @@ func (v *validator) contexts(w *Workload) {
 		case slices.ContainsFunc(c.Sysctls[:i], func(t corev1.Sysctl) bool { return t.Name == s.Name }):
 			v.add(field, s.Name, "is there twice", "remove one")
 		}
-	}
-}
-
-func (v *validator) volumeLimits(volumes []corev1.Volume) {
-	for i, vol := range volumes {
-		at := fmt.Sprintf("spec.workload.volumes[%d]", i)
-		v.oneSource(at, vol.VolumeSource)
-		switch {
-		case vol.ConfigMap != nil:
-			v.keys(at+".configMap", vol.ConfigMap.Items, vol.ConfigMap.DefaultMode)
-		case vol.Secret != nil:
-			v.keys(at+".secret", vol.Secret.Items, vol.Secret.DefaultMode)
-		case vol.EmptyDir != nil && vol.EmptyDir.SizeLimit != nil && vol.EmptyDir.SizeLimit.Sign() < 0:
-			v.add(at+".emptyDir.sizeLimit", vol.EmptyDir.SizeLimit.String(), "is negative", "0 or more")
-		case vol.HostPath != nil && vol.HostPath.Type != nil:
-			oneOf(v, at+".hostPath.type", *vol.HostPath.Type, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory, corev1.HostPathFileOrCreate,
-				corev1.HostPathFile, corev1.HostPathSocket, corev1.HostPathCharDev, corev1.HostPathBlockDev)
-		case vol.Projected != nil:
-			v.mode(at+".projected.defaultMode", vol.Projected.DefaultMode)
-			for j, s := range vol.Projected.Sources {
-				at := fmt.Sprintf("%s.projected.sources[%d]", at, j)
-				v.oneSource(at, s)
-				if s.ConfigMap != nil {
-					v.keys(at+".configMap", s.ConfigMap.Items, nil)
-				}
-				if s.Secret != nil {
-					v.keys(at+".secret", s.Secret.Items, nil)
-				}
-			}
-		}
-	}
-}
-
-// oneSource demands that a volume is of one kind, of which there are many.
-func (v *validator) oneSource(field string, source any) {
-	var there map[string]any
-	if data, err := json.Marshal(source); err != nil || json.Unmarshal(data, &there) != nil || len(there) < 2 {
-		return
-	}
-	v.add(field, "", "is of more than one kind: "+strings.Join(slices.Sorted(maps.Keys(there)), ", "), "make a volume of each")
-}
-
-// keys checks which keys of a ConfigMap or Secret become which files.
-func (v *validator) keys(field string, items []corev1.KeyToPath, mode *int32) {
-	v.mode(field+".defaultMode", mode)
-	for i, k := range items {
-		at := fmt.Sprintf("%s.items[%d].", field, i)
-		if k.Key == "" {
-			v.add(at+"key", "", "is missing", "name a key of the object")
-		}
-		if k.Path == "" {
-			v.add(at+"path", "", "is missing", "name the file that it becomes")
-		}
-		v.below(at+"path", k.Path)
-		v.mode(at+"mode", k.Mode)
-	}
-}
-
-func (v *validator) mode(field string, mode *int32) {
-	if mode != nil && (*mode < 0 || *mode > 0o777) {
-		v.add(field, strconv.Itoa(int(*mode)), "is out of range", "0 to 0777 with a 0 before it, such as 0440")
-	}
-}
-
-func (v *validator) nodeAffinity(n *corev1.NodeAffinity) {
-	const at = "spec.workload.affinity.nodeAffinity."
-	if r := n.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
-		for i, t := range r.NodeSelectorTerms {
-			v.nodeTerm(fmt.Sprintf("%srequiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[%d].", at, i), t)
-		}
-	}
-	for i, p := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-		v.nodeTerm(fmt.Sprintf("%spreferredDuringSchedulingIgnoredDuringExecution[%d].preference.", at, i), p.Preference)
 	}
 }
 

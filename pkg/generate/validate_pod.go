@@ -64,7 +64,7 @@ func (v *validator) podDetails(w *Workload) {
 			}
 		}
 	}
-	v.volumeSources(w.Volumes)
+	v.volumes(w.Volumes)
 	for i, m := range w.VolumeMounts {
 		field := fmt.Sprintf("%svolumeMounts[%d].", at, i)
 		v.below(field+"subPath", m.SubPath)
@@ -131,11 +131,19 @@ func (v *validator) affinity(a *corev1.Affinity) {
 	}
 	const at = "spec.workload.affinity."
 	if n := a.NodeAffinity; n != nil {
-		if r := n.RequiredDuringSchedulingIgnoredDuringExecution; r != nil && len(r.NodeSelectorTerms) == 0 {
-			v.add(at+"nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms", "", "is missing", "at least one")
+		if r := n.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
+			const terms = at + "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+			if len(r.NodeSelectorTerms) == 0 {
+				v.add(terms, "", "is missing", "at least one")
+			}
+			for i, t := range r.NodeSelectorTerms {
+				v.nodeTerm(fmt.Sprintf("%s[%d].", terms, i), t)
+			}
 		}
 		for i, p := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-			v.weight(fmt.Sprintf("%snodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[%d].weight", at, i), p.Weight)
+			field := fmt.Sprintf("%snodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[%d].", at, i)
+			v.weight(field+"weight", p.Weight)
+			v.nodeTerm(field+"preference.", p.Preference)
 		}
 	}
 	pods := func(field string, required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
@@ -194,8 +202,11 @@ func (v *validator) hook(field string, h *corev1.LifecycleHandler, grace int64) 
 		v.add(field, "", "must do exactly one thing", "one of exec, httpGet, sleep")
 	case h.Exec != nil && len(h.Exec.Command) == 0:
 		v.add(field+".exec.command", "", "is missing", "")
-	case h.HTTPGet != nil && h.HTTPGet.Port.Type == intstr.Int:
-		v.portNumber(field+".httpGet.port", h.HTTPGet.Port.IntVal)
+	case h.HTTPGet != nil:
+		v.headers(field+".httpGet.httpHeaders", h.HTTPGet.HTTPHeaders)
+		v.portOrName(field+".httpGet.port", h.HTTPGet.Port)
+	case h.TCPSocket != nil:
+		v.portOrName(field+".tcpSocket.port", h.TCPSocket.Port)
 	case h.Sleep != nil && h.Sleep.Seconds < 0:
 		v.add(field+".sleep.seconds", strconv.FormatInt(h.Sleep.Seconds, 10), "is negative", "0 or more")
 	case h.Sleep != nil && h.Sleep.Seconds > grace:

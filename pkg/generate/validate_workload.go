@@ -359,7 +359,9 @@ func (v *validator) probe(field string, p *corev1.Probe, a *App, once bool) {
 			v.add(field+"."+n.name, strconv.Itoa(int(n.value)), "is negative", "1 or more")
 		}
 	}
-	if t := p.TerminationGracePeriodSeconds; t != nil && *t < 1 {
+	if t := p.TerminationGracePeriodSeconds; t != nil && !once {
+		v.add(field+".terminationGracePeriodSeconds", strconv.FormatInt(*t, 10), "has no use in a readiness probe, which ends nothing", "remove it")
+	} else if t != nil && *t < 1 {
 		v.add(field+".terminationGracePeriodSeconds", strconv.FormatInt(*t, 10), "is less than 1", "1 or more")
 	}
 	if g := p.HTTPGet; g != nil && g.Scheme != "" {
@@ -373,6 +375,7 @@ func (v *validator) probe(field string, p *corev1.Probe, a *App, once bool) {
 	case p.Exec != nil && len(p.Exec.Command) == 0:
 		v.add(field+".exec.command", "", "is missing", "")
 	case p.HTTPGet != nil:
+		v.headers(field+".httpGet.httpHeaders", p.HTTPGet.HTTPHeaders)
 		port = p.HTTPGet.Port
 		field += ".httpGet.port"
 	case p.TCPSocket != nil:
