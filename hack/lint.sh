@@ -16,6 +16,8 @@ if [[ -n $unformatted ]]; then
 	exit 1
 fi
 "$cache/golangci-lint" run ./...
+# The lab only vetted, with the flags of its tests: its dependencies are all of Kubernetes.
+(cd test/lab && go list -tags lab -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | xargs go vet -tags lab '-gcflags=all=-N -l')
 if command -v shellcheck >/dev/null; then
 	git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
 else

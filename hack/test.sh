@@ -12,7 +12,7 @@ lab=e2e
 # such as its test server, its two families of addresses and its registry with a password.
 anywhere=(test/e2e)
 in_lab=(pkg/apply pkg/generate pkg/validate pkg/verify)
-lab_flags=(-count=1 -timeout 20m '-ldflags=-s -w' '-gcflags=all=-N -l')
+lab_flags=(-count=1 -timeout 20m -vet=off '-ldflags=-s -w' '-gcflags=all=-N -l')
 
 work=$(mktemp -d)
 # shellcheck disable=SC2016 # these are run at the end
@@ -85,7 +85,7 @@ end_to_end() {
 	names=$(behind e2e "$@" | paste -s -d '|')
 	packages=$(in_packages "$@")
 	# shellcheck disable=SC2086 # one word a package
-	PATH=$PWD/bin:$PATH tests -tags e2e -count=1 -timeout 30m -p 1 -parallel 4 -run "${SVCX_E2E_RUN:-^($names)\$}" $packages
+	PATH=$PWD/bin:$PATH tests -vet=off -tags e2e -count=1 -timeout 30m -p 1 -parallel 4 -run "${SVCX_E2E_RUN:-^($names)\$}" $packages
 }
 
 # tests_of_the_lab [FLAG…]: those of test/lab, which is a module of its own. Packages
@@ -111,8 +111,10 @@ without_lab() {
 }
 
 heading "tests that need no cluster"
+# Vetted once, with every analyzer and with the end-to-end tests: go test's own vet goes
+# through all dependencies again. test/lab is vetted by make lint.
 go vet -tags e2e ./...
-tests ./...
+tests -vet=off ./...
 
 if [[ -n ${SVCX_E2E_CONTEXT:-} ]]; then
 	kubectl config view --raw --minify --flatten --context="$SVCX_E2E_CONTEXT" >"$work/kubeconfig"
