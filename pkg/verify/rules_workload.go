@@ -11,7 +11,7 @@ import (
 )
 
 // workloadRules find why selected Pods are missing or not ready (3xx).
-var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods}
+var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods, ruleStarting}
 
 // maxEventText bounds text that comes from events and container states.
 const maxEventText = 300
@@ -116,7 +116,7 @@ func rulePods(c *serviceCase) []finding {
 
 // sharper maps a cause to those that say more of the same trouble.
 var sharper = map[string][]string{
-	"SVC307": {"SVC308", "SVC319", "SVC323"},
+	"SVC307": {"SVC308", "SVC319", "SVC323", "SVC330"},
 	"SVC303": {"SVC302", "SVC205", "SVC207", "SVC323"},
 	"SVC325": {"SVC323", "SVC308", "SVC319", "SVC307"},
 }
@@ -124,7 +124,7 @@ var sharper = map[string][]string{
 // podCause returns the reason for which one Pod is not ready.
 func podCause(c *serviceCase, p *corev1.Pod) (finding, bool) {
 	owner := c.v.ownerOf(p)
-	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, volumeCause, imageCause, configCause, nodeCause, crashCause, initCause, startupCause, readinessCause, gateCause} {
+	for _, look := range []func(*serviceCase, *corev1.Pod, ObjectRef) (finding, bool){unscheduled, heldBackCause, volumeCause, sandboxCause, imageCause, configCause, nodeCause, hookCause, crashCause, initCause, startupCause, readinessCause, gateCause} {
 		if f, ok := look(c, p, owner); ok {
 			return f, true
 		}
@@ -154,11 +154,11 @@ func statuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)
 }
 
-// imageCause: SVC309 and SVC310.
+// imageCause: SVC309, SVC310 and SVC328.
 func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	for _, cs := range statuses(p) {
 		w := cs.State.Waiting
-		if w == nil || (w.Reason != "ErrImagePull" && w.Reason != "ImagePullBackOff") {
+		if w == nil || !slices.Contains([]string{"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}, w.Reason) {
 			if f, ok := localImageCause(cs, p, owner); ok {
 				return f, true
 			}
@@ -188,6 +188,10 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			if rolledOut(owner) || owner.Kind == "Pod" { // a Pod's image may be changed
 				f.Fix.Command = kubectl("set image %s -n %s %s", strings.ToLower(owner.Kind)+"/"+owner.Name, owner.Namespace, cs.Name+"=IMAGE:TAG")
 			}
+		case w.Reason == "RegistryUnavailable", containsAny(low, noRegistry...):
+			f.ID = "SVC328"
+			f.Message = fmt.Sprintf("%s cannot pull the image %s: its registry does not answer the node as it should.", owner, image)
+			f.Fix = &Fix{Summary: "correct the registry's name in the image, or mend the way from node " + p.Spec.NodeName + " to it (name resolution, proxy, certificate, rate limit)"}
 		default:
 			f.Message = fmt.Sprintf("%s cannot pull the image %s: %s", owner, image, probe.Printable(w.Message, maxEventText))
 		}
@@ -195,6 +199,10 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 	}
 	return finding{}, false
 }
+
+// noRegistry are words of a container runtime that did not get as far as the image.
+var noRegistry = []string{"no such host", "dial tcp", "i/o timeout", "connection refused", "no route to host", "network is unreachable", "deadline exceeded", "handshake timeout",
+	"x509", "tls: ", "http response to https client", "toomanyrequests", "too many requests", "internal server error", "bad gateway", "service unavailable", "server misbehaving", "proxyconnect"}
 
 func containsAny(s string, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })

@@ -1,0 +1,234 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+)
+
+// schedulerGrace is how long a Pod may wait for a scheduler to look at it.
+const schedulerGrace = 30 * time.Second
+
+// heldBackCause: SVC327. No scheduler places the Pod: its gates are closed, or
+// none goes by the name that it asks for.
+func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	if p.Spec.NodeName != "" || p.Status.Phase != corev1.PodPending {
+		return finding{}, false
+	}
+	f := Finding{ID: "SVC327", Object: owner}
+	var gates []string
+	for _, g := range p.Spec.SchedulingGates {
+		gates = append(gates, probe.Printable(g.Name, 120))
+	}
+	name, age := probe.Printable(p.Spec.SchedulerName, 120), c.v.s.Taken.Sub(p.CreationTimestamp.Time)
+	switch {
+	case len(gates) > 0:
+		f.Field = "spec.template.spec.schedulingGates"
+		f.Message = fmt.Sprintf("the Pods of %s are held back by %s %s, which nobody removes.", owner, plural(len(gates), "scheduling gate"), listWords(gates))
+		f.Evidence = []string{fmt.Sprintf("Pod/%s spec.schedulingGates: %s", p.Name, listWords(gates))}
+		f.Fix = &Fix{Summary: "restore the controller that removes the gate, or take it out of the Pod template"}
+	case podCondition(p, corev1.PodScheduled) != nil || age < schedulerGrace:
+		return finding{}, false
+	case name != "" && name != corev1.DefaultSchedulerName:
+		f.Field = "spec.template.spec.schedulerName"
+		f.Message = fmt.Sprintf("no scheduler named %q looks at the Pods of %s.", name, owner)
+		f.Fix = templateFix("use the cluster's own scheduler, or start the one that is named", owner, map[string]any{"schedulerName": corev1.DefaultSchedulerName})
+	default:
+		f.Object, f.Field = ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, "status.conditions"
+		f.Message = fmt.Sprintf("the cluster's scheduler does not look at the Pods of %s: it does not run.", owner)
+		f.Fix = &Fix{Summary: advice("restore the scheduler", kubectl("get pods -n kube-system -l component=kube-scheduler"))}
+	}
+	if len(gates) == 0 {
+		f.Evidence = []string{fmt.Sprintf("Pod/%s has no node and no condition PodScheduled, %s after it was created", p.Name, lasting(age))}
+	}
+	return finding{Finding: f}, true
+}
+
+func podCondition(p *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {
+	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == t })
+	if i < 0 {
+		return nil
+	}
+	return &p.Status.Conditions[i]
+}
+
+// sandboxCause: SVC329. What the Pod's containers would run in cannot be made.
+func sandboxCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	if p.Spec.NodeName == "" || slices.ContainsFunc(statuses(p), func(cs corev1.ContainerStatus) bool { return !creating(cs) }) {
+		return finding{}, false
+	}
+	ev := c.podEvent(p, "FailedCreatePodSandBox", "Pulling", "Pulled", "Created")
+	if ev == nil || ev.Reason != "FailedCreatePodSandBox" {
+		return finding{}, false
+	}
+	text := probe.Printable(ev.Message, maxEventText)
+	f := Finding{ID: "SVC329", Object: owner, Field: "spec.template.spec",
+		Message:  fmt.Sprintf("the kubelet cannot make the sandbox that the Pods of %s run in: %s", owner, text),
+		Evidence: []string{fmt.Sprintf("event FailedCreatePodSandBox on Pod/%s: %s", p.Name, text)},
+		Fix:      &Fix{Summary: "mend what the message names: the network plugin of node " + p.Spec.NodeName + ", its container runtime, or the Pod's own settings"}}
+	switch low := strings.ToLower(text); {
+	case p.Spec.RuntimeClassName != nil && strings.Contains(low, "runtime"):
+		f.Field += ".runtimeClassName"
+		f.Evidence = append(f.Evidence, "spec.runtimeClassName is "+probe.Printable(*p.Spec.RuntimeClassName, 120))
+		f.Fix.Summary = "use a RuntimeClass whose handler the node's container runtime has"
+	case p.Spec.SecurityContext != nil && len(p.Spec.SecurityContext.Sysctls) > 0 && containsAny(low, "sysctl", "/proc/sys/"):
+		f.Field += ".securityContext.sysctls"
+		f.Fix.Summary = "correct the sysctl, or leave it out"
+	}
+	return finding{Finding: f}, true
+}
+
+// hookCause: SVC330. A container whose postStart hook fails is killed.
+func hookCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	ev := c.podEvent(p, "FailedPostStartHook")
+	if ev == nil {
+		return finding{}, false
+	}
+	for _, cs := range statuses(p) {
+		if cs.Ready || cs.State.Terminated != nil && cs.State.Terminated.ExitCode == 0 || !isAbout(ev, cs.Name) {
+			continue
+		}
+		if r := cs.State.Running; r != nil && eventTime(ev).Add(maxCrashSpan).Before(r.StartedAt.Time) {
+			continue // a failure of long ago
+		}
+		text := probe.Printable(ev.Message, maxEventText)
+		return finding{Finding: Finding{ID: "SVC330", Object: owner, Field: containerField(p, cs.Name) + ".lifecycle.postStart",
+			Message: fmt.Sprintf("the postStart hook of container %s of %s fails, and the kubelet kills the container for it.", cs.Name, owner),
+			Evidence: []string{
+				fmt.Sprintf("event FailedPostStartHook on Pod/%s: %s", p.Name, text),
+				fmt.Sprintf("Pod/%s container %s: restarted %d times", p.Name, cs.Name, cs.RestartCount),
+			},
+			Fix: &Fix{Summary: "correct the hook's command, path or port, or what it needs"}}}, true
+	}
+	return finding{}, false
+}
+
+// creating reports whether a container waits for nothing but being made.
+func creating(cs corev1.ContainerStatus) bool {
+	w := cs.State.Waiting
+	return w != nil && slices.Contains([]string{"ContainerCreating", "PodInitializing", ""}, w.Reason)
+}
+
+// ruleStarting: SVC326. Nothing is wrong with the Pods that could be seen: they
+// have not come far enough. Where others serve, that is no fault at all.
+func ruleStarting(c *serviceCase) []finding {
+	if anyUsable(c.ports) || c.v.gap("events", c.svc.Namespace) != nil || slices.ContainsFunc(c.findings, func(f finding) bool { return f.Severity == SeverityFailure }) {
+		return nil // without events nobody can say that nothing is wrong
+	}
+	f := finding{pods: map[string]bool{}, Finding: Finding{ID: "SVC326", Severity: SeverityFailure}}
+	var names []string
+	for _, p := range c.pods {
+		if p.DeletionTimestamp != nil || podReady(p) {
+			continue
+		}
+		text, field := c.starting(p)
+		if text == "" {
+			return nil // one that does not start is the cause, known or not
+		}
+		if len(names) == 0 {
+			f.Object, f.Field = c.v.ownerOf(p), field
+			f.Message = fmt.Sprintf("the Pods of %s have not started yet: %s.", f.Object, text)
+		}
+		names = append(names, p.Name)
+		f.Evidence = append(f.Evidence, "Pod/"+p.Name+": "+text)
+		f.pods[p.Name] = true
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if len(f.Evidence) > 3 {
+		f.Evidence = append(f.Evidence[:3], fmt.Sprintf("and %s more", plural(len(names)-3, "Pod")))
+	}
+	f.Fix = &Fix{Summary: advice("wait until they have", kubectl("svcx verify %s -n %s --wait", c.svc.Name, c.svc.Namespace))}
+	return []finding{f}
+}
+
+// startSlack is added to the time after which a probe has to have passed.
+const startSlack = 10 * time.Second
+
+// starting says what a Pod that starts is at, and which field of its owner has a
+// say in it; "" for one that does not just start.
+func (c *serviceCase) starting(p *corev1.Pod) (text, field string) {
+	now := c.v.s.Taken.Time
+	field = "spec.template.spec"
+	if p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
+		return "", ""
+	}
+	if p.Spec.NodeName == "" {
+		if podCondition(p, corev1.PodScheduled) != nil {
+			return "", ""
+		}
+		return "it waits for the scheduler", field
+	}
+	if len(statuses(p)) == 0 {
+		return "node " + p.Spec.NodeName + " has not begun with it", field
+	}
+	for _, cs := range statuses(p) {
+		ctr := containerOf(p, cs.Name)
+		switch {
+		case ctr == nil:
+			return "", ""
+		case cs.State.Terminated != nil:
+			continue // an init container that is done
+		case creating(cs):
+			text = fmt.Sprintf("container %s is being created", cs.Name)
+			if ev := c.podEvent(p, "Pulling", "Pulled", "Created"); ev != nil && ev.Reason == "Pulling" && isAbout(ev, cs.Name) {
+				text = fmt.Sprintf("the image %s of container %s is being pulled, for %s now", probe.Printable(cs.Image, 200), cs.Name, lasting(now.Sub(eventTime(ev))))
+			} else if ctr.Lifecycle != nil && ctr.Lifecycle.PostStart != nil {
+				text, field = fmt.Sprintf("container %s has not started, or its postStart hook has not ended", cs.Name), containerField(p, cs.Name)+".lifecycle.postStart"
+			}
+			return text, field
+		case cs.State.Running == nil:
+			return "", ""
+		case cs.Ready:
+			continue
+		}
+		age := now.Sub(cs.State.Running.StartedAt.Time)
+		allowed, which := time.Duration(0), ""
+		if ctr.StartupProbe != nil && cs.Started != nil && !*cs.Started {
+			allowed, which = allowance(ctr.StartupProbe), "startupProbe"
+		} else if ctr.ReadinessProbe != nil {
+			allowed, which = allowance(ctr.ReadinessProbe)+allowance(ctr.StartupProbe), "readinessProbe"
+		}
+		switch {
+		case which == "" && isInit(p, cs.Name) && age < initGrace:
+			return fmt.Sprintf("init container %s has been running for %s", cs.Name, lasting(age)), field
+		case age > allowed+startSlack:
+			return "", ""
+		case which == "":
+			return fmt.Sprintf("container %s has been running for %s", cs.Name, lasting(age)), field
+		}
+		return fmt.Sprintf("container %s has been running for %s, and its %s has not passed yet (it may take %s)", cs.Name, lasting(age), which, lasting(allowed)), containerField(p, cs.Name) + "." + which
+	}
+	return "", ""
+}
+
+func containerOf(p *corev1.Pod, name string) *corev1.Container {
+	for _, list := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
+		if i := slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == name }); i >= 0 {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func isInit(p *corev1.Pod, name string) bool {
+	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == name })
+}
+
+// allowance is how long a probe that does not fail may take to pass: the kubelet
+// spreads the first try over a period.
+func allowance(p *corev1.Probe) time.Duration {
+	if p == nil {
+		return 0
+	}
+	return time.Duration(p.InitialDelaySeconds+p.PeriodSeconds*(max(p.SuccessThreshold, 1)+1)+p.TimeoutSeconds) * time.Second
+}
+
+// lasting words a time in whole seconds.
+func lasting(d time.Duration) string { return max(d, 0).Truncate(time.Second).String() }
