@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"sort"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -93,12 +94,16 @@ type workload struct {
 	matchLabels map[string]string
 	replicas    *int32
 	template    *corev1.PodTemplateSpec
+	created     time.Time
+	// ignored says that its controller has never looked at it.
+	ignored bool
 }
 
 func workloads(s *Snapshot) []workload {
 	var out []workload
-	add := func(kind string, m metav1.ObjectMeta, sel *metav1.LabelSelector, replicas *int32, t *corev1.PodTemplateSpec) {
-		w := workload{ref: ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}, labels: t.Labels, replicas: replicas, template: t}
+	add := func(kind string, m metav1.ObjectMeta, observed int64, sel *metav1.LabelSelector, replicas *int32, t *corev1.PodTemplateSpec) {
+		w := workload{ref: ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}, labels: t.Labels, replicas: replicas, template: t,
+			created: m.CreationTimestamp.Time, ignored: m.Generation > 0 && observed == 0}
 		if sel != nil {
 			w.matchLabels = sel.MatchLabels
 		}
@@ -106,20 +111,20 @@ func workloads(s *Snapshot) []workload {
 	}
 	for i := range s.Deployments {
 		d := &s.Deployments[i]
-		add("Deployment", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+		add("Deployment", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
 	}
 	for i := range s.StatefulSets {
 		d := &s.StatefulSets[i]
-		add("StatefulSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+		add("StatefulSet", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
 	}
 	for i := range s.DaemonSets {
 		d := &s.DaemonSets[i]
-		add("DaemonSet", d.ObjectMeta, d.Spec.Selector, nil, &d.Spec.Template)
+		add("DaemonSet", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, nil, &d.Spec.Template)
 	}
 	for i := range s.ReplicaSets {
 		d := &s.ReplicaSets[i]
 		if metav1.GetControllerOf(d) == nil {
-			add("ReplicaSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+			add("ReplicaSet", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
 		}
 	}
 	return out

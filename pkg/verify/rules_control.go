@@ -1,0 +1,84 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// controllerGrace is how long the controllers of a cluster may take to notice.
+const controllerGrace = 30 * time.Second
+
+// ruleControllers: SVC331. What the controllers of the cluster should have made
+// long ago is not there.
+func ruleControllers(c *serviceCase) []finding {
+	if c.svc.Spec.Type == corev1.ServiceTypeExternalName || len(c.svc.Spec.Selector) == 0 {
+		return nil
+	}
+	f := Finding{ID: "SVC331", Severity: SeverityFailure,
+		Fix: &Fix{Summary: advice("restore kube-controller-manager", kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
+	if w := c.matchingWorkload(); w != nil && len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
+		if age := c.v.s.Taken.Sub(w.created); w.ignored && age > controllerGrace {
+			f.Object, f.Field = w.ref, "status.observedGeneration"
+			f.Message = fmt.Sprintf("the cluster's controllers do not run: none has looked at %s since it was created.", w.ref)
+			f.Evidence = []string{fmt.Sprintf("%s was created %s ago, and has no status and no Pods", w.ref, lasting(age))}
+			return []finding{{Finding: f}}
+		}
+	}
+	if c.v.gap("endpointslices", c.svc.Namespace) != nil || c.v.s.Taken.Sub(c.svc.CreationTimestamp.Time) < controllerGrace {
+		return nil
+	}
+	pods := map[string]bool{}
+	for _, p := range c.pods {
+		ready := podCondition(p, corev1.PodReady)
+		if p.DeletionTimestamp != nil || ready == nil || ready.Status != corev1.ConditionTrue || !c.shouldServe(p) {
+			continue
+		}
+		age := c.v.s.Taken.Sub(ready.LastTransitionTime.Time)
+		if ready.LastTransitionTime.IsZero() || age < controllerGrace {
+			continue
+		}
+		switch listed, asReady := c.listed(p); {
+		case !listed:
+			f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s has been ready for %s, and stands in no EndpointSlice of %s", p.Name, lasting(age), c.ref()))
+		case !asReady:
+			f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s has been ready for %s, and its EndpointSlice still says that it is not", p.Name, lasting(age)))
+		default:
+			continue
+		}
+		pods[p.Name] = true
+	}
+	if len(pods) == 0 {
+		return nil
+	}
+	f.Object, f.Field = c.ref(), "spec.selector"
+	f.Message = fmt.Sprintf("the cluster's controllers do not run: the EndpointSlices of %s lack Pods that have been ready for long.", c.ref())
+	f.Evidence = f.Evidence[:min(len(f.Evidence), 3)]
+	if anyUsable(c.ports) {
+		f.Severity = SeverityWarning
+	}
+	return []finding{{Finding: f, pods: pods}}
+}
+
+// shouldServe reports whether a ready Pod belongs into a slice with a port: it has
+// an address of a family of the Service, and a number for one of its ports.
+func (c *serviceCase) shouldServe(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.PodIPs, func(ip corev1.PodIP) bool {
+		return len(c.svc.Spec.IPFamilies) == 0 || slices.Contains(c.svc.Spec.IPFamilies, familyOf(ip.IP))
+	}) && slices.ContainsFunc(c.svc.Spec.Ports, func(sp corev1.ServicePort) bool { return targetNumber(p, sp) != 0 })
+}
+
+// listed reports whether a Pod stands in a slice of the Service, and as ready.
+func (c *serviceCase) listed(p *corev1.Pod) (there, ready bool) {
+	for _, slice := range c.v.slices[c.key()] {
+		for _, e := range slice.Endpoints {
+			if e.TargetRef == nil || e.TargetRef.Name != p.Name || e.TargetRef.Namespace != "" && e.TargetRef.Namespace != p.Namespace {
+				continue
+			}
+			there, ready = true, ready || e.Conditions.Ready == nil || *e.Conditions.Ready
+		}
+	}
+	return there, ready
+}
