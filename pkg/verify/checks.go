@@ -84,6 +84,9 @@ func (c *serviceCase) checkSelector() {
 		r.State, r.Summary = StateProven, fmt.Sprintf("%s matches %s%s", sel, plural(len(c.pods), "Pod"), c.ownersText())
 	default:
 		r.State, r.Summary = StateFailed, sel+" matches no Pod"
+		if len(c.over) > 0 {
+			r.Summary = fmt.Sprintf("%s matches no Pod but %s", sel, plural(len(c.over), "Pod")+" that ended")
+		}
 		if w := c.matchingWorkload(); w != nil {
 			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the template of %s, which has no Pods", sel, w.ref)
 		}

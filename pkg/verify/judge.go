@@ -61,6 +61,7 @@ type serviceCase struct {
 	svc      *corev1.Service
 	ports    []portView
 	pods     []*corev1.Pod // that the selector matches
+	over     []*corev1.Pod // that it would match, had they not ended
 	ev       evidence
 	cluster  evidence // questions about the cluster itself
 	checks   []CheckResult
@@ -108,7 +109,7 @@ func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVer
 			}
 		}
 	}
-	c.pods = v.selected(svc)
+	c.pods, c.over = v.selected(svc), v.matching(svc, ended)
 	c.runChecks()
 	for _, r := range rules() {
 		c.findings = append(c.findings, r(c)...)

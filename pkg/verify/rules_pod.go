@@ -161,12 +161,14 @@ func (c *serviceCase) podEvent(p *corev1.Pod, reasons ...string) *corev1.Event {
 }
 
 // nodeCause: SVC324. The Pod is not ready since its node is gone.
-func nodeCause(c *serviceCase, p *corev1.Pod, _ ObjectRef) (finding, bool) {
+func nodeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
+	there := p.Spec.NodeName == "" || len(c.v.s.Nodes) == 0 || c.v.gap("nodes", "") != nil
 	for i := range c.v.s.Nodes {
 		n := &c.v.s.Nodes[i]
 		if n.Name != p.Spec.NodeName {
 			continue
 		}
+		there = true
 		for _, cond := range n.Status.Conditions {
 			if cond.Type != corev1.NodeReady || cond.Status == corev1.ConditionTrue {
 				continue
@@ -176,6 +178,13 @@ func nodeCause(c *serviceCase, p *corev1.Pod, _ ObjectRef) (finding, bool) {
 				Evidence: []string{fmt.Sprintf("Node/%s Ready %s: %s", n.Name, cond.Status, probe.Printable(cond.Reason+" "+cond.Message, maxEventText))},
 				Fix:      &Fix{Summary: advice("restore the node, or move the Pods", kubectl("drain %s --ignore-daemonsets", n.Name))}}}, true
 		}
+	}
+	if !there {
+		node := probe.Printable(p.Spec.NodeName, 253)
+		return finding{Finding: Finding{ID: "SVC324", Object: owner, Field: "spec.template.spec.nodeName",
+			Message:  fmt.Sprintf("node %s, which the Pods of %s are bound to, does not exist.", node, owner),
+			Evidence: []string{fmt.Sprintf("Pod/%s spec.nodeName is %s, which is none of %s", p.Name, node, plural(len(c.v.s.Nodes), "node"))},
+			Fix:      &Fix{Summary: "leave nodeName to the scheduler, or restore the node"}}}, true
 	}
 	return finding{}, false
 }

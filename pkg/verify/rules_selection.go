@@ -45,7 +45,7 @@ func (c *serviceCase) namesake() *workload {
 // workload's template, matches the selector.
 func (c *serviceCase) selectsNothing() bool {
 	return c.svc.Spec.Type != corev1.ServiceTypeExternalName && len(c.svc.Spec.Selector) > 0 && len(c.pods) == 0 &&
-		c.v.gap("pods", c.svc.Namespace) == nil && c.matchingWorkload() == nil
+		c.v.gap("pods", c.svc.Namespace) == nil && c.matchingWorkload() == nil && len(c.over) == 0
 }
 
 // ruleElsewhere: SVC102.
@@ -59,7 +59,7 @@ func ruleElsewhere(c *serviceCase) []finding {
 			continue
 		}
 		for _, p := range pods {
-			if selects(c.svc, p.Labels) && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			if selects(c.svc, p.Labels) && !ended(p) {
 				found[ns] = append(found[ns], p.Name)
 			}
 		}
@@ -145,7 +145,7 @@ func (c *serviceCase) nearest() *workload {
 		}
 	}
 	for _, p := range c.v.byNS[c.svc.Namespace] {
-		if o := c.v.ownerOf(p); o.Kind == "Pod" {
+		if o := c.v.ownerOf(p); o.Kind == "Pod" && !ended(p) {
 			consider(&workload{ref: o, labels: p.Labels, template: &corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}})
 		}
 	}

@@ -156,9 +156,6 @@ const startSlack = 10 * time.Second
 func (c *serviceCase) starting(p *corev1.Pod) (text, field string) {
 	now := c.v.s.Taken.Time
 	field = "spec.template.spec"
-	if p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
-		return "", ""
-	}
 	if p.Spec.NodeName == "" {
 		if podCondition(p, corev1.PodScheduled) != nil {
 			return "", ""

@@ -11,7 +11,7 @@ import (
 )
 
 // workloadRules find why selected Pods are missing or not ready (3xx).
-var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods, ruleControllers, ruleStarting}
+var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods, ruleEnded, ruleControllers, ruleStarting}
 
 // maxEventText bounds text that comes from events and container states.
 const maxEventText = 300

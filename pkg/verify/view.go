@@ -77,14 +77,23 @@ func (v *view) gap(resource, namespace string) *Gap {
 // selected returns the Pods that a Service's selector matches, without those
 // that have run to their end: no endpoint is made of them.
 func (v *view) selected(svc *corev1.Service) []*corev1.Pod {
+	return v.matching(svc, func(p *corev1.Pod) bool { return !ended(p) })
+}
+
+func (v *view) matching(svc *corev1.Service, want func(*corev1.Pod) bool) []*corev1.Pod {
 	var out []*corev1.Pod
 	for _, p := range v.byNS[svc.Namespace] {
-		if selects(svc, p.Labels) && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+		if selects(svc, p.Labels) && want(p) {
 			out = append(out, p)
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
+}
+
+// ended reports whether a Pod has run to its end, well or not: it never serves again.
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 // workload is anything that makes Pods from a template.
