@@ -32,6 +32,7 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 	explored := map[string]int{}
 	for _, pr := range probes {
 		p.seen[pr.ID] = true
+		pr.Settle = 0 // what led here has had its time
 		_, port, err := net.SplitHostPort(pr.Address)
 		if err != nil || pr.From != probe.FromTunnel || pr.Check == probe.CheckExec || !telling(class[pr.ID]) && !mute(class[pr.ID]) {
 			continue

@@ -28,7 +28,7 @@ const (
 	// maxExplored is how many Pods are asked exploratory questions.
 	maxExplored = 3
 
-	tunnelTimeout = 5 * time.Second
+	tunnelTimeout = 3 * time.Second
 )
 
 // PlanOptions narrows what PlanProbes asks.

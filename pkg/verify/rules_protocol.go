@@ -11,7 +11,7 @@ import (
 )
 
 // protocolRules find why a server that is reached does not answer well (7xx).
-var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleMasterless, ruleOtherProtocol}
+var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleMasterless, ruleOtherProtocol, ruleHangs}
 
 // redisReplies maps the first words of a Redis error to what they mean.
 var redisReplies = []struct{ words, id, cause, fix string }{
@@ -202,6 +202,35 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 			f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
 		default:
 			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// ruleHangs: SVC711. Connections are accepted, by the kernel at least, and nothing
+// is answered, whichever way is taken.
+func ruleHangs(c *serviceCase) []finding {
+	if slices.ContainsFunc(c.pods, func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
+		return nil // the proxy is who has accepted
+	}
+	var out []finding
+	for _, pv := range c.ports {
+		e, path := c.direct(pv.key)
+		inside := c.ev.on(probe.PathTunnel, "", pv.key).asked()
+		if c.failure(pv.key) || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP || !e.all(probe.ClassNoAnswer) || len(inside) > 0 && !inside.all(probe.ClassNoAnswer) {
+			continue
+		}
+		owner, _ := c.backendOwner(pv)
+		f := finding{port: pv.key, Finding: Finding{ID: "SVC711", Severity: SeverityFailure, Object: owner,
+			Message:  fmt.Sprintf("the server of %s accepts connections on port %s and does not answer: it hangs, or waits for another protocol than %s.", owner, e[0].port(), pv.check),
+			Evidence: []string{fmt.Sprintf("%s: connected, and no answer to %s in time, from %d/%d", path, pv.check, len(e), len(e))},
+			Fix:      &Fix{Summary: "see what the application does, or say the port's protocol in appProtocol"}}}
+		if path != probe.PathTunnel && len(inside) > 0 {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel: none either inside the Pod, from %d/%d", len(inside), len(inside)))
+		}
+		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok {
+			f.Fix.Summary = advice("see what the application does", kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"
 		}
 		out = append(out, f)
 	}
