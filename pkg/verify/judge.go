@@ -215,9 +215,7 @@ func podText(p *corev1.Pod) string {
 		}
 	}
 	for _, g := range p.Spec.ReadinessGates {
-		if !slices.ContainsFunc(p.Status.Conditions, func(cond corev1.PodCondition) bool {
-			return cond.Type == g.ConditionType && cond.Status == corev1.ConditionTrue
-		}) {
+		if cond := podCondition(p, g.ConditionType); cond == nil || cond.Status != corev1.ConditionTrue {
 			text += ", readiness gate " + string(g.ConditionType) + " is not set"
 		}
 	}

@@ -222,10 +222,8 @@ func gateCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	}
 	for _, g := range p.Spec.ReadinessGates {
 		state := "absent"
-		for _, cond := range p.Status.Conditions {
-			if cond.Type == g.ConditionType {
-				state = string(cond.Status)
-			}
+		if cond := podCondition(p, g.ConditionType); cond != nil {
+			state = string(cond.Status)
 		}
 		if state == string(corev1.ConditionTrue) {
 			continue

@@ -38,7 +38,7 @@ func (c *serviceCase) direct(port string) (evidence, probe.Path) {
 	return tunnel, probe.PathTunnel
 }
 
-// ruleErrorReply: SVC701 to SVC705, SVC708 and SVC709.
+// ruleErrorReply: SVC701 to SVC705, SVC708, SVC709 and SVC713.
 func ruleErrorReply(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
@@ -59,12 +59,13 @@ func ruleErrorReply(c *serviceCase) []finding {
 					f.Message = fmt.Sprintf("the Redis of %s %s.", owner, r.cause)
 				}
 			}
-		case probe.CheckHTTP, probe.CheckHTTPS:
+		case probe.CheckHTTP, probe.CheckHTTPS, probe.CheckGRPC:
 			f.ID = "SVC709"
 			f.Message = fmt.Sprintf("the server of %s answers with a failing status: %s.", owner, reply)
 			f.Fix = &Fix{Summary: "the application's log says why"}
 		}
 		if f.ID == "" {
+			f.ID, f.Fix = "SVC713", &Fix{Summary: "see to what the server says"}
 			f.Message = fmt.Sprintf("the server of %s answers with an error: %s", owner, reply)
 		}
 		out = append(out, f)
@@ -163,7 +164,7 @@ func (c *serviceCase) guarded(lost evidence) bool {
 	return false
 }
 
-// ruleOtherProtocol: SVC706 and SVC707.
+// ruleOtherProtocol: SVC706, SVC707 and SVC712.
 func ruleOtherProtocol(c *serviceCase) []finding {
 	var out []finding
 	for _, pv := range c.ports {
@@ -200,6 +201,17 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 			f.ID = "SVC707"
 			f.Message = fmt.Sprintf("port %s of %s speaks %s, not %s.", bad[0].port(), owner, peer, pv.check)
 			f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
+		case o.Class == probe.ClassProtocol && !slices.Contains([]probe.Check{probe.CheckTCP, probe.CheckUDP, probe.CheckExec}, pv.check):
+			f.ID = "SVC707"
+			f.Message = fmt.Sprintf("port %s of %s answers, and not in %s: %s", bad[0].port(), owner, pv.check, o.Detail)
+			f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
+		case o.Class == probe.ClassTLS && o.Facts[probe.FactClientCert] == "":
+			f.ID, f.Object, f.Field = "SVC712", owner, ""
+			f.Message = fmt.Sprintf("TLS fails with port %s of %s: %s", bad[0].port(), owner, o.Detail)
+			if until := o.Facts["certNotAfter"]; until != "" {
+				f.Evidence = append(f.Evidence, fmt.Sprintf("its certificate is for %s, until %s", o.Facts["certNames"], until))
+			}
+			f.Fix = &Fix{Summary: "renew or correct the server's certificate or its TLS settings"}
 		default:
 			continue
 		}
@@ -208,8 +220,8 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 	return out
 }
 
-// ruleHangs: SVC711. Connections are accepted, by the kernel at least, and nothing
-// is answered, whichever way is taken.
+// ruleHangs: SVC711. Connections are accepted, by the kernel at least, and then kept
+// or ended without an answer, whichever way is taken.
 func ruleHangs(c *serviceCase) []finding {
 	if slices.ContainsFunc(c.pods, func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
 		return nil // the proxy is who has accepted
@@ -218,16 +230,20 @@ func ruleHangs(c *serviceCase) []finding {
 	for _, pv := range c.ports {
 		e, path := c.direct(pv.key)
 		inside := c.ev.on(probe.PathTunnel, "", pv.key).asked()
-		if c.failure(pv.key) || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP || !e.all(probe.ClassNoAnswer) || len(inside) > 0 && !inside.all(probe.ClassNoAnswer) {
+		if c.failure(pv.key) || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP || !e.all(probe.ClassNoAnswer, probe.ClassClosed) || len(inside) > 0 && !inside.all(probe.ClassNoAnswer, probe.ClassClosed) {
 			continue
+		}
+		does := "does not answer: it hangs, or waits for"
+		if e.all(probe.ClassClosed) {
+			does = "ends them without an answer: it fails on them, or expects"
 		}
 		owner, _ := c.backendOwner(pv)
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC711", Severity: SeverityFailure, Object: owner,
-			Message:  fmt.Sprintf("the server of %s accepts connections on port %s and does not answer: it hangs, or waits for another protocol than %s.", owner, e[0].port(), pv.check),
-			Evidence: []string{fmt.Sprintf("%s: connected, and no answer to %s in time, from %d/%d", path, pv.check, len(e), len(e))},
+			Message:  fmt.Sprintf("the server of %s accepts connections on port %s and %s another protocol than %s.", owner, e[0].port(), does, pv.check),
+			Evidence: []string{fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0]))},
 			Fix:      &Fix{Summary: "see what the application does, or say the port's protocol in appProtocol"}}}
 		if path != probe.PathTunnel && len(inside) > 0 {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel: none either inside the Pod, from %d/%d", len(inside), len(inside)))
+			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel, inside the Pod: %s", classWords(inside[0].outcome.Class, fmt.Sprintf("%d/%d", len(inside), len(inside)), inside[0])))
 		}
 		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok {
 			f.Fix.Summary = advice("see what the application does", kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"

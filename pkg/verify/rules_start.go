@@ -49,14 +49,6 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 	return finding{Finding: f}, true
 }
 
-func podCondition(p *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {
-	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == t })
-	if i < 0 {
-		return nil
-	}
-	return &p.Status.Conditions[i]
-}
-
 // sandboxCause: SVC329. What the Pod's containers would run in cannot be made.
 func sandboxCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	if p.Spec.NodeName == "" || slices.ContainsFunc(statuses(p), func(cs corev1.ContainerStatus) bool { return !creating(cs) }) {

@@ -134,19 +134,18 @@ func podCause(c *serviceCase, p *corev1.Pod) (finding, bool) {
 
 // unscheduled: SVC314.
 func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	for _, cond := range p.Status.Conditions {
-		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse && cond.Reason == corev1.PodReasonUnschedulable {
-			text := probe.Printable(cond.Message, maxEventText)
-			if strings.Contains(strings.ToLower(text), "persistentvolumeclaim") {
-				return claimCause(p, owner, "PodScheduled False: "+text, text), true
-			}
-			return finding{Finding: Finding{ID: "SVC314", Object: owner, Field: "spec.template.spec",
-				Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
-				Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
-				Fix:      &Fix{Summary: "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"}}}, true
-		}
+	cond := podCondition(p, corev1.PodScheduled)
+	if cond == nil || cond.Status != corev1.ConditionFalse || cond.Reason != corev1.PodReasonUnschedulable {
+		return finding{}, false
 	}
-	return finding{}, false
+	text := probe.Printable(cond.Message, maxEventText)
+	if strings.Contains(strings.ToLower(text), "persistentvolumeclaim") {
+		return claimCause(p, owner, "PodScheduled False: "+text, text), true
+	}
+	return finding{Finding: Finding{ID: "SVC314", Object: owner, Field: "spec.template.spec",
+		Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
+		Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
+		Fix:      &Fix{Summary: "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"}}}, true
 }
 
 // statuses returns the states of a Pod's init and app containers.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -256,12 +257,17 @@ func (v *view) fromPods(svc *corev1.Service, p corev1.ServicePort) []endpoint {
 
 // podReady reports a Pod's Ready condition.
 func podReady(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
+	c := podCondition(p, corev1.PodReady)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+// podCondition returns a condition of a Pod, or nil where it has none of the type.
+func podCondition(p *corev1.Pod, t corev1.PodConditionType) *corev1.PodCondition {
+	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == t })
+	if i < 0 {
+		return nil
 	}
-	return false
+	return &p.Status.Conditions[i]
 }
 
 // running reports whether any container of a Pod runs, so that something could answer.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -53,7 +54,7 @@ func (p *program) runCleanup(ctx context.Context, all bool) error {
 		return err
 	}
 	if len(removed) == 0 {
-		where, flag := "namespace "+namespace, "-n "+quoted(namespace)
+		where, flag := "namespace "+namespace, "-n "+shell.Word(namespace)
 		if all {
 			where, flag = "any namespace", "-A"
 		}

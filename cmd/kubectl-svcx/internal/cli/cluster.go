@@ -19,6 +19,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -56,7 +57,7 @@ func (c connection) String() string {
 func (c connection) flags() string {
 	flags := c.same
 	if c.context != "" && !strings.Contains(flags, " --context=") {
-		flags = " --context=" + quoted(c.context) + flags
+		flags = " --context=" + shell.Word(c.context) + flags
 	}
 	if flags == "" {
 		return ""

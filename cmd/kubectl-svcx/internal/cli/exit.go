@@ -142,17 +142,6 @@ func printable(s string) string {
 	}, s)
 }
 
-// quoted makes s one word of a shell's command line.
-func quoted(s string) string {
-	safe := func(r rune) bool {
-		return r == '/' || r == '.' || r == '-' || r == '_' || r == ':' || r == '~' || unicode.IsLetter(r) || unicode.IsDigit(r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // interruptError says at which stage the user ended a run, and what is left.
 type interruptError struct {
 	stage string   // "while waiting"

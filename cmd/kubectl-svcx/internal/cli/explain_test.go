@@ -114,14 +114,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestQuoted(t *testing.T) {
-	for s, want := range map[string]string{"redis/overlays/nodeport": "redis/overlays/nodeport", "my dir": "'my dir'", "it's": `'it'\''s'`, "": "''", "$(rm)": "'$(rm)'"} {
-		if got := quoted(s); got != want {
-			t.Errorf("%q: %s, want %s", s, got, want)
-		}
-	}
-}
-
 func TestNearest(t *testing.T) {
 	names := []string{"apply", "cleanup", "diff", "generate", "up", "verify", "version"}
 	for s, want := range map[string]string{

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // groupAnnotation marks a flag with the title under which help shows it.
@@ -86,7 +88,7 @@ func repeated(cmd *cobra.Command, groups []string, but ...string) string {
 		for _, v := range values {
 			b.WriteString(" --" + f.Name)
 			if f.Value.Type() != "bool" || v != "true" {
-				b.WriteString("=" + quoted(v))
+				b.WriteString("=" + shell.Word(v))
 			}
 		}
 	})
@@ -102,7 +104,7 @@ func (p *program) sameCluster() string {
 		{"server", *p.config.APIServer}, {"user", *p.config.AuthInfoName}, {"as", *p.config.Impersonate},
 	} {
 		if f.value != "" {
-			b.WriteString(" --" + f.name + "=" + quoted(f.value))
+			b.WriteString(" --" + f.name + "=" + shell.Word(f.value))
 		}
 	}
 	return b.String()
@@ -113,5 +115,5 @@ func (p *program) sameNamespace() string {
 	if *p.config.Namespace == "" {
 		return ""
 	}
-	return " -n " + quoted(*p.config.Namespace)
+	return " -n " + shell.Word(*p.config.Namespace)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // The values of --dry-run.
@@ -196,7 +197,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.KeptWith)+len(r.Removed) == 0:
 		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
 		if !dryRun {
-			text += "   commit it: git add " + quoted(strings.TrimSuffix(shown, "/"))
+			text += "   commit it: git add " + shell.Word(strings.TrimSuffix(shown, "/"))
 		}
 		lines = append(lines, labelled{"generated", text})
 	default:

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 type importOptions struct {
@@ -120,7 +121,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {
-		p.line("compare", "kubectl svcx diff -k %s", quoted(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
+		p.line("compare", "kubectl svcx diff -k %s", shell.Word(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // winFlags say whose lines stay where a person and the generator have changed the same.
@@ -98,6 +99,6 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 			fmt.Fprintln(p.Out, f)
 		}
 	}
-	fmt.Fprintf(p.ErrOut, "%s would change; kubectl svcx generate --dir=%s writes them\n", counted(len(changes), "file"), quoted(o.dir))
+	fmt.Fprintf(p.ErrOut, "%s would change; kubectl svcx generate --dir=%s writes them\n", counted(len(changes), "file"), shell.Word(o.dir))
 	return &codeError{exitError}
 }

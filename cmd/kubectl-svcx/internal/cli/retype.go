@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 type retypeOptions struct {
@@ -138,7 +139,7 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		return err
 	}
 	p.sayTransition(ctx, before, after, overlay)
-	p.line("next", "kubectl svcx apply -k %s", quoted(filepath.ToSlash(overlay)))
+	p.line("next", "kubectl svcx apply -k %s", shell.Word(filepath.ToSlash(overlay)))
 	return nil
 }
 
@@ -183,7 +184,7 @@ func (p *program) stillStale(overlay string, service *unstructured.Unstructured,
 		return nil
 	}
 	return withHints(fmt.Errorf("the tree was changed, and %s still builds to a Service with %s, which a %s Service has no use for", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
-		"a patch by hand sets it; look for it with: grep -rn "+quoted(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+quoted(overlay))
+		"a patch by hand sets it; look for it with: grep -rn "+shell.Word(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+shell.Word(overlay))
 }
 
 // askTimeout bounds how long a cluster may take to tell what it would do; the
@@ -213,7 +214,7 @@ func (p *program) sayTransition(ctx context.Context, before, after *unstructured
 		p.line("", "%s", e)
 	}
 	if t.Interrupts {
-		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s", quoted(filepath.ToSlash(overlay)))
+		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s", shell.Word(filepath.ToSlash(overlay)))
 	}
 }
 

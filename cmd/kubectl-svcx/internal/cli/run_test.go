@@ -388,7 +388,7 @@ func TestInterruptedGoesOnTheSameWay(t *testing.T) {
 			"kubectl svcx apply -k tree --verify --create-namespace --force-conflicts --kubeconfig=k --context=prod\n", "kubectl delete -k tree --kubeconfig=k --context=prod\n"},
 		{"apply -k cluster --wait --timeout=1m", "Namespace/a\n", "kubectl svcx apply -k cluster --wait --timeout=1m0s\n", "kubectl delete -k cluster\n"},
 		{"apply -k tree -n a --wait --yes", "", "kubectl svcx apply -k tree --wait --yes -n a\n", "kubectl delete -k tree -n a\n"},
-		{"up redis --image=redis:alpine --port=6379 --check=6379=redis --create-namespace", "", "kubectl svcx up --dir redis --check='6379=redis' --create-namespace\n", "kubectl delete -k redis/overlays/clusterip\n"},
+		{"up redis --image=redis:alpine --port=6379 --check=6379=redis --create-namespace", "", "kubectl svcx up --dir redis --check=6379=redis --create-namespace\n", "kubectl delete -k redis/overlays/clusterip\n"},
 	} {
 		inFolder(t, map[string]string{
 			"tree/kustomization.yaml":    "resources:\n- all.yaml\n",

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // severalFlags name trees that exist, to be generated again.
@@ -33,7 +34,7 @@ var severalWith = []string{"filename", "recursive", "overwrite", "keep-edits", "
 
 func (f *severalFlags) validateSeveral(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return withHints(fmt.Errorf("unexpected argument %q: with -f, each svcx.yaml names its app", args[0]), "a folder goes behind -f: -f "+quoted(args[0]))
+		return withHints(fmt.Errorf("unexpected argument %q: with -f, each svcx.yaml names its app", args[0]), "a folder goes behind -f: -f "+shell.Word(args[0]))
 	}
 	var other string
 	cmd.LocalNonPersistentFlags().VisitAll(func(fl *pflag.Flag) {
@@ -107,7 +108,7 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 	if err != nil {
 		var edited *generate.EditedError
 		if errors.As(err, &edited) {
-			err = withHints(err, "see what with: kubectl svcx generate --diff --dir="+quoted(edited.Dir))
+			err = withHints(err, "see what with: kubectl svcx generate --diff --dir="+shell.Word(edited.Dir))
 		}
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // sourceFlags say where the objects come from that are applied or compared.
@@ -52,11 +54,11 @@ func (f *sourceFlags) read(ctx context.Context, p *program) ([]*unstructured.Uns
 // String is how the command line says it.
 func (f *sourceFlags) String() string {
 	if f.kustomize != "" {
-		return "-k " + quoted(f.kustomize)
+		return "-k " + shell.Word(f.kustomize)
 	}
 	text := ""
 	for _, name := range f.files {
-		text += " -f " + quoted(name)
+		text += " -f " + shell.Word(name)
 	}
 	if f.recursive {
 		text += " -R"

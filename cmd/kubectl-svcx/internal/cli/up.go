@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 type upOptions struct {
@@ -89,7 +90,7 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 		g.written(o.dir, res, true)
 	}
 	w := &walk{
-		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app), source: "-k " + quoted(o.overlayDir(app)),
+		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app), source: "-k " + shell.Word(o.overlayDir(app)),
 		again: o.again(), wait: true, verify: true,
 		write: func(ctx context.Context) error { return p.writeNow(ctx, g, o, app) },
 	}
@@ -103,9 +104,9 @@ func (o *upOptions) overlayDir(app *generate.App) string {
 
 // again is the command that does the same on the tree that is there now.
 func (o *upOptions) again() string {
-	again := "kubectl svcx up --dir " + quoted(o.dir)
+	again := "kubectl svcx up --dir " + shell.Word(o.dir)
 	if name := o.overlay(); name != "" {
-		again += " --overlay=" + quoted(name)
+		again += " --overlay=" + shell.Word(name)
 	}
 	return again
 }

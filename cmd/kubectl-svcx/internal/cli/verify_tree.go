@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/tree"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
@@ -101,7 +102,7 @@ func (p *program) writeFixes(o *verifyOptions, t *tree.Tree, g *progress) error 
 
 // applyCommand is the command that brings the tree to the cluster and proves it.
 func (o *verifyOptions) applyCommand() string {
-	return fmt.Sprintf("kubectl svcx apply -k %s%s --verify%s%s", quoted(o.kustomize), o.namespaceFlag(), o.asked, o.cluster)
+	return fmt.Sprintf("kubectl svcx apply -k %s%s --verify%s%s", shell.Word(o.kustomize), o.namespaceFlag(), o.asked, o.cluster)
 }
 
 // fixCommand is the command that writes what the report shows; empty when
@@ -112,12 +113,12 @@ func (o *verifyOptions) fixCommand(t *tree.Tree) string {
 	}
 	words := []string{"kubectl svcx verify"}
 	for _, n := range o.names {
-		words = append(words, quoted(n))
+		words = append(words, shell.Word(n))
 	}
 	if o.snapshot != "" {
-		words = append(words, "--snapshot "+quoted(o.snapshot))
+		words = append(words, "--snapshot "+shell.Word(o.snapshot))
 	}
-	return fmt.Sprintf("%s -k %s%s%s --fix%s", strings.Join(words, " "), quoted(o.kustomize), o.namespaceFlag(), o.inside()+o.asked, o.cluster)
+	return fmt.Sprintf("%s -k %s%s%s --fix%s", strings.Join(words, " "), shell.Word(o.kustomize), o.namespaceFlag(), o.inside()+o.asked, o.cluster)
 }
 
 // inside repeats --in-cluster where --from does not imply it.
@@ -133,7 +134,7 @@ func (o *verifyOptions) namespaceFlag() string {
 	if o.namespace == "" {
 		return ""
 	}
-	return " -n " + quoted(o.namespace)
+	return " -n " + shell.Word(o.namespace)
 }
 
 // treeTargets are the Services that a kustomization or manifests hold, a target a namespace.
