@@ -16,7 +16,8 @@ import (
 //
 // It speaks RESP itself: a client library opens with HELLO, hides the first
 // bytes behind its own errors, and allocates as many bytes as a peer announces.
-// Here the peer may be anything, and the first bytes are what matters.
+// Here the peer may be anything, and the first bytes are what matters. That both
+// hear the same of a real server is tested with go-redis (TestAgreesWithGoRedis).
 func askRedis(ctx context.Context, a *attempt) error {
 	conn, err := a.dial(ctx)
 	if err != nil {

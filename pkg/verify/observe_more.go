@@ -175,8 +175,9 @@ func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, p
 }
 
 const (
-	logRemoved  = "unable to retrieve container logs for "
-	maxLogReads = 5
+	logRemoved = "unable to retrieve container logs for "
+	// For that the kubelet may need a second or two: it looks at its containers so often.
+	maxLogReads = 20
 	logPause    = 200 * time.Millisecond
 )
 

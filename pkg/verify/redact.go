@@ -318,7 +318,7 @@ var (
 	// said is "password VALUE" and "Bearer VALUE"; plainWords may follow, too.
 	// What follows "secret" is most often an object's name.
 	said       = regexp.MustCompile(`(?i)\b([\w-]*(?:pass(?:word|wd|phrase)?|token|bearer|masterauth)\s+)("[^"]*"|'[^']*'|[^\s"',;&]+)`)
-	plainWords = strings.Fields("a an and are as at authentication authenticator be been but by can cannot check could did does error " +
+	plainWords = strings.Fields("a an and are as at authentication authenticator be been but by called can cannot check configured could did does error " +
 		"expired failed file for from had has hash in incorrect invalid is it length may mismatch missing must never no not of on or " +
 		"pair policy provided required reset set should store that the to was were when which will with without wrong")
 	userInfo = regexp.MustCompile(`://(?:[^/\s@:]*:)?([^/\s@]+)@`)

@@ -22,7 +22,7 @@ func ruleControllers(c *serviceCase) []finding {
 	if w := c.matchingWorkload(); w != nil && len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
 		if age := c.v.s.Taken.Sub(w.created); w.ignored && age > controllerGrace {
 			f.Object, f.Field = w.ref, "status.observedGeneration"
-			f.Message = fmt.Sprintf("the cluster's controllers do not run: none has looked at %s since it was created.", w.ref)
+			f.Message = fmt.Sprintf("the cluster's controllers do not run, or are far behind: none has looked at %s since it was created.", w.ref)
 			f.Evidence = []string{fmt.Sprintf("%s was created %s ago, and has no status and no Pods", w.ref, lasting(age))}
 			return []finding{{Finding: f}}
 		}
@@ -54,7 +54,7 @@ func ruleControllers(c *serviceCase) []finding {
 		return nil
 	}
 	f.Object, f.Field = c.ref(), "spec.selector"
-	f.Message = fmt.Sprintf("the cluster's controllers do not run: the EndpointSlices of %s lack Pods that have been ready for long.", c.ref())
+	f.Message = fmt.Sprintf("the cluster's controllers do not run, or are far behind: the EndpointSlices of %s lack Pods that have been ready for long.", c.ref())
 	f.Evidence = f.Evidence[:min(len(f.Evidence), 3)]
 	if anyUsable(c.ports) {
 		f.Severity = SeverityWarning

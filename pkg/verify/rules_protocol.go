@@ -19,6 +19,7 @@ var redisReplies = []struct{ words, id, cause, fix string }{
 	{"-NOAUTH", "SVC702", "wants a password", "name the Secret that holds the password"},
 	{"-WRONGPASS", "SVC702", "refuses the password given", "name the Secret that holds the right password"},
 	{"-ERR Client sent AUTH", "SVC702", "has no password set, and one was given", "leave the password out"},
+	{"-ERR AUTH <password> called without", "SVC702", "has no password set, and one was given", "leave the password out"},
 	{"-ERR invalid password", "SVC702", "refuses the password given", "name the Secret that holds the right password"},
 	{"-LOADING", "SVC703", "is still loading its data", "wait until it has"},
 	{"-MASTERDOWN", "SVC704", "is a replica that has lost its master", "see to the master"},

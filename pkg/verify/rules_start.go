@@ -40,7 +40,7 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 		f.Fix = templateFix("use the cluster's own scheduler, or start the one that is named", owner, map[string]any{"schedulerName": corev1.DefaultSchedulerName})
 	default:
 		f.Object, f.Field = ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, "status.conditions"
-		f.Message = fmt.Sprintf("the cluster's scheduler does not look at the Pods of %s: it does not run.", owner)
+		f.Message = fmt.Sprintf("the cluster's scheduler does not look at the Pods of %s: it does not run, or is far behind.", owner)
 		f.Fix = &Fix{Summary: advice("restore the scheduler", kubectl("get pods -n kube-system -l component=kube-scheduler"))}
 	}
 	if len(gates) == 0 {
