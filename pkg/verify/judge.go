@@ -96,10 +96,11 @@ func rules() []rule {
 
 func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVerdict {
 	ev = afterWrongGuess(ev)
-	if !slices.ContainsFunc(v.selected(svc), func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
+	pods, over := v.matching(svc)
+	if !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
 		ev = withoutCertificate(ev)
 	}
-	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: v.ports(svc, Checks{})}
+	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: v.ports(svc, Checks{}), pods: pods, over: over}
 	// The checks are those that were asked, which the user may have chosen.
 	for i := range c.ports {
 		for _, a := range ev {
@@ -109,7 +110,6 @@ func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVer
 			}
 		}
 	}
-	c.pods, c.over = v.selected(svc), v.matching(svc, ended)
 	c.runChecks()
 	for _, r := range rules() {
 		c.findings = append(c.findings, r(c)...)
@@ -134,6 +134,11 @@ func (c *serviceCase) failure(port string) bool {
 		}
 	}
 	return false
+}
+
+// explained reports whether any cause has been found.
+func (c *serviceCase) explained() bool {
+	return slices.ContainsFunc(c.findings, func(f finding) bool { return f.Severity == SeverityFailure })
 }
 
 // caused is failure without the family 7xx: what a server answers has nothing

@@ -30,7 +30,7 @@ func ruleControllers(c *serviceCase) []finding {
 	if c.v.gap("endpointslices", c.svc.Namespace) != nil || c.v.s.Taken.Sub(c.svc.CreationTimestamp.Time) < controllerGrace {
 		return nil
 	}
-	pods := map[string]bool{}
+	pods, followed := map[string]bool{}, c.followed()
 	for _, p := range c.pods {
 		ready := podCondition(p, corev1.PodReady)
 		if p.DeletionTimestamp != nil || ready == nil || ready.Status != corev1.ConditionTrue || !c.shouldServe(p) {
@@ -40,7 +40,7 @@ func ruleControllers(c *serviceCase) []finding {
 		if ready.LastTransitionTime.IsZero() || age < controllerGrace {
 			continue
 		}
-		switch listed, asReady := c.listed(p); {
+		switch asReady, listed := followed[p.Name]; {
 		case !listed:
 			f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s has been ready for %s, and stands in no EndpointSlice of %s", p.Name, lasting(age), c.ref()))
 		case !asReady:
@@ -70,15 +70,16 @@ func (c *serviceCase) shouldServe(p *corev1.Pod) bool {
 	}) && slices.ContainsFunc(c.svc.Spec.Ports, func(sp corev1.ServicePort) bool { return targetNumber(p, sp) != 0 })
 }
 
-// listed reports whether a Pod stands in a slice of the Service, and as ready.
-func (c *serviceCase) listed(p *corev1.Pod) (there, ready bool) {
+// followed are the names of the Pods in the slices of the Service, and whether they
+// stand there as ready.
+func (c *serviceCase) followed() map[string]bool {
+	out := map[string]bool{}
 	for _, slice := range c.v.slices[c.key()] {
 		for _, e := range slice.Endpoints {
-			if e.TargetRef == nil || e.TargetRef.Name != p.Name || e.TargetRef.Namespace != "" && e.TargetRef.Namespace != p.Namespace {
-				continue
+			if e.TargetRef != nil && (e.TargetRef.Namespace == "" || e.TargetRef.Namespace == c.svc.Namespace) {
+				out[e.TargetRef.Name] = out[e.TargetRef.Name] || e.Conditions.Ready == nil || *e.Conditions.Ready
 			}
-			there, ready = true, ready || e.Conditions.Ready == nil || *e.Conditions.Ready
 		}
 	}
-	return there, ready
+	return out
 }

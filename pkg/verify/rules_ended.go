@@ -41,7 +41,7 @@ func ruleEnded(c *serviceCase) []finding {
 // endAtOnce finds Pods that a node does not accept, which their workload makes anew
 // time after time. In between, one may wait for its end.
 func (c *serviceCase) endAtOnce(w *workload) []finding {
-	if anyUsable(c.ports) || slices.ContainsFunc(c.pods, running) || slices.ContainsFunc(c.findings, func(f finding) bool { return f.Severity == SeverityFailure }) {
+	if anyUsable(c.ports) || slices.ContainsFunc(c.pods, running) || c.explained() {
 		return nil
 	}
 	f := finding{pods: map[string]bool{}, Finding: Finding{ID: "SVC332", Severity: SeverityFailure, Object: w.ref, Field: "spec.template.spec"}}

@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +17,8 @@ func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) 
 		return finding{}, false
 	}
 	image := probe.Printable(cs.Image, 200)
-	for _, ctr := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
-		if ctr.Name == cs.Name {
-			image = probe.Printable(ctr.Image, 200)
-		}
+	if ctr := containerOf(p, cs.Name); ctr != nil {
+		image = probe.Printable(ctr.Image, 200)
 	}
 	f := Finding{ID: "SVC311", Object: owner, Field: containerField(p, cs.Name) + ".image",
 		Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, cs.State.Waiting.Reason, probe.Printable(cs.State.Waiting.Message, maxEventText))}}

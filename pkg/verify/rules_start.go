@@ -109,7 +109,7 @@ func creating(cs corev1.ContainerStatus) bool {
 // ruleStarting: SVC326. Nothing is wrong with the Pods that could be seen: they
 // have not come far enough. Where others serve, that is no fault at all.
 func ruleStarting(c *serviceCase) []finding {
-	if anyUsable(c.ports) || c.v.gap("events", c.svc.Namespace) != nil || slices.ContainsFunc(c.findings, func(f finding) bool { return f.Severity == SeverityFailure }) {
+	if anyUsable(c.ports) || c.v.gap("events", c.svc.Namespace) != nil || c.explained() {
 		return nil // without events nobody can say that nothing is wrong
 	}
 	f := finding{pods: map[string]bool{}, Finding: Finding{ID: "SVC326", Severity: SeverityFailure}}
@@ -179,7 +179,7 @@ func (c *serviceCase) starting(p *corev1.Pod) (text, field string) {
 		}
 		age := now.Sub(cs.State.Running.StartedAt.Time)
 		allowed, which := time.Duration(0), ""
-		if ctr.StartupProbe != nil && cs.Started != nil && !*cs.Started {
+		if ctr.StartupProbe != nil && !started(p, cs.Name) {
 			allowed, which = allowance(ctr.StartupProbe), "startupProbe"
 		} else if ctr.ReadinessProbe != nil {
 			allowed, which = allowance(ctr.ReadinessProbe)+allowance(ctr.StartupProbe), "readinessProbe"

@@ -78,18 +78,26 @@ func (v *view) gap(resource, namespace string) *Gap {
 // selected returns the Pods that a Service's selector matches, without those
 // that have run to their end: no endpoint is made of them.
 func (v *view) selected(svc *corev1.Service) []*corev1.Pod {
-	return v.matching(svc, func(p *corev1.Pod) bool { return !ended(p) })
+	pods, _ := v.matching(svc)
+	return pods
 }
 
-func (v *view) matching(svc *corev1.Service, want func(*corev1.Pod) bool) []*corev1.Pod {
-	var out []*corev1.Pod
+// matching returns the Pods that carry the labels of a Service's selector: those of
+// selected, and those that have ended.
+func (v *view) matching(svc *corev1.Service) (pods, over []*corev1.Pod) {
 	for _, p := range v.byNS[svc.Namespace] {
-		if selects(svc, p.Labels) && want(p) {
-			out = append(out, p)
+		switch {
+		case !selects(svc, p.Labels):
+		case ended(p):
+			over = append(over, p)
+		default:
+			pods = append(pods, p)
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
+	for _, list := range [][]*corev1.Pod{pods, over} {
+		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	}
+	return pods, over
 }
 
 // ended reports whether a Pod has run to its end, well or not: it never serves again.
