@@ -48,13 +48,7 @@ func balancerTimes(svc *corev1.Service) []metav1.ManagedFieldsEntry {
 
 // lbAge returns for how long the load balancer has been as it is, at most.
 func (c *serviceCase) lbAge() time.Duration {
-	since := c.svc.CreationTimestamp.Time
-	for _, m := range c.svc.ManagedFields {
-		if m.Time != nil && m.Time.After(since) {
-			since = m.Time.Time
-		}
-	}
-	return c.v.s.Taken.Sub(since)
+	return c.v.s.Taken.Sub(lastKept(&c.svc.ObjectMeta))
 }
 
 // newestEvent returns the newest event on the Service of those that are

@@ -278,16 +278,16 @@ func slim(s *Snapshot) {
 		s.Nodes[i].Status.Images = nil
 	}
 	for i := range s.Deployments {
-		s.Deployments[i].ManagedFields = nil
+		keepChanges(&s.Deployments[i].ObjectMeta)
 	}
 	for i := range s.ReplicaSets {
-		s.ReplicaSets[i].ManagedFields = nil
+		keepChanges(&s.ReplicaSets[i].ObjectMeta)
 	}
 	for i := range s.StatefulSets {
-		s.StatefulSets[i].ManagedFields = nil
+		keepChanges(&s.StatefulSets[i].ObjectMeta)
 	}
 	for i := range s.DaemonSets {
-		s.DaemonSets[i].ManagedFields = nil
+		keepChanges(&s.DaemonSets[i].ObjectMeta)
 	}
 	for i := range s.NetworkPolicies {
 		s.NetworkPolicies[i].ManagedFields = nil
@@ -295,6 +295,30 @@ func slim(s *Snapshot) {
 	for i := range s.Events {
 		s.Events[i].ManagedFields = nil
 	}
+}
+
+// keepChanges keeps of an object's managed fields when anything but its status was
+// set: nothing else tells when it was last changed.
+func keepChanges(m *metav1.ObjectMeta) {
+	var out []metav1.ManagedFieldsEntry
+	for _, e := range m.ManagedFields {
+		if e.Time != nil && e.Subresource != "status" {
+			out = append(out, metav1.ManagedFieldsEntry{Time: e.Time})
+		}
+	}
+	m.ManagedFields = out
+}
+
+// lastKept is the newest of the times that slim has kept, or else when the object
+// was created.
+func lastKept(m *metav1.ObjectMeta) time.Time {
+	last := m.CreationTimestamp.Time
+	for _, e := range m.ManagedFields {
+		if e.Time != nil && e.Time.After(last) {
+			last = e.Time.Time
+		}
+	}
+	return last
 }
 
 // searchElsewhere looks in all namespaces for the Pods of Services whose

@@ -39,6 +39,27 @@ func readNamespaces(ctx context.Context, c *clients, s *Snapshot) {
 	s.Namespaces = list
 }
 
+// readClientPolicies reads the policies that a client of another namespace stands
+// under: they say where it may send.
+func readClientPolicies(ctx context.Context, c *clients, s *Snapshot, t Target) {
+	ns := s.Client.Namespace
+	if t.AllNamespaces || t.Namespace == ns || t.Namespace == metav1.NamespaceAll {
+		return
+	}
+	policies, err := listAll(ctx, c.networking.NetworkPolicies(ns).List, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items })
+	if err != nil {
+		s.Gaps = append(s.Gaps, Gap{Resource: "networkpolicies", Namespace: ns, Reason: probe.Printable(err.Error(), maxReason)})
+		return
+	}
+	for i := range policies {
+		policies[i].ManagedFields = nil
+	}
+	s.NetworkPolicies = append(s.NetworkPolicies, policies...)
+	if s.Namespaces == nil {
+		readNamespaces(ctx, c, s)
+	}
+}
+
 // selectsNamespaces reports whether a policy has a rule whose answer depends on
 // labels of a namespace other than its name.
 func selectsNamespaces(np networkingv1.NetworkPolicy) bool {

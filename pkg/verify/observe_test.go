@@ -242,13 +242,14 @@ func TestTargets(t *testing.T) {
 		{"a whole namespace", Target{Namespace: "demo"}, "demo/redis demo/redis-svc"},
 		{"everywhere", Target{AllNamespaces: true}, "demo/redis demo/redis-svc shop/cache"},
 		{"by label", Target{Namespace: "demo", LabelSelector: "tier=db"}, "demo/redis-svc"},
-		{"by Deployment", Target{Namespace: "demo", Workload: &Workload{Kind: "deploy", Name: "redis"}}, "demo/redis"},
-		{"by Pod", Target{Namespace: "demo", Workload: &Workload{Kind: "Pod", Name: "redis-7f9c-a"}}, "demo/redis"},
+		{"by Deployment", Target{Namespace: "demo", Workloads: []Workload{{Kind: "deploy", Name: "redis"}}}, "demo/redis"},
+		{"by Pod", Target{Namespace: "demo", Workloads: []Workload{{Kind: "Pod", Name: "redis-7f9c-a"}}}, "demo/redis"},
+		{"by names and a Deployment, each once", Target{Namespace: "demo", Names: []string{"redis-svc", "redis"}, Workloads: []Workload{{Kind: "deploy", Name: "redis"}}}, "demo/redis-svc demo/redis"},
 		{"bad label", Target{Namespace: "demo", LabelSelector: "==="}, "the label selector"},
 		{"no such label", Target{Namespace: "demo", LabelSelector: "tier=web"}, "no Service found in namespace demo with labels tier=web"},
 		{"a slip", Target{Namespace: "demo", Names: []string{"reids"}}, "Service/reids does not exist in namespace demo; did you mean redis"},
 		{"in another namespace", Target{Namespace: "demo", Names: []string{"cache"}}, "namespace shop has one of that name (-n shop)"},
-		{"no such Deployment", Target{Namespace: "demo", Workload: &Workload{Kind: "deployment", Name: "web"}}, "Deployment/web does not exist in namespace demo"},
+		{"no such Deployment", Target{Namespace: "demo", Workloads: []Workload{{Kind: "deployment", Name: "web"}}}, "Deployment/web does not exist in namespace demo"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

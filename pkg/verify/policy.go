@@ -110,6 +110,9 @@ const (
 // it, and closed says that none of them admits anybody.
 func (v *view) ingress(from, to party, port int32, proto corev1.Protocol) (names []string, closed bool, r ruling) {
 	closed, r = true, denied
+	if to.pod != nil && to.pod.Spec.HostNetwork {
+		return nil, false, admitted // its packets are its node's, which no policy selects
+	}
 	for i := range v.s.NetworkPolicies {
 		np := &v.s.NetworkPolicies[i]
 		if !guards(np, to, networkingv1.PolicyTypeIngress) {

@@ -71,6 +71,21 @@ type Client struct {
 	// addresses, and not out of a Pod like it.
 	Ephemeral bool     `json:"ephemeral,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
+	// DNSPolicy and HostNetwork, those of its spec, say whose DNS it asks.
+	DNSPolicy   corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
+	HostNetwork bool             `json:"hostNetwork,omitempty"`
+}
+
+// asksClusterDNS reports whether the kubelet gives its containers the cluster's DNS
+// (kubernetes: pkg/kubelet/network/dns, getPodDNSType).
+func (cl *Client) asksClusterDNS() bool {
+	switch cl.DNSPolicy {
+	case corev1.DNSDefault, corev1.DNSNone:
+		return false
+	case corev1.DNSClusterFirst:
+		return !cl.HostNetwork
+	}
+	return true
 }
 
 // client is a Client with what its probe Pod needs.
@@ -123,6 +138,7 @@ func findClient(ctx context.Context, c *clients, f From, namespace string, comma
 		out.Container = namespace + "/" + out.pod.Name + "/" + mainContainer(out.pod)
 	}
 	out.Labels = maps.Clone(out.Labels)
+	out.DNSPolicy, out.HostNetwork = out.spec.DNSPolicy, out.spec.HostNetwork
 	if f.Ephemeral {
 		out.Ephemeral, out.Labels, out.Node, out.Addresses = true, out.pod.Labels, out.pod.Spec.NodeName, partyOf(out.pod).addresses
 		return out, nil

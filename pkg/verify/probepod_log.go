@@ -23,8 +23,6 @@ const (
 	maxPodLog = 64 << 20
 	// helloGrace is how long a started probe Pod may take to write its first line.
 	helloGrace = 10 * time.Second
-	// logTries bounds how often a log is read that breaks off.
-	logTries = 4
 )
 
 // errSilent says that nothing was written in time.
@@ -81,19 +79,14 @@ func (u *untilDone) Read([]byte) (int, error) {
 // read again from its beginning: each answer counts once.
 func followLog(ctx context.Context, c *clients, s *seat, patient bool, want int, emit func(probe.Outcome)) error {
 	had := map[string]bool{}
-	var end probe.End
-	var err error
-	for try := 1; ; try++ {
-		end, err = readLog(ctx, c, s, patient, func(o probe.Outcome) {
+	end, err := again.Try(ctx, func() (probe.End, error) {
+		return readLog(ctx, c, s, patient, func(o probe.Outcome) {
 			if !had[o.Probe] {
 				had[o.Probe] = true
 				emit(o)
 			}
 		})
-		if try == logTries || !again.Passing(err) || !again.Pause(ctx, try) {
-			break
-		}
-	}
+	})
 	switch {
 	case errors.Is(err, errSilent):
 		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s", s.image, helloGrace.Seconds())

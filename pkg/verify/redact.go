@@ -275,6 +275,8 @@ func isCredential(s string) bool {
 // configurations, and secrets for injectors.
 var keptAnnotations = []string{"deployment.kubernetes.io/revision", corev1.EndpointsOverCapacity}
 
+// redactMeta drops the annotations but for those, and of managed fields all but the
+// times, which slim has chosen.
 func redactMeta(m *metav1.ObjectMeta) {
 	kept := map[string]string{}
 	for _, k := range keptAnnotations {
@@ -282,22 +284,21 @@ func redactMeta(m *metav1.ObjectMeta) {
 			kept[k] = hide(v)
 		}
 	}
-	m.Annotations, m.ManagedFields = nil, nil
+	m.Annotations = nil
+	var times []metav1.ManagedFieldsEntry
+	for _, e := range m.ManagedFields {
+		times = append(times, metav1.ManagedFieldsEntry{Time: e.Time})
+	}
+	m.ManagedFields = times
 	if len(kept) > 0 {
 		m.Annotations = kept
 	}
 }
 
-// serviceMeta keeps of what was applied last the spec, which a rule compares, and
-// of managed fields the times.
+// serviceMeta keeps of what was applied last the spec, which a rule compares.
 func serviceMeta(svc *corev1.Service) {
 	applied := lastApplied(svc)
-	var times []metav1.ManagedFieldsEntry // see balancerTimes
-	for _, m := range svc.ManagedFields {
-		times = append(times, metav1.ManagedFieldsEntry{Time: m.Time})
-	}
 	redactMeta(&svc.ObjectMeta)
-	svc.ManagedFields = times
 	if applied == nil {
 		return
 	}

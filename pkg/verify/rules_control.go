@@ -19,11 +19,16 @@ func ruleControllers(c *serviceCase) []finding {
 	}
 	f := Finding{ID: "SVC331", Severity: SeverityFailure,
 		Fix: &Fix{Summary: advice("restore kube-controller-manager", kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
-	if w := c.matchingWorkload(); w != nil && len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
-		if age := c.v.s.Taken.Sub(w.created); w.ignored && age > controllerGrace {
+	if w := c.matchingWorkload(); w != nil && w.unseen && (w.replicas == nil || *w.replicas > 0) &&
+		len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
+		if age := c.v.s.Taken.Sub(w.changed); age > controllerGrace {
+			since, status := "changed", "a status from before"
+			if w.ignored {
+				since, status = "created", "no status"
+			}
 			f.Object, f.Field = w.ref, "status.observedGeneration"
-			f.Message = fmt.Sprintf("the cluster's controllers do not run, or are far behind: none has looked at %s since it was created.", w.ref)
-			f.Evidence = []string{fmt.Sprintf("%s was created %s ago, and has no status and no Pods", w.ref, lasting(age))}
+			f.Message = fmt.Sprintf("the cluster's controllers do not run, or are far behind: none has looked at %s since it was %s.", w.ref, since)
+			f.Evidence = []string{fmt.Sprintf("%s was %s %s ago, and has %s and no Pods", w.ref, since, lasting(age), status)}
 			return []finding{{Finding: f}}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // networkRules find what stands between a client and Pods that answer (4xx).
-var networkRules = []rule{ruleBlocked, ruleDNSBlocked, ruleClusterDNS, ruleShortName, ruleProxyLabel, ruleInternalLocal, ruleServiceProxy}
+var networkRules = []rule{ruleBlocked, ruleClientDNS, ruleDNSBlocked, ruleClusterDNS, ruleShortName, ruleProxyLabel, ruleInternalLocal, ruleServiceProxy}
 
 // client is the end that asks from inside the cluster.
 func (c *serviceCase) client() party {
@@ -26,12 +26,17 @@ func (c *serviceCase) client() party {
 }
 
 // lost returns the answers of Pods that answer inside and whose address does
-// not. A firewall may also refuse in words: that counts where a policy denies.
+// not. A firewall may also refuse in words, and a datagram that it drops looks like
+// one that a server does not answer: either counts where a policy denies.
 func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
 	var out evidence
 	var pods []*corev1.Pod
 	tunnel := c.ev.on(probe.PathTunnel, "", pv.key)
-	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused) {
+	classes := []probe.Class{probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused}
+	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
+		classes = append(classes, probe.ClassNoAnswer)
+	}
+	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(classes...) {
 		pod := c.v.pods[b.probe.Pod]
 		if pod == nil || len(tunnel.asked()) > 0 && len(tunnel.reached()) == 0 {
 			continue
@@ -76,10 +81,21 @@ func ruleBlocked(c *serviceCase) []finding {
 		from := c.client()
 		names, closed, in := c.v.ingress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
 		outNames, eg := c.v.egress(from, partyOf(pods[0]), portNumber(lost[0]), pv.port.Protocol)
-		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Field: "spec.ingress", Evidence: []string{
-			fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", insideWord(pv, a), len(a.reached()), len(a)),
-			fmt.Sprintf("no connection from %s: %s", c.v.place(from), lost.addresses(3)),
-		}}}
+		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner, Field: "spec.ingress"}}
+		what := "no connection"
+		if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
+			what = "no answer"
+			if !mustAnswer(pv, lost) {
+				f.Severity = SeverityWarning // the server may be silent of its own accord
+			}
+		}
+		if len(a) > 0 {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel (inside the Pod): %s from %d/%d", insideWord(pv, a), len(a.reached()), len(a)))
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s from %s: %s", what, c.v.place(from), lost.addresses(3)))
+		if (in == denied || eg == denied) && lost.all(probe.ClassRefused) && len(a.asked()) > 0 {
+			f.Evidence = append(f.Evidence, "refused, not lost: where this cluster does not enforce policies, the application listens on 127.0.0.1 alone (SVC205)")
+		}
 		switch {
 		case closed:
 			f.ID, f.Object = "SVC401", policyRef(pods[0].Namespace, names)
@@ -108,15 +124,26 @@ func ruleBlocked(c *serviceCase) []finding {
 					continue // some backends answer: it is those that do not
 				}
 				f.Field = ""
-				f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way: the cluster's network, or a firewall between nodes.", owner)
-				if g := c.v.gap("networkpolicies", c.svc.Namespace); g != nil {
-					f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way; NetworkPolicies could not be read.", owner)
+				f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way: the cluster's network, a firewall between nodes, or a policy of the network plugin's own.", owner)
+				if ns := c.unreadPolicies(from); ns != "" {
+					f.Message = fmt.Sprintf("the Pods of %s answer inside, but a connection to their addresses is lost on the way; the NetworkPolicies of namespace %s could not be read.", owner, ns)
 				}
 			}
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// unreadPolicies is the namespace, of the Service or of who asks, whose policies could
+// not be read; "" where they were.
+func (c *serviceCase) unreadPolicies(from party) string {
+	for _, ns := range []string{c.svc.Namespace, from.namespace} {
+		if c.v.gap("networkpolicies", ns) != nil {
+			return ns
+		}
+	}
+	return ""
 }
 
 // insideWord says what a server answers inside its Pod.
@@ -161,7 +188,8 @@ func (c *serviceCase) closedUnasked(pv portView) (finding, bool) {
 }
 
 // betweenNodes turns f into SVC411 when all that is lost goes from one node to
-// another, on ways on which nothing arrives.
+// another, on ways on which nothing arrives, and others are open. Where nothing at
+// all arrives, who asks or who is asked may be kept from all others.
 func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
 	type way struct{ from, to string }
 	wayOf := func(a answer) way { return way{a.outcome.Facts[factNode], a.probe.Node} }
@@ -169,7 +197,7 @@ func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
 	for _, a := range all.where(probe.ClassOK) {
 		good[wayOf(a)] = true
 	}
-	if len(good) == 0 && len(lost) < len(all) {
+	if len(good) == 0 {
 		return false
 	}
 	froms, tos := map[string]bool{}, map[string]bool{}
@@ -187,10 +215,35 @@ func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
 	return true
 }
 
+// ruleClientDNS: SVC412. No name resolves for the client, which asks another DNS
+// than the cluster's.
+func ruleClientDNS(c *serviceCase) []finding {
+	cl, l := c.v.s.Client, nameLookup(c.cluster)
+	if cl == nil || cl.asksClusterDNS() || c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() {
+		return nil
+	}
+	want, why := corev1.DNSClusterFirst, "its dnsPolicy is "+string(cl.DNSPolicy)
+	if cl.HostNetwork {
+		want = corev1.DNSClusterFirstWithHostNet
+		why += ", and it uses the network of its node"
+	}
+	f := Finding{ID: "SVC412", Severity: SeverityFailure, Object: cl.ObjectRef, Field: "spec.dnsPolicy",
+		Message:  fmt.Sprintf("%s in namespace %s does not ask the cluster's DNS, so that no name of a Service resolves for it: %s.", cl.ObjectRef, cl.Namespace, why),
+		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)}}
+	if rolledOut(cl.ObjectRef) {
+		f.Field = "spec.template.spec.dnsPolicy"
+	}
+	f.Fix = templateFix("set dnsPolicy: "+string(want), cl.ObjectRef, map[string]any{"dnsPolicy": string(want)})
+	if e := c.ev.on(probe.PathClusterIP, "", "").where(probe.ClassOK); len(e) > 0 {
+		f.Evidence = append(f.Evidence, "the address itself answers: "+e.addresses(1))
+	}
+	return []finding{{Finding: f, checks: []string{string(probe.PathDNS), string(probe.PathExternalName)}}}
+}
+
 // ruleDNSBlocked: SVC403. No name resolves, and the client may not ask.
 func ruleDNSBlocked(c *serviceCase) []finding {
 	l := nameLookup(c.cluster)
-	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || l.outcome.Class == probe.ClassNameUnknown {
+	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || l.outcome.Class == probe.ClassNameUnknown || c.has("SVC412") {
 		return nil
 	}
 	from := c.client()
@@ -211,7 +264,7 @@ func ruleDNSBlocked(c *serviceCase) []finding {
 // ruleClusterDNS: SVC404. The name of the API server's own Service fails as well.
 func ruleClusterDNS(c *serviceCase) []finding {
 	l := nameLookup(c.cluster)
-	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || c.has("SVC403", "SVC409") {
+	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || c.has("SVC403", "SVC409", "SVC412") {
 		return nil
 	}
 	// The servers of names are Pods too, and may well be on the node that is not reached.
@@ -222,5 +275,10 @@ func ruleClusterDNS(c *serviceCase) []finding {
 		Message:  "the cluster's DNS does not answer: not even the name kubernetes.default.svc resolves.",
 		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
 		Fix:      &Fix{Summary: "restore the cluster's DNS: kubectl get pods -n kube-system -l k8s-app=kube-dns"}}
+	if ns := c.unreadPolicies(c.client()); ns != "" && l.outcome.Class != probe.ClassRefused {
+		f.ID = ""
+		f.Message = "no name resolves for this client, not even kubernetes.default.svc: the cluster's DNS does not answer, or a NetworkPolicy stops the question."
+		f.Evidence = append(f.Evidence, fmt.Sprintf("the NetworkPolicies of namespace %s could not be read", ns))
+	}
 	return []finding{{Finding: f, checks: []string{string(probe.PathDNS), string(probe.PathExternalName)}}}
 }

@@ -69,10 +69,16 @@ func (c *serviceCase) alsoTCP(udp portView) bool {
 // udpSilence reports whether answers about a UDP port prove nothing: a server
 // may take a datagram that means nothing to it and stay silent.
 func udpSilence(pv portView, e, direct evidence) bool {
-	return protocolOf(pv.port.Protocol) == corev1.ProtocolUDP && len(direct.where(probe.ClassOK)) == 0 && len(e.asked()) > 0 &&
+	return protocolOf(pv.port.Protocol) == corev1.ProtocolUDP && !mustAnswer(pv, e) && len(direct.where(probe.ClassOK)) == 0 && len(e.asked()) > 0 &&
 		!slices.ContainsFunc(e.asked(), func(a answer) bool {
 			return a.outcome.Class != probe.ClassNoAnswer && a.outcome.Class != probe.ClassTimeout && !a.good()
 		})
+}
+
+// mustAnswer reports whether the datagrams sent mean something to the server that the
+// port is said to have: a question of DNS, or what the user has said is answered.
+func mustAnswer(pv portView, e evidence) bool {
+	return len(e) > 0 && (pv.check == probe.CheckDNSServer && !e[0].probe.Guessed || e[0].probe.Expect != "")
 }
 
 // ruleHeadlessPort: SVC210. No proxy stands before a headless Service, so its

@@ -118,6 +118,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 			}
 			r.client.ShortNames = s.shortNames(r.client.Namespace, &r.client.spec)
 			s.Client, plan.Client = &r.client.Client, r.client.Namespace
+			readClientPolicies(ctx, c, s, t)
 		}
 	}
 	probes := PlanProbes(s, plan)

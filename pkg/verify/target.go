@@ -17,13 +17,14 @@ import (
 // Target says which Services to verify.
 type Target struct {
 	Namespace string
-	// Names lists Services by name; empty means all that the rest selects.
+	// Names lists Services by name. Without Names and Workloads all are meant that
+	// the rest selects.
 	Names []string
 	// LabelSelector selects Services by their labels, in kubectl's syntax.
 	LabelSelector string
 	AllNamespaces bool
-	// Workload, when set, stands for the Services that select its Pods.
-	Workload *Workload
+	// Workloads stand for the Services that select their Pods.
+	Workloads []Workload
 }
 
 // Workload names an object whose Pods are to be reached.
@@ -71,27 +72,8 @@ func (e *NoServicesError) Error() string {
 
 // findTargets returns the keys (namespace/name) of the Services asked about.
 func findTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]string, error) {
-	switch {
-	case t.Workload != nil:
-		return workloadTargets(s, t)
-	case len(t.Names) > 0:
-		var keys []string
-		for _, name := range t.Names {
-			found := false
-			for i := range s.Services {
-				svc := &s.Services[i]
-				if svc.Name == name && (t.AllNamespaces || svc.Namespace == t.Namespace) {
-					keys, found = append(keys, svc.Namespace+"/"+name), true
-				}
-			}
-			if key := t.Namespace + "/" + name; !found && !t.AllNamespaces && s.absent(key) != nil {
-				keys, found = append(keys, key), true
-			}
-			if !found {
-				return nil, notFound(ctx, c, s, t.Namespace, name)
-			}
-		}
-		return keys, nil
+	if len(t.Names) > 0 || len(t.Workloads) > 0 {
+		return namedTargets(ctx, c, s, t)
 	}
 	sel := labels.Everything()
 	where := "in namespace " + t.Namespace
@@ -115,6 +97,44 @@ func findTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]stri
 		return nil, &NoServicesError{Where: where}
 	}
 	sort.Strings(keys)
+	return keys, nil
+}
+
+// namedTargets finds the Services that are named, and those that workloads stand for,
+// each once.
+func namedTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]string, error) {
+	var keys []string
+	add := func(key string) {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	for _, name := range t.Names {
+		found := false
+		for i := range s.Services {
+			svc := &s.Services[i]
+			if svc.Name == name && (t.AllNamespaces || svc.Namespace == t.Namespace) {
+				add(svc.Namespace + "/" + name)
+				found = true
+			}
+		}
+		if key := t.Namespace + "/" + name; !found && !t.AllNamespaces && s.absent(key) != nil {
+			add(key)
+			found = true
+		}
+		if !found {
+			return nil, notFound(ctx, c, s, t.Namespace, name)
+		}
+	}
+	for _, w := range t.Workloads {
+		of, err := workloadTargets(s, t.Namespace, w)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range of {
+			add(key)
+		}
+	}
 	return keys, nil
 }
 
@@ -171,29 +191,29 @@ func near(name string, names []string) []string {
 }
 
 // workloadTargets finds the Services whose selector takes in a workload's Pods.
-func workloadTargets(s *Snapshot, t Target) ([]string, error) {
-	set, kind, ok := workloadLabels(s, t)
+func workloadTargets(s *Snapshot, namespace string, w Workload) ([]string, error) {
+	set, kind, ok := workloadLabels(s, namespace, w)
 	if !ok {
-		return nil, &NotFoundError{Kind: kind, Namespace: t.Namespace, Name: t.Workload.Name}
+		return nil, &NotFoundError{Kind: kind, Namespace: namespace, Name: w.Name}
 	}
 	var keys []string
 	for i := range s.Services {
 		svc := &s.Services[i]
-		if svc.Namespace == t.Namespace && selects(svc, set) {
+		if svc.Namespace == namespace && selects(svc, set) {
 			keys = append(keys, svc.Namespace+"/"+svc.Name)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; %s", t.Namespace, kind, t.Workload.Name,
-			advice("make one", kubectl("expose %s %s -n %s --port=PORT", strings.ToLower(kind), t.Workload.Name, t.Namespace)))
+		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; %s", namespace, kind, w.Name,
+			advice("make one", kubectl("expose %s %s -n %s --port=PORT", strings.ToLower(kind), w.Name, namespace)))
 	}
 	return keys, nil
 }
 
 // workloadLabels returns the labels of a workload's Pods and its kind in proper case.
-func workloadLabels(s *Snapshot, t Target) (map[string]string, string, bool) {
-	name, ns := t.Workload.Name, t.Namespace
-	switch strings.ToLower(t.Workload.Kind) {
+func workloadLabels(s *Snapshot, ns string, w Workload) (map[string]string, string, bool) {
+	name := w.Name
+	switch strings.ToLower(w.Kind) {
 	case "deployment", "deployments", "deploy":
 		for i := range s.Deployments {
 			if d := &s.Deployments[i]; d.Name == name && d.Namespace == ns {
@@ -230,7 +250,7 @@ func workloadLabels(s *Snapshot, t Target) (map[string]string, string, bool) {
 		}
 		return nil, "Pod", false
 	}
-	return nil, t.Workload.Kind, false
+	return nil, w.Kind, false
 }
 
 // selects reports whether a Service's selector takes in Pods of these labels.

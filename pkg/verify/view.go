@@ -112,16 +112,17 @@ type workload struct {
 	matchLabels map[string]string
 	replicas    *int32
 	template    *corev1.PodTemplateSpec
-	created     time.Time
-	// ignored says that its controller has never looked at it.
-	ignored bool
+	changed     time.Time // created, or changed in anything but its status
+	// unseen says that its controller has not looked at it since it was last changed,
+	// and ignored that it never has.
+	unseen, ignored bool
 }
 
 func workloads(s *Snapshot) []workload {
 	var out []workload
 	add := func(kind string, m metav1.ObjectMeta, observed int64, sel *metav1.LabelSelector, replicas *int32, t *corev1.PodTemplateSpec) {
 		w := workload{ref: ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}, labels: t.Labels, replicas: replicas, template: t,
-			created: m.CreationTimestamp.Time, ignored: m.Generation > 0 && observed == 0}
+			changed: lastKept(&m), unseen: m.Generation > observed, ignored: m.Generation > 0 && observed == 0}
 		if sel != nil {
 			w.matchLabels = sel.MatchLabels
 		}

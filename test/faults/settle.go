@@ -22,6 +22,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"services":        {Version: "v1", Resource: "services"},
 	"events":          {Version: "v1", Resource: "events"},
 	"serviceaccounts": {Version: "v1", Resource: "serviceaccounts"},
+	"configmaps":      {Version: "v1", Resource: "configmaps"},
 	"namespaces":      {Version: "v1", Resource: "namespaces"},
 	"endpointslices":  {Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
 	"deployments":     {Group: "apps", Version: "v1", Resource: "deployments"},

@@ -454,13 +454,9 @@ func TestVerifyTargets(t *testing.T) {
 		{"verify a svc/b services/c", []verify.Target{{Namespace: "default", Names: []string{"a", "b", "c"}}}},
 		{"verify svc a b", []verify.Target{{Namespace: "default", Names: []string{"a", "b"}}}},
 		{"verify svc", []verify.Target{{Namespace: "default", Names: []string{"svc"}}}},
-		{"verify deploy/a", []verify.Target{{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "a"}}}},
-		{"verify deployments.apps a b", []verify.Target{
-			{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "a"}},
-			{Namespace: "default", Workload: &verify.Workload{Kind: "Deployment", Name: "b"}}}},
-		{"verify sts/a svc/b", []verify.Target{
-			{Namespace: "default", Names: []string{"b"}},
-			{Namespace: "default", Workload: &verify.Workload{Kind: "StatefulSet", Name: "a"}}}},
+		{"verify deploy/a", []verify.Target{{Namespace: "default", Workloads: []verify.Workload{{Kind: "Deployment", Name: "a"}}}}},
+		{"verify deployments.apps a b", []verify.Target{{Namespace: "default", Workloads: []verify.Workload{{Kind: "Deployment", Name: "a"}, {Kind: "Deployment", Name: "b"}}}}},
+		{"verify sts/a svc/b", []verify.Target{{Namespace: "default", Names: []string{"b"}, Workloads: []verify.Workload{{Kind: "StatefulSet", Name: "a"}}}}},
 	} {
 		fake := &fakeCluster{}
 		if r := runWith(t, t.Context(), fake, nil, strings.Fields(c.args)...); r.code == 1 {

@@ -150,22 +150,10 @@ func probePods(err error) []string {
 // targets turns names, workloads, labels and the kustomization into what to verify.
 func (o *verifyOptions) targets(c cluster, expected []*unstructured.Unstructured) ([]verify.Target, error) {
 	namespace, given := c.Namespace()
-	base := verify.Target{Namespace: namespace, LabelSelector: o.selector, AllNamespaces: o.allNamespaces}
 	if o.source() != "" {
 		return o.treeTargets(expected, namespace, given)
 	}
-	var targets []verify.Target
-	if len(o.names) > 0 || len(o.workloads) == 0 {
-		t := base
-		t.Names = o.names
-		targets = append(targets, t)
-	}
-	for i := range o.workloads {
-		t := base
-		t.Workload = &o.workloads[i]
-		targets = append(targets, t)
-	}
-	return targets, nil
+	return []verify.Target{{Namespace: namespace, LabelSelector: o.selector, AllNamespaces: o.allNamespaces, Names: o.names, Workloads: o.workloads}}, nil
 }
 
 // where names what -k or -f named, for messages.
