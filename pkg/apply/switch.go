@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // serviceSwitch is a change of a live Service's type.
@@ -351,10 +352,10 @@ func (s *serviceSwitch) check(got *unstructured.Unstructured) error {
 		return err
 	}
 	if is := TypeOf(svc); is != s.To {
-		return fmt.Errorf("it is still %s, not %s: %w; delete it and apply again: kubectl delete %s", is, s.To, errSilent, target(got))
+		return fmt.Errorf("it is still %s, not %s: %w; %s", is, s.To, errSilent, shell.Advice("delete it and apply again", command("delete", got)))
 	}
 	if got.GetUID() != s.live.GetUID() {
-		return fmt.Errorf("it was deleted and created anew by somebody else meanwhile; look at it before going on: kubectl get %s -o yaml", target(got))
+		return errors.New("it was deleted and created anew by somebody else meanwhile; " + shell.Advice("look at it before going on", command("get", got)+" -o yaml"))
 	}
 	return nil
 }
