@@ -2,6 +2,7 @@ package shell
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -26,4 +27,41 @@ func Advice(text, command string) string {
 		return text
 	}
 	return text + ": " + command
+}
+
+// begins is where a command begins in a text for people.
+var begins = regexp.MustCompile(`(?m)(^|: |; |\()kubectl (svcx )?([\w-]+)`)
+
+// On puts the flags that choose a cluster, each led by a space, into the commands in
+// a text: without them they would go to the current context's. A text that has them
+// stays as it is.
+func On(text, flags string) string {
+	if flags == "" || strings.Contains(text, flags) {
+		return text
+	}
+	var b strings.Builder
+	last := 0 // where the flags of the command before went
+	for _, m := range begins.FindAllStringSubmatchIndex(text, -1) {
+		before, verb := m[6]-1, text[m[6]:m[7]]
+		if verb == "owns" || last > 0 && endsQuoted(text[last:m[0]]) {
+			continue // a field manager of that name; a word of the command before
+		}
+		b.WriteString(text[last:before] + flags)
+		last = before
+	}
+	return b.String() + text[last:]
+}
+
+// endsQuoted says whether a part of a command ends within a word that Word quoted.
+func endsQuoted(s string) bool {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\'':
+			quoted = !quoted
+		case s[i] == '\\' && !quoted:
+			i++
+		}
+	}
+	return quoted
 }

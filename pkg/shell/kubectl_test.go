@@ -33,3 +33,29 @@ func TestAdvice(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestOn(t *testing.T) {
+	const prod = " --kubeconfig=k --context=prod"
+	for _, tc := range []struct{ name, text, want string }{
+		{"at the start", "kubectl delete pod x", "kubectl --kubeconfig=k --context=prod delete pod x"},
+		{"after a text", "remove it: kubectl delete pod x", "remove it: kubectl --kubeconfig=k --context=prod delete pod x"},
+		{"two", "look: kubectl get nodes; kubectl describe pod x", "look: kubectl --kubeconfig=k --context=prod get nodes; kubectl --kubeconfig=k --context=prod describe pod x"},
+		{"in brackets", "apply the tree (kubectl svcx apply -k DIR), or not", "apply the tree (kubectl svcx --kubeconfig=k --context=prod apply -k DIR), or not"},
+		{"on a line of its own", "a\nkubectl get pods", "a\nkubectl --kubeconfig=k --context=prod get pods"},
+		{"there already", "kubectl get pods --kubeconfig=k --context=prod", "kubectl get pods --kubeconfig=k --context=prod"},
+		{"a field manager", "ConfigMap/c: kubectl-edit owns data.a; kubectl owns data.b", "ConfigMap/c: kubectl-edit owns data.a; kubectl owns data.b"},
+		{"a name that is a command", `kubectl delete pod 'x; kubectl y' -n 'it'\''s: kubectl z'; kubectl get pods`, `kubectl --kubeconfig=k --context=prod delete pod 'x; kubectl y' -n 'it'\''s: kubectl z'; kubectl --kubeconfig=k --context=prod get pods`},
+		{"spoken of", "as kubectl port-forward does", "as kubectl port-forward does"},
+		{"nothing", "", ""},
+	} {
+		if got := On(tc.text, prod); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+		if got := On(tc.text, ""); got != tc.text {
+			t.Errorf("%s, without flags: %s", tc.name, got)
+		}
+	}
+	if got := On("kubectl get pods", " --context='$1'"); got != "kubectl --context='$1' get pods" {
+		t.Errorf("flags are no template: %s", got)
+	}
+}

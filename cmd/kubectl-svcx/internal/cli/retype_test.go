@@ -89,3 +89,23 @@ func patchByHand(t *testing.T, overlay, fields string) {
 		t.Fatal(err)
 	}
 }
+
+// What is proposed goes to the cluster, the user and the namespace that were named.
+func TestProposedForTheSameCluster(t *testing.T) {
+	inFolder(t, map[string]string{
+		"web/svcx.yaml": strings.Replace(everyField, "TYPE", "NodePort", 1),
+		"db.yaml":       "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {type: ExternalName, externalName: db.example.com}\n",
+	})
+	flags := []string{"-n", "shop", "--context=prod", "--tls-server-name=api", "--as=jo", "--as-uid=7", "--as-group=dev", "--as-group=on call", "--token=secret"}
+	const same = " -n shop --context=prod --tls-server-name=api --as=jo --as-uid=7 --as-group=dev --as-group='on call'\n"
+	for _, c := range []struct{ args, want string }{
+		{"retype web --overlay=prod --type=LoadBalancer", "kubectl svcx apply -k web/overlays/prod"},
+		{"import -f db.yaml", "kubectl svcx diff -k db/overlays/externalname"},
+	} {
+		r := runWith(t, t.Context(), &fakeCluster{}, nil, append(strings.Fields(c.args), flags...)...)
+		if r.code != 0 {
+			t.Errorf("%s: exit %d\n%s", c.args, r.code, r.err)
+		}
+		wants(t, c.args, r.out, c.want+same)
+	}
+}
