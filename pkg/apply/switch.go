@@ -257,12 +257,12 @@ func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructu
 // the same: the answer to the first try may be lost, and the second is refused as
 // a conflict then. It returns the Service as the patch made it, else an error.
 func (c *Client) madeAfterAll(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
-	if answered(cause) && !apierrors.IsConflict(cause) {
+	if again.Answered(cause) && !apierrors.IsConflict(cause) {
 		return nil, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
 	defer cancel()
-	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	live, err := again.Insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
 	if err != nil {
 		return nil, &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause, Undo: err, Unsure: true}
 	}
@@ -280,7 +280,7 @@ func (c *Client) madeAfterAll(ctx context.Context, before *unstructured.Unstruct
 // the same: then there is nothing to put back.
 func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
 	failed := &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause}
-	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	live, err := again.Insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
 	switch {
 	case err != nil:
 		failed.Undo = err
@@ -295,7 +295,7 @@ func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured,
 	if err != nil {
 		return nil, err
 	}
-	_, failed.Undo = insist(ctx, func() (*unstructured.Unstructured, error) {
+	_, failed.Undo = again.Insist(ctx, func() (*unstructured.Unstructured, error) {
 		return c.patch(ctx, patchRequest{object: live, kind: types.JSONPatchType, data: data})
 	})
 	return nil, failed
@@ -325,23 +325,6 @@ func restore(before, live *unstructured.Unstructured) []op {
 		ops = append(ops, op{Op: "add", Path: pointer([]string{"metadata", "annotations", key}), Value: v})
 	}
 	return ops
-}
-
-// insist asks until an API server answers or ctx ends: what is asked here has to
-// be done, also where the server has just been started again.
-func insist[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	for try := 1; ; try++ {
-		got, err := f()
-		if answered(err) || !again.Pause(ctx, try) {
-			return got, err
-		}
-	}
-}
-
-// answered says whether an API server has decided about a request.
-func answered(err error) bool {
-	var answer apierrors.APIStatus
-	return err == nil || errors.As(err, &answer) && !again.Passing(err)
 }
 
 // check is the proof that a change of type happened: the API server accepts
