@@ -77,8 +77,9 @@ func only(types ...ServiceType) func(ServiceType) bool {
 func notAlias(t ServiceType) bool { return t != ExternalName }
 
 // typed lists the fields that only some types use. The API server drops some of
-// them by itself, refuses others, and keeps the rest without a word
-// (dropTypeDependentFields and ValidateService in k8s.io/kubernetes).
+// them by itself, refuses others, and keeps the rest without a word, to be in force
+// again on the way back (dropTypeDependentFields and ValidateService in
+// k8s.io/kubernetes).
 var typed = []field{
 	{[]string{"spec", "loadBalancerSourceRanges"}, only(LoadBalancer)},
 	{[]string{"spec", "loadBalancerClass"}, only(LoadBalancer)},
@@ -87,6 +88,7 @@ var typed = []field{
 	{[]string{"spec", "healthCheckNodePort"}, only(LoadBalancer)},
 	{[]string{"metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey}, only(LoadBalancer)},
 	{[]string{"spec", "externalTrafficPolicy"}, only(NodePort, LoadBalancer)},
+	{[]string{"spec", "externalIPs"}, only(ClusterIP, NodePort, LoadBalancer)},
 	{[]string{"spec", "externalName"}, only(ExternalName)},
 	{[]string{"spec", "selector"}, notAlias},
 	{[]string{"spec", "ports"}, notAlias},
@@ -111,10 +113,11 @@ func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]stri
 		return nil
 	}
 	var found [][]string
+	outside := keepsExternalIPs(u, desired, to)
 	for _, f := range typed {
 		_, has := nested(u, f.path...)
 		_, wanted := nested(desired, f.path...)
-		if has && !wanted && !f.used(to) {
+		if has && !wanted && !f.used(to) && !(outside && f.path[1] == "externalTrafficPolicy") {
 			found = append(found, f.path)
 		}
 	}
@@ -136,6 +139,15 @@ func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]stri
 		}
 	}
 	return found
+}
+
+// keepsExternalIPs says whether a Service of API type ClusterIP has external IPs still:
+// then it has an externalTrafficPolicy too, which the API server would only fill in again.
+func keepsExternalIPs(u, desired *unstructured.Unstructured, to ServiceType) bool {
+	has, _ := nested(u, "spec", "externalIPs")
+	ips, _ := has.([]any)
+	_, wanted := nested(desired, "spec", "externalIPs")
+	return len(ips) > 0 && (to == ClusterIP || to == Headless && wanted)
 }
 
 func nested(u *unstructured.Unstructured, path ...string) (any, bool) {
@@ -166,9 +178,13 @@ func (c *Client) direct(ctx context.Context, live, desired *unstructured.Unstruc
 	if to == ExternalName {
 		name, _ := nested(desired, "spec", "externalName")
 		if t, _ := nested(desired, "spec", "type"); t != string(ExternalName) {
-			// A stop on the way: it keeps nothing of what it goes on to.
+			// A stop on the way: it keeps nothing of what it goes on to but external IPs,
+			// which an admission plugin (DenyServiceExternalIPs) may not let be put back.
 			name = interimName
 			intended = &unstructured.Unstructured{Object: map[string]any{}}
+			if ips, ok := nested(live, "spec", "externalIPs"); ok {
+				intended.Object["spec"] = map[string]any{"externalIPs": ips}
+			}
 		}
 		ops = append(ops, op{Op: "add", Path: "/spec/externalName", Value: name})
 	}

@@ -106,6 +106,34 @@ func TestRemoveStale(t *testing.T) {
 	}
 }
 
+// A load balancer's ranges may be an annotation still, which no other type may have.
+func TestRemoveStaleAnnotation(t *testing.T) {
+	const ranges = "service.beta.kubernetes.io/load-balancer-source-ranges"
+	for name, test := range map[string]struct{ data, want string }{
+		"beside another": {"kind: Service\nmetadata:\n  name: web-svc\n  annotations:\n    " + ranges + ": 192.0.2.0/24\n    a: b\nspec:\n  loadBalancerClass: x\n  type: LoadBalancer\n",
+			"kind: Service\nmetadata:\n  name: web-svc\n  annotations:\n    a: b\nspec:\n  type: LoadBalancer\n"},
+		"alone": {"kind: Service\nmetadata:\n  annotations: # theirs\n    " + ranges + ": >-\n      192.0.2.0/24,\n      198.51.100.0/24\n  name: web-svc\n",
+			"kind: Service\nmetadata:\n  annotations: {} # theirs\n  name: web-svc\n"},
+		"behind the spec": {"spec:\n  loadBalancerClass: x\nmetadata:\n  annotations:\n    \"" + ranges + "\": 192.0.2.0/24\nkind: Service\n",
+			"spec: {}\nmetadata:\n  annotations: {}\nkind: Service\n"},
+		"of another":  {"kind: Service\nmetadata: {name: other, annotations: {" + ranges + ": 192.0.2.0/24}}\n", "same"},
+		"in one line": {"kind: Service\nmetadata: {name: web-svc, annotations: {" + ranges + ": 192.0.2.0/24}}\n", "same"},
+	} {
+		if test.want == "same" {
+			test.want = test.data
+		}
+		if got, _ := RemoveStale([]byte(test.data), "web-svc", NodePort); string(got) != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, test.want)
+		}
+		if got, removed := RemoveStale([]byte(test.data), "web-svc", LoadBalancer); string(got) != test.data {
+			t.Errorf("%s: removed %v for a load balancer", name, removed)
+		}
+	}
+	if got := Stale([]byte("kind: Service\nmetadata: {annotations: {"+ranges+": 192.0.2.0/24}}\n"), "web-svc", Headless); fmt.Sprint(got) != "[{metadata.annotations."+ranges+" 2}]" {
+		t.Error(got)
+	}
+}
+
 // Whatever a field's value looks like, it goes as a whole or stays as a whole.
 func TestRemoveStaleWhole(t *testing.T) {
 	const head = "kind: Service\nmetadata: {name: web-svc}\nspec:\n"

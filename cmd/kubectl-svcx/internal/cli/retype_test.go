@@ -31,10 +31,10 @@ spec:
 
 // byHand are patches that a person writes for a type beside what is generated.
 var byHand = map[generate.ServiceType]string{
-	generate.ClusterIP:    "internalTrafficPolicy: Local\n",
-	generate.NodePort:     "externalTrafficPolicy: Local\n  ports:\n  - port: 80\n    protocol: TCP\n    nodePort: 30081\n",
-	generate.LoadBalancer: "loadBalancerClass: example.com/mine\n  loadBalancerSourceRanges:\n  - 198.51.100.0/24\n  healthCheckNodePort: 31081\n",
-	generate.Headless:     "clusterIP: None\n  publishNotReadyAddresses: true\n",
+	generate.ClusterIP:    "spec:\n  internalTrafficPolicy: Local\n",
+	generate.NodePort:     "spec:\n  externalTrafficPolicy: Local\n  ports:\n  - port: 80\n    protocol: TCP\n    nodePort: 30081\n",
+	generate.LoadBalancer: "  annotations:\n    service.beta.kubernetes.io/load-balancer-source-ranges: 198.51.100.0/24\nspec:\n  loadBalancerClass: example.com/mine\n  loadBalancerSourceRanges:\n  - 198.51.100.0/24\n  healthCheckNodePort: 31081\n",
+	generate.Headless:     "spec:\n  clusterIP: None\n  publishNotReadyAddresses: true\n",
 }
 
 // What retype leaves is valid, from each type to each, also of what a person wrote for
@@ -71,7 +71,7 @@ func TestRetypeLeavesAValidTree(t *testing.T) {
 
 func patchByHand(t *testing.T, overlay, fields string) {
 	t.Helper()
-	patch := "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  " + fields
+	patch := "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n" + fields
 	if err := os.WriteFile(overlay+"hand.yaml", []byte(patch), 0o644); err != nil {
 		t.Fatal(err)
 	}
