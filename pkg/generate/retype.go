@@ -27,10 +27,7 @@ func (a *App) Retype(overlay string, t ServiceType, host string) (from ServiceTy
 	}
 	e := a.Environment(overlay)
 	if e == nil {
-		var names []string
-		for _, e := range a.Spec.Overlays {
-			names = append(names, e.Name)
-		}
+		names := a.EnvironmentNames()
 		known, err := ParseServiceType(overlay)
 		ofType, name := err == nil, overlay
 		if ofType {
@@ -41,7 +38,7 @@ func (a *App) Retype(overlay string, t ServiceType, host string) (from ServiceTy
 			next = "one of " + strings.Join(names, ", ")
 		}
 		if ofType {
-			next = "overlays/" + strings.ToLower(string(known)) + " is that of the type, which stays; " + next
+			next = Overlay(known) + " is that of the type, which stays; " + next
 		}
 		return "", &InvalidError{Problems: []Problem{{Field: "spec.overlays", Value: overlay, Reason: "is no overlay of a name of its own" + didYouMean(overlay, names), Next: next}}}
 	}

@@ -40,7 +40,10 @@ func TestRetype(t *testing.T) {
 	if _, err := a.Retype("prd", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "did you mean prod?") {
 		t.Error(err)
 	}
-	if _, err := a.Retype("nodeport", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "is that of the type") {
+	if names := strings.Join(a.EnvironmentNames(), " "); names != "dev local staging prod" {
+		t.Error(names)
+	}
+	if _, err := a.Retype("nodeport", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "overlays/nodeport is that of the type") {
 		t.Error(err)
 	}
 	if from, err := a.Retype("prod", ExternalName, "db.example.com"); err != nil || from != LoadBalancer || a.Environment("prod").Replicas != nil {
