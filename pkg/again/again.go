@@ -34,6 +34,23 @@ func Try[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
+// Insist calls f until an API server answers or ctx ends: for what has to be done,
+// also where the server has just been started again.
+func Insist[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		got, err := f()
+		if Answered(err) || !Pause(ctx, try) {
+			return got, err
+		}
+	}
+}
+
+// Answered reports whether an API server has decided about a request.
+func Answered(err error) bool {
+	var answer apierrors.APIStatus
+	return err == nil || errors.As(err, &answer) && !Passing(err)
+}
+
 // Pause waits before a try that follows so many others. It returns false when
 // ctx ends first.
 func Pause(ctx context.Context, after int) bool {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -63,5 +65,36 @@ func TestTry(t *testing.T) {
 	cancel()
 	if _, err := Try(ctx, f(1, io.EOF)); err == nil || calls != 1 {
 		t.Errorf("ended: %v after %d calls", err, calls)
+	}
+}
+
+func TestInsist(t *testing.T) {
+	refused := &url.Error{Op: "Get", URL: "https://x", Err: syscall.ECONNREFUSED}
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
+	for _, tc := range []struct {
+		name  string
+		errs  []error // the last goes on for ever
+		calls int
+		want  error
+	}{
+		{"a server that is started again", []error{refused, refused, refused, refused, refused, refused, nil}, 7, nil},
+		{"one that is starting", []error{apierrors.NewServiceUnavailable("starting"), nil}, 2, nil},
+		{"an answer", []error{forbidden}, 1, forbidden},
+		{"no server", []error{refused}, 0, refused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				calls := 0
+				_, err := Insist(ctx, func() (int, error) {
+					calls++
+					return calls, tc.errs[min(calls, len(tc.errs))-1]
+				})
+				if !errors.Is(err, tc.want) || tc.calls > 0 && calls != tc.calls || (ctx.Err() != nil) != (tc.calls == 0) {
+					t.Errorf("%v after %d calls, the time is over: %v", err, calls, ctx.Err())
+				}
+			})
+		})
 	}
 }

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // evidence is what is seen of a workload. Lists may be empty because they may
@@ -62,7 +64,7 @@ func diagnose(e evidence, now time.Time) finding {
 	}
 	if paused(e.workload) {
 		return finding{message: count + " · paused", stuck: &StuckError{Object: ref, Reason: "Paused",
-			Message: "its rollout is paused", Next: "resume it: kubectl rollout resume " + target(e.workload)}}
+			Message: "its rollout is paused", Next: shell.Advice("resume it", command("rollout resume", e.workload))}}
 	}
 	pods := e.current()
 	best := e.creation(ref, now)
@@ -83,7 +85,7 @@ func diagnose(e evidence, now time.Time) finding {
 	if f.stuck == nil && result.Status == status.FailedStatus {
 		f.stuck = &StuckError{Object: ref, Pod: best.pod, Reason: "ProgressDeadlineExceeded",
 			Message: joinReasons(best.message, plain(result.Message)),
-			Next:    "look at it: kubectl describe " + target(e.workload) + "; take the change back: kubectl rollout undo " + target(e.workload)}
+			Next:    shell.Advice("look at it", command("describe", e.workload)) + "; " + shell.Advice("take the change back", command("rollout undo", e.workload))}
 	}
 	return f
 }
@@ -349,11 +351,11 @@ func refusal(text, namespace string) (reason, next string, grace time.Duration) 
 	has := func(s string) bool { return strings.Contains(strings.ToLower(text), s) }
 	switch {
 	case has("violates podsecurity"):
-		return "PodSecurity", "change the securityContext fields it names; the namespace's level: kubectl get namespace " + namespace + " --show-labels", 0
+		return "PodSecurity", shell.Advice("change the securityContext fields it names; the namespace's level", shell.Kubectl("get namespace %s --show-labels", namespace)), 0
 	case has("exceeded quota"), has("failed quota"):
-		return "QuotaExceeded", "raise the quota or ask for less: kubectl describe quota -n " + namespace, 20 * time.Second
+		return "QuotaExceeded", shell.Advice("raise the quota or ask for less", shell.Kubectl("describe quota -n %s", namespace)), 20 * time.Second
 	case has("serviceaccount") && has("not found"):
-		return "ServiceAccountMissing", "create the ServiceAccount: kubectl get serviceaccount -n " + namespace, 20 * time.Second
+		return "ServiceAccountMissing", shell.Advice("create the ServiceAccount", shell.Kubectl("get serviceaccount -n %s", namespace)), 20 * time.Second
 	case has("priorityclass") && (has("not found") || has("no priorityclass")):
 		return "PriorityClassMissing", "create the PriorityClass: kubectl get priorityclass", 10 * time.Second
 	case has("failed calling webhook"):
@@ -361,9 +363,9 @@ func refusal(text, namespace string) (reason, next string, grace time.Duration) 
 	case has("admission webhook"):
 		return "WebhookDenied", "change what the webhook refuses", 5 * time.Second
 	case has("limitrange"), has("maximum cpu"), has("maximum memory"), has("minimum cpu"), has("minimum memory"):
-		return "LimitRange", "change the container's resources: kubectl describe limitrange -n " + namespace, 0
+		return "LimitRange", shell.Advice("change the container's resources", shell.Kubectl("describe limitrange -n %s", namespace)), 0
 	case has("is invalid"):
 		return "InvalidPod", "correct the field it names", 0
 	}
-	return "FailedCreate", "look at it: kubectl get events -n " + namespace, 20 * time.Second
+	return "FailedCreate", shell.Advice("look at it", shell.Kubectl("get events -n %s", namespace)), 20 * time.Second
 }

@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // podFinding is what one Pod waits for.
@@ -59,6 +61,11 @@ type podDoctor struct {
 	pod    *corev1.Pod
 	events []*corev1.Event
 	now    time.Time
+}
+
+// describe is the command that shows the Pod.
+func (d podDoctor) describe() string {
+	return shell.Kubectl("describe %s -n %s", "pod/"+d.pod.Name, d.pod.Namespace)
 }
 
 func (d podDoctor) condition(t corev1.PodConditionType) *corev1.PodCondition {
@@ -143,13 +150,13 @@ func (d podDoctor) unschedulable(c *corev1.PodCondition) podFinding {
 		}
 	}
 	grace := 30 * time.Second // Pods that are ending may make room
-	next := "make room, or ask for less: kubectl describe pod/" + d.pod.Name + " -n " + d.pod.Namespace
+	next := shell.Advice("make room, or ask for less", d.describe())
 	switch {
 	case strings.Contains(text, "PersistentVolumeClaim"), strings.Contains(text, "persistentvolumeclaim"):
 		grace = 60 * time.Second // a volume may be being made
-		next = "look at the claim: kubectl get pvc -n " + d.pod.Namespace
+		next = shell.Advice("look at the claim", shell.Kubectl("get pvc -n %s", d.pod.Namespace))
 	case strings.Contains(text, "didn't match Pod's node affinity/selector"), strings.Contains(text, "untolerated taint"):
-		next = "compare with the nodes: kubectl get nodes --show-labels; kubectl describe pod/" + d.pod.Name + " -n " + d.pod.Namespace
+		next = shell.Advice("compare with the nodes", "kubectl get nodes --show-labels; "+d.describe())
 	}
 	f.settle(grace, d.now, &StuckError{Reason: "Unschedulable", Message: text, Next: next})
 	return f

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // restartsCertain is after how many restarts a crash loop is taken for certain:
@@ -17,8 +19,6 @@ func (d podDoctor) waiting(s corev1.ContainerStatus, since time.Time) podFinding
 	w := s.State.Waiting
 	text := plain(w.Message)
 	f := podFinding{since: since}
-	pod := "pod/" + d.pod.Name + " -n " + d.pod.Namespace
-	describe := "look at it: kubectl describe " + pod
 	switch w.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":
 		return d.image(s, since)
@@ -34,41 +34,42 @@ func (d podDoctor) waiting(s corev1.ContainerStatus, since time.Time) podFinding
 			f.message = w.Reason
 		}
 		// Something else may be about to create what is missing.
-		f.settle(10*time.Second, d.now, &StuckError{Reason: w.Reason, Message: text, Next: d.missing(text, describe)})
+		f.settle(10*time.Second, d.now, &StuckError{Reason: w.Reason, Message: text, Next: d.missing(text)})
 	case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
 		f.message = strings.TrimSuffix(w.Reason+": "+text, ": ")
 		f.problem = true
 		if s.RestartCount >= restartsCertain || d.now.Sub(since) > 30*time.Second {
-			f.settle(0, d.now, &StuckError{Reason: w.Reason, Message: text, Next: describe})
+			f.settle(0, d.now, &StuckError{Reason: w.Reason, Message: text, Next: shell.Advice("look at it", d.describe())})
 		} else {
 			f.recheck = 30*time.Second - d.now.Sub(since)
 		}
 	case "CrashLoopBackOff":
-		return d.crashLoop(s, pod)
+		return d.crashLoop(s)
 	case "ContainerCreating", "PodInitializing", "":
-		return d.creating(s, since, describe)
+		return d.creating(s, since)
 	default:
 		f.message = joinReasons(plain(w.Reason), text)
 	}
 	return f
 }
 
-// missing names the command that shows what a container's configuration lacks.
-func (d podDoctor) missing(text, otherwise string) string {
+// missing names the command that shows what a container's configuration lacks. What
+// is quoted in the text is not always a name: it may be anything that an image says.
+func (d podDoctor) missing(text string) string {
+	if strings.Contains(text, "runAsNonRoot") {
+		return "set securityContext.runAsUser to a user that is not root, or use another image"
+	}
 	for _, kind := range []string{"configmap", "secret"} {
 		if _, after, ok := strings.Cut(strings.ToLower(text), kind+` "`); ok {
 			if name, _, ok := strings.Cut(after, `"`); ok {
-				return fmt.Sprintf("create it: kubectl get %s %s -n %s", kind, name, d.pod.Namespace)
+				return shell.Advice("create it", shell.Kubectl("get "+kind+" %s -n %s", name, d.pod.Namespace))
 			}
 		}
 	}
-	switch {
-	case strings.Contains(text, "couldn't find key"):
-		return "add the key: " + strings.TrimPrefix(otherwise, "look at it: ")
-	case strings.Contains(text, "runAsNonRoot"):
-		return "set securityContext.runAsUser to a user that is not root, or use another image"
+	if strings.Contains(text, "couldn't find key") {
+		return shell.Advice("add the key", d.describe())
 	}
-	return otherwise
+	return shell.Advice("look at it", d.describe())
 }
 
 // image judges a pull that failed. A registry may fail once and answer the next
@@ -95,7 +96,7 @@ func (d podDoctor) image(s corev1.ContainerStatus, since time.Time) podFinding {
 		f.message = fmt.Sprintf("cannot pull image %s: %s", image, plain(text))
 		return f // a registry that does not answer may answer later
 	}
-	stuck := &StuckError{Reason: s.State.Waiting.Reason, Message: f.message, Next: fmt.Sprintf("%s: kubectl describe pod/%s -n %s", next, d.pod.Name, d.pod.Namespace)}
+	stuck := &StuckError{Reason: s.State.Waiting.Reason, Message: f.message, Next: shell.Advice(next, d.describe())}
 	// Without events, time tells: the second try comes 10 s after the first.
 	patience := 30 * time.Second
 	if known {
@@ -132,7 +133,7 @@ func pullFailure(text string) (kind, next string) {
 }
 
 // crashLoop judges a container that ends again and again.
-func (d podDoctor) crashLoop(s corev1.ContainerStatus, pod string) podFinding {
+func (d podDoctor) crashLoop(s corev1.ContainerStatus) podFinding {
 	f := podFinding{problem: true, container: s.Name}
 	why := "it ends again and again"
 	if t := s.LastTerminationState.Terminated; t != nil {
@@ -141,14 +142,14 @@ func (d podDoctor) crashLoop(s corev1.ContainerStatus, pod string) podFinding {
 	f.message = fmt.Sprintf("crashing: %s, restarted %d %s", why, s.RestartCount, plural("time", int(s.RestartCount)))
 	if s.RestartCount >= restartsCertain {
 		f.stuck = &StuckError{Reason: "CrashLoopBackOff", Message: f.message,
-			Next: fmt.Sprintf("read its log: kubectl logs %s -c %s --previous", pod, s.Name)}
+			Next: shell.Advice("read its log", shell.Kubectl("logs %s -n %s -c %s --previous", "pod/"+d.pod.Name, d.pod.Namespace, s.Name))}
 	}
 	return f
 }
 
 // creating judges a container that is being made: by volumes and sandboxes that
 // fail, else by the image that is being pulled.
-func (d podDoctor) creating(s corev1.ContainerStatus, since time.Time, describe string) podFinding {
+func (d podDoctor) creating(s corev1.ContainerStatus, since time.Time) podFinding {
 	const fresh = 3 * time.Minute // the kubelet tries volumes again at least every two minutes
 	f := podFinding{message: "container creating", since: since}
 	if ev := latest(d.events, d.pod.UID, "", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"); ev != nil && d.now.Sub(seen(ev)) < fresh {
@@ -156,7 +157,7 @@ func (d podDoctor) creating(s corev1.ContainerStatus, since time.Time, describe 
 		f.message, f.since, f.problem = "container creating: "+text, first(ev), true
 		absent := strings.Contains(text, "not found") && (strings.Contains(text, "configmap") || strings.Contains(text, "secret"))
 		if ev.Reason == "FailedMount" && absent {
-			f.settle(20*time.Second, d.now, &StuckError{Reason: ev.Reason, Message: text, Next: d.missing(text, describe)})
+			f.settle(20*time.Second, d.now, &StuckError{Reason: ev.Reason, Message: text, Next: d.missing(text)})
 		}
 		return f
 	}

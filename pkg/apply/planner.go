@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // PlanOptions say how objects are to be applied.
@@ -178,7 +179,7 @@ func (c *Client) missingNamespaces(ctx context.Context, objs []*unstructured.Uns
 		case err != nil:
 			return nil, fmt.Errorf("reading Namespace/%s: %w", ns, err)
 		case live.GetDeletionTimestamp() != nil:
-			return nil, fmt.Errorf("Namespace/%s is being deleted; wait until it is gone: kubectl wait --for=delete namespace/%s", ns, ns)
+			return nil, fmt.Errorf("Namespace/%s is being deleted; %s", ns, shell.Advice("wait until it is gone", command("wait --for=delete", namespaceObject(ns))))
 		}
 	}
 	return missing, nil
@@ -217,7 +218,7 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 	}
 	ch.live = live
 	if live != nil && live.GetDeletionTimestamp() != nil {
-		return fail(fmt.Errorf("it is being deleted; wait until it is gone: kubectl wait --for=delete %s", target(u)))
+		return fail(fmt.Errorf("it is being deleted; %s", shell.Advice("wait until it is gone", command("wait --for=delete", u))))
 	}
 	notes, err := c.checkNodePorts(ctx, live, u)
 	if err != nil {
@@ -292,13 +293,14 @@ func ownedBy(u *unstructured.Unstructured) string {
 	return ""
 }
 
-// target is how kubectl names an object: "deployment/redis -n default".
-func target(u *unstructured.Unstructured) string {
-	t := strings.ToLower(u.GetKind()) + "/" + u.GetName()
+// command is what is to be copied about an object: "kubectl delete deployment/redis
+// -n default".
+func command(verb string, u *unstructured.Unstructured) string {
+	object := strings.ToLower(u.GetKind()) + "/" + u.GetName()
 	if ns := u.GetNamespace(); ns != "" {
-		t += " -n " + ns
+		return shell.Kubectl(verb+" %s -n %s", object, ns)
 	}
-	return t
+	return shell.Kubectl(verb+" %s", object)
 }
 
 // advise adds the next step to refusals that are known to need more than
@@ -311,7 +313,7 @@ func advise(u *unstructured.Unstructured, err error) error {
 		return fmt.Errorf("%w; leave the field out to keep what it has, or apply the Service as ExternalName first and then as desired", err)
 	}
 	if strings.Contains(err.Error(), "spec.selector") && strings.Contains(err.Error(), "immutable") {
-		return fmt.Errorf("%w; a selector cannot change: keep the old one, or delete the object first: kubectl delete %s", err, target(u))
+		return fmt.Errorf("%w; %s", err, shell.Advice("a selector cannot change: keep the old one, or delete the object first", command("delete", u)))
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // allocated stands for a value that the API server chooses when it is asked in earnest.
@@ -204,8 +205,8 @@ func (c *Client) leftBehind(ctx context.Context, live, desired *unstructured.Uns
 		if !labels.SelectorFromSet(selector).Matches(labels.Set(pods)) || holds(all, d) || (ours && ownedBy(d) == "") {
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("Deployment/%s goes on running without traffic from Service/%s; delete it when nothing needs it: kubectl delete deployment/%s -n %s",
-			d.GetName(), live.GetName(), d.GetName(), d.GetNamespace()))
+		notes = append(notes, fmt.Sprintf("Deployment/%s goes on running without traffic from Service/%s; %s",
+			d.GetName(), live.GetName(), shell.Advice("delete it when nothing needs it", command("delete", d))))
 	}
 	return notes
 }

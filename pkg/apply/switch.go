@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // serviceSwitch is a change of a live Service's type.
@@ -76,8 +77,9 @@ func only(types ...ServiceType) func(ServiceType) bool {
 func notAlias(t ServiceType) bool { return t != ExternalName }
 
 // typed lists the fields that only some types use. The API server drops some of
-// them by itself, refuses others, and keeps the rest without a word
-// (dropTypeDependentFields and ValidateService in k8s.io/kubernetes).
+// them by itself, refuses others, and keeps the rest without a word, to be in force
+// again on the way back (dropTypeDependentFields and ValidateService in
+// k8s.io/kubernetes).
 var typed = []field{
 	{[]string{"spec", "loadBalancerSourceRanges"}, only(LoadBalancer)},
 	{[]string{"spec", "loadBalancerClass"}, only(LoadBalancer)},
@@ -86,6 +88,7 @@ var typed = []field{
 	{[]string{"spec", "healthCheckNodePort"}, only(LoadBalancer)},
 	{[]string{"metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey}, only(LoadBalancer)},
 	{[]string{"spec", "externalTrafficPolicy"}, only(NodePort, LoadBalancer)},
+	{[]string{"spec", "externalIPs"}, only(ClusterIP, NodePort, LoadBalancer)},
 	{[]string{"spec", "externalName"}, only(ExternalName)},
 	{[]string{"spec", "selector"}, notAlias},
 	{[]string{"spec", "ports"}, notAlias},
@@ -110,10 +113,11 @@ func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]stri
 		return nil
 	}
 	var found [][]string
+	outside := keepsExternalIPs(u, desired, to)
 	for _, f := range typed {
 		_, has := nested(u, f.path...)
 		_, wanted := nested(desired, f.path...)
-		if has && !wanted && !f.used(to) {
+		if has && !wanted && !f.used(to) && !(outside && f.path[1] == "externalTrafficPolicy") {
 			found = append(found, f.path)
 		}
 	}
@@ -135,6 +139,15 @@ func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]stri
 		}
 	}
 	return found
+}
+
+// keepsExternalIPs says whether a Service of API type ClusterIP has external IPs still:
+// then it has an externalTrafficPolicy too, which the API server would only fill in again.
+func keepsExternalIPs(u, desired *unstructured.Unstructured, to ServiceType) bool {
+	has, _ := nested(u, "spec", "externalIPs")
+	ips, _ := has.([]any)
+	_, wanted := nested(desired, "spec", "externalIPs")
+	return len(ips) > 0 && (to == ClusterIP || to == Headless && wanted)
 }
 
 func nested(u *unstructured.Unstructured, path ...string) (any, bool) {
@@ -165,9 +178,13 @@ func (c *Client) direct(ctx context.Context, live, desired *unstructured.Unstruc
 	if to == ExternalName {
 		name, _ := nested(desired, "spec", "externalName")
 		if t, _ := nested(desired, "spec", "type"); t != string(ExternalName) {
-			// A stop on the way: it keeps nothing of what it goes on to.
+			// A stop on the way: it keeps nothing of what it goes on to but external IPs,
+			// which an admission plugin (DenyServiceExternalIPs) may not let be put back.
 			name = interimName
 			intended = &unstructured.Unstructured{Object: map[string]any{}}
+			if ips, ok := nested(live, "spec", "externalIPs"); ok {
+				intended.Object["spec"] = map[string]any{"externalIPs": ips}
+			}
 		}
 		ops = append(ops, op{Op: "add", Path: "/spec/externalName", Value: name})
 	}
@@ -256,12 +273,12 @@ func (c *Client) throughType(ctx context.Context, before *unstructured.Unstructu
 // the same: the answer to the first try may be lost, and the second is refused as
 // a conflict then. It returns the Service as the patch made it, else an error.
 func (c *Client) madeAfterAll(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
-	if answered(cause) && !apierrors.IsConflict(cause) {
+	if again.Answered(cause) && !apierrors.IsConflict(cause) {
 		return nil, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterCancel)
 	defer cancel()
-	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	live, err := again.Insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
 	if err != nil {
 		return nil, &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause, Undo: err, Unsure: true}
 	}
@@ -279,7 +296,7 @@ func (c *Client) madeAfterAll(ctx context.Context, before *unstructured.Unstruct
 // the same: then there is nothing to put back.
 func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured, s *serviceSwitch, to ServiceType, cause error) (*unstructured.Unstructured, error) {
 	failed := &SwitchError{Object: refOf(before), From: s.From, Now: to, Err: cause}
-	live, err := insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
+	live, err := again.Insist(ctx, func() (*unstructured.Unstructured, error) { return c.get(ctx, before) })
 	switch {
 	case err != nil:
 		failed.Undo = err
@@ -294,7 +311,7 @@ func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured,
 	if err != nil {
 		return nil, err
 	}
-	_, failed.Undo = insist(ctx, func() (*unstructured.Unstructured, error) {
+	_, failed.Undo = again.Insist(ctx, func() (*unstructured.Unstructured, error) {
 		return c.patch(ctx, patchRequest{object: live, kind: types.JSONPatchType, data: data})
 	})
 	return nil, failed
@@ -326,23 +343,6 @@ func restore(before, live *unstructured.Unstructured) []op {
 	return ops
 }
 
-// insist asks until an API server answers or ctx ends: what is asked here has to
-// be done, also where the server has just been started again.
-func insist[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	for try := 1; ; try++ {
-		got, err := f()
-		if answered(err) || !again.Pause(ctx, try) {
-			return got, err
-		}
-	}
-}
-
-// answered says whether an API server has decided about a request.
-func answered(err error) bool {
-	var answer apierrors.APIStatus
-	return err == nil || errors.As(err, &answer) && !again.Passing(err)
-}
-
 // check is the proof that a change of type happened: the API server accepts
 // some without making them (kubernetes#120937).
 func (s *serviceSwitch) check(got *unstructured.Unstructured) error {
@@ -351,10 +351,10 @@ func (s *serviceSwitch) check(got *unstructured.Unstructured) error {
 		return err
 	}
 	if is := TypeOf(svc); is != s.To {
-		return fmt.Errorf("it is still %s, not %s: %w; delete it and apply again: kubectl delete %s", is, s.To, errSilent, target(got))
+		return fmt.Errorf("it is still %s, not %s: %w; %s", is, s.To, errSilent, shell.Advice("delete it and apply again", command("delete", got)))
 	}
 	if got.GetUID() != s.live.GetUID() {
-		return fmt.Errorf("it was deleted and created anew by somebody else meanwhile; look at it before going on: kubectl get %s -o yaml", target(got))
+		return errors.New("it was deleted and created anew by somebody else meanwhile; " + shell.Advice("look at it before going on", command("get", got)+" -o yaml"))
 	}
 	return nil
 }

@@ -30,11 +30,13 @@ var origins = map[string]func(ctx context.Context, t *testing.T, c *Client, ns s
 		run(ctx, t, c, []*unstructured.Unstructured{u}, PlanOptions{Namespace: ns})
 		spec := map[string]any{"publishNotReadyAddresses": true, "sessionAffinity": "ClientIP"}
 		switch typeOf(t, u) {
+		case ClusterIP:
+			spec["externalIPs"] = []any{"192.0.2.9"}
 		case LoadBalancer:
 			spec["loadBalancerSourceRanges"] = []any{"192.0.2.0/24"}
 			spec["loadBalancerIP"] = "192.0.2.1"
 		case NodePort:
-			spec["externalTrafficPolicy"] = "Cluster"
+			spec["externalTrafficPolicy"], spec["externalIPs"] = "Cluster", []any{"192.0.2.9"}
 		case ExternalName:
 			spec = map[string]any{"selector": map[string]any{"left": "over"}, "ports": []any{map[string]any{"name": "old", "port": 1, "protocol": "TCP"}}}
 		}

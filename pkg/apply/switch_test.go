@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -265,5 +266,65 @@ func TestSwitchIsMadeOrUndone(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// External IPs are of no use to a headless Service or an alias, and would be in force
+// again on the way back; where they stay, so does the policy that comes with them.
+func TestStaleExternalIPs(t *testing.T) {
+	const live = "spec: {type: NodePort, externalIPs: [192.0.2.9], externalTrafficPolicy: Cluster}"
+	for _, tt := range []struct {
+		to          ServiceType
+		live, wants string
+		stale       []string
+	}{
+		{ClusterIP, live, "{}", nil},
+		{LoadBalancer, live, "{}", nil},
+		{Headless, live, "{}", []string{"externalTrafficPolicy", "externalIPs"}},
+		{ExternalName, live, "{}", []string{"externalTrafficPolicy", "externalIPs"}},
+		{ClusterIP, live, "{externalIPs: [192.0.2.9]}", nil},
+		{Headless, live, "{externalIPs: [192.0.2.9]}", nil},
+		{ExternalName, live, "{externalIPs: [192.0.2.9]}", []string{"externalTrafficPolicy"}},
+		{ClusterIP, "spec: {type: NodePort, externalTrafficPolicy: Local}", "{}", []string{"externalTrafficPolicy"}},
+	} {
+		var got []string
+		for _, path := range staleFields(object(t, tt.live), object(t, "spec: "+tt.wants), tt.to) {
+			got = append(got, path[len(path)-1])
+		}
+		if !slices.Equal(got, tt.stale) {
+			t.Errorf("%s from %s, where %s is wanted: %v, want %v", tt.to, tt.live, tt.wants, got, tt.stale)
+		}
+	}
+}
+
+// External IPs that the manifest does not ask for go once nothing has to be put back.
+func TestSwitchTakesExternalIPsLast(t *testing.T) {
+	live := strings.Replace(strings.Replace(balanced, "%s", "", 1), "type: LoadBalancer", "type: LoadBalancer, externalIPs: [192.0.2.9], externalTrafficPolicy: Cluster", 1)
+	before := object(t, live)
+	externalIPs := func(f *fakeAPI) any {
+		u, err := f.Interface.Resource(serviceResource).Namespace("shop").Get(t.Context(), "redis", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ips, _ := nested(u, "spec", "externalIPs")
+		return ips
+	}
+	var c *Client
+	var f *fakeAPI
+	c, f = fakeClient(before, func(_ context.Context, kind types.PatchType, n int) error {
+		if kind == types.ApplyPatchType && n == 1 && externalIPs(f) == nil {
+			t.Error("they are gone before the change is made")
+		}
+		return nil
+	})
+	sw, err := switchOf(before, object(t, headless))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.applySwitch(t.Context(), sw, false); err != nil {
+		t.Fatal(err)
+	}
+	if ips := externalIPs(f); ips != nil {
+		t.Errorf("left over: %v", ips)
 	}
 }

@@ -40,6 +40,17 @@ var odd = []struct{ field, spec string }{
 	{"workload.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].operator", required("matchFields: [{key: metadata.name, operator: Exists}]")},
 	{"workload.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator",
 		"affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, operator: Is}]}}]}}"},
+	{"workload.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespaceSelector",
+		"affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a, namespaceSelector: {matchLabels: {a b: c}}}]}}"},
+	{"workload.tolerations[0].value", "tolerations: [{key: a, value: b c}]"},
+	{"workload.strategy.rollingUpdate.maxSurge", "strategy: {rollingUpdate: {maxSurge: +5%}}"},
+	{"workload.strategy.rollingUpdate.maxUnavailable", "strategy: {rollingUpdate: {maxUnavailable: -0%}}"},
+	{"workload.updateStrategy.rollingUpdate.maxUnavailable", "kind: StatefulSet\n    updateStrategy: {rollingUpdate: {maxUnavailable: 0}}"},
+	{"workload.updateStrategy.rollingUpdate.maxUnavailable", "kind: StatefulSet\n    updateStrategy: {rollingUpdate: {maxUnavailable: 101%}}"},
+	{"workload.updateStrategy.rollingUpdate.maxUnavailable", "kind: StatefulSet\n    updateStrategy: {rollingUpdate: {maxUnavailable: all}}"},
+	{"podDisruptionBudget.maxUnavailable", "image: example/a\n  podDisruptionBudget: {maxUnavailable: +5%}"},
+	{"podDisruptionBudget.minAvailable", "image: example/a\n  podDisruptionBudget: {minAvailable: -0%}"},
+	{"networkPolicy.from[0].ipBlock.cidr", "image: example/a\n  networkPolicy: {from: [{ipBlock: {cidr: '::ffff:192.0.2.0/120'}}]}"},
 
 	// What was refused before, so that both go on saying so.
 	{"workload.topologySpreadConstraints[0].maxSkew", "topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]"},

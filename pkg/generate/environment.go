@@ -42,6 +42,15 @@ func (a *App) Environment(name string) *Environment {
 	return nil
 }
 
+// EnvironmentNames lists the names of the environments, in their order.
+func (a *App) EnvironmentNames() []string {
+	var names []string
+	for _, e := range a.Spec.Overlays {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 // environment is the overlay of an environment: that of its type, in its
 // namespace, with its replicas and its image.
 func (t *tree) environment(a *App, e Environment) {

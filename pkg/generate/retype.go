@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -26,10 +27,7 @@ func (a *App) Retype(overlay string, t ServiceType, host string) (from ServiceTy
 	}
 	e := a.Environment(overlay)
 	if e == nil {
-		var names []string
-		for _, e := range a.Spec.Overlays {
-			names = append(names, e.Name)
-		}
+		names := a.EnvironmentNames()
 		known, err := ParseServiceType(overlay)
 		ofType, name := err == nil, overlay
 		if ofType {
@@ -40,7 +38,7 @@ func (a *App) Retype(overlay string, t ServiceType, host string) (from ServiceTy
 			next = "one of " + strings.Join(names, ", ")
 		}
 		if ofType {
-			next = "overlays/" + strings.ToLower(string(known)) + " is that of the type, which stays; " + next
+			next = Overlay(known) + " is that of the type, which stays; " + next
 		}
 		return "", &InvalidError{Problems: []Problem{{Field: "spec.overlays", Value: overlay, Reason: "is no overlay of a name of its own" + didYouMean(overlay, names), Next: next}}}
 	}
@@ -90,7 +88,7 @@ var typedSpec = map[string][]ServiceType{
 
 // StaleField is a field of a Service that its type has no use for.
 type StaleField struct {
-	// Path is the field's: spec.ports[0].nodePort.
+	// Path is the field's: spec.ports[0].nodePort, metadata.annotations.NAME.
 	Path string
 	// Line is its line in the file, from 1.
 	Line int
@@ -129,7 +127,7 @@ type staleField struct {
 	StaleField
 	within *yaml.Node // the map that the field is in,
 	at     int        // and its place there
-	spec   *yaml.Node // the name of that map, where it is the spec; nil for a port
+	name   *yaml.Node // the name of that map; nil for a port, which has none
 }
 
 func stale(docs []*yaml.Node, service string, t ServiceType) []staleField {
@@ -140,16 +138,41 @@ func stale(docs []*yaml.Node, service string, t ServiceType) []staleField {
 		}
 		root := doc.Content[0]
 		kind, meta, spec := field(root, "kind"), field(root, "metadata"), field(root, "spec")
-		if kind == nil || kind.Value != "Service" || spec == nil || spec.Kind != yaml.MappingNode {
+		if kind == nil || kind.Value != "Service" {
 			continue
 		}
+		var found []staleField
 		if meta != nil {
 			if name := field(meta, "name"); name != nil && name.Value != service {
 				continue
 			}
+			found = staleAnnotations(meta, t)
 		}
-		key := root.Content[slices.Index(root.Content, spec)-1]
-		out = append(out, staleSpec(key, spec, t)...)
+		if spec != nil && spec.Kind == yaml.MappingNode {
+			found = append(found, staleSpec(nameOf(root, spec), spec, t)...)
+		}
+		slices.SortStableFunc(found, func(a, b staleField) int { return a.Line - b.Line })
+		out = append(out, found...)
+	}
+	return out
+}
+
+// nameOf is the name of a field of a map.
+func nameOf(within, value *yaml.Node) *yaml.Node {
+	return within.Content[slices.Index(within.Content, value)-1]
+}
+
+// staleAnnotations finds the older form of loadBalancerSourceRanges.
+func staleAnnotations(meta *yaml.Node, t ServiceType) []staleField {
+	annotations := field(meta, "annotations")
+	if t == LoadBalancer || annotations == nil || annotations.Kind != yaml.MappingNode {
+		return nil
+	}
+	var out []staleField
+	for i := 0; i+1 < len(annotations.Content); i += 2 {
+		if key := annotations.Content[i]; key.Value == corev1.AnnotationLoadBalancerSourceRangesKey {
+			out = append(out, staleField{StaleField{"metadata.annotations." + key.Value, key.Line}, annotations, i, nameOf(meta, annotations)})
+		}
 	}
 	return out
 }
@@ -248,7 +271,7 @@ func (f *staleField) without(lines []string, end int) []string {
 	}
 	rest := slices.Delete(slices.Clone(lines), f.Line-1, end)
 	switch {
-	case f.spec == nil && f.at == 0:
+	case f.name == nil && f.at == 0:
 		// The item's first field: the next one takes its place behind the dash.
 		indent := strings.Index(lines[f.Line-1], "- ")
 		if indent < 0 || f.Line > len(rest) {
@@ -259,19 +282,19 @@ func (f *staleField) without(lines []string, end int) []string {
 			return nil
 		}
 		rest[f.Line-1] = lines[f.Line-1][:indent] + "- " + next[indent+2:]
-	case f.spec != nil && len(f.within.Content) == 0:
-		// Without a value the spec is null, by which a patch removes all of it.
-		const name = "spec:"
-		if f.spec.Line > len(rest) {
+	case f.name != nil && len(f.within.Content) == 0:
+		// Without a value the map is null, by which a patch removes all of it.
+		name := f.name.Value + ":"
+		if f.name.Line > len(rest) {
 			return nil
 		}
-		line := rest[f.spec.Line-1]
+		line := rest[f.name.Line-1]
 		at := strings.Index(line, name)
 		if at < 0 {
 			return nil
 		}
 		at += len(name)
-		rest[f.spec.Line-1] = line[:at] + " {}" + line[at:]
+		rest[f.name.Line-1] = line[:at] + " {}" + line[at:]
 	}
 	return rest
 }

@@ -40,7 +40,10 @@ func TestRetype(t *testing.T) {
 	if _, err := a.Retype("prd", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "did you mean prod?") {
 		t.Error(err)
 	}
-	if _, err := a.Retype("nodeport", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "is that of the type") {
+	if names := strings.Join(a.EnvironmentNames(), " "); names != "dev local staging prod" {
+		t.Error(names)
+	}
+	if _, err := a.Retype("nodeport", LoadBalancer, ""); err == nil || !strings.Contains(err.Error(), "overlays/nodeport is that of the type") {
 		t.Error(err)
 	}
 	if from, err := a.Retype("prod", ExternalName, "db.example.com"); err != nil || from != LoadBalancer || a.Environment("prod").Replicas != nil {
@@ -103,6 +106,34 @@ func TestRemoveStale(t *testing.T) {
 	flow := "kind: Service\nspec: {ports: [{port: 80, nodePort: 30080}]}\n"
 	if got, removed := RemoveStale([]byte(flow), "web-svc", ClusterIP); string(got) != flow || len(removed) > 0 || len(Stale([]byte(flow), "web-svc", ClusterIP)) != 1 {
 		t.Errorf("removed %v from\n%s", removed, got)
+	}
+}
+
+// A load balancer's ranges may be an annotation still, which no other type may have.
+func TestRemoveStaleAnnotation(t *testing.T) {
+	const ranges = "service.beta.kubernetes.io/load-balancer-source-ranges"
+	for name, test := range map[string]struct{ data, want string }{
+		"beside another": {"kind: Service\nmetadata:\n  name: web-svc\n  annotations:\n    " + ranges + ": 192.0.2.0/24\n    a: b\nspec:\n  loadBalancerClass: x\n  type: LoadBalancer\n",
+			"kind: Service\nmetadata:\n  name: web-svc\n  annotations:\n    a: b\nspec:\n  type: LoadBalancer\n"},
+		"alone": {"kind: Service\nmetadata:\n  annotations: # theirs\n    " + ranges + ": >-\n      192.0.2.0/24,\n      198.51.100.0/24\n  name: web-svc\n",
+			"kind: Service\nmetadata:\n  annotations: {} # theirs\n  name: web-svc\n"},
+		"behind the spec": {"spec:\n  loadBalancerClass: x\nmetadata:\n  annotations:\n    \"" + ranges + "\": 192.0.2.0/24\nkind: Service\n",
+			"spec: {}\nmetadata:\n  annotations: {}\nkind: Service\n"},
+		"of another":  {"kind: Service\nmetadata: {name: other, annotations: {" + ranges + ": 192.0.2.0/24}}\n", "same"},
+		"in one line": {"kind: Service\nmetadata: {name: web-svc, annotations: {" + ranges + ": 192.0.2.0/24}}\n", "same"},
+	} {
+		if test.want == "same" {
+			test.want = test.data
+		}
+		if got, _ := RemoveStale([]byte(test.data), "web-svc", NodePort); string(got) != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, test.want)
+		}
+		if got, removed := RemoveStale([]byte(test.data), "web-svc", LoadBalancer); string(got) != test.data {
+			t.Errorf("%s: removed %v for a load balancer", name, removed)
+		}
+	}
+	if got := Stale([]byte("kind: Service\nmetadata: {annotations: {"+ranges+": 192.0.2.0/24}}\n"), "web-svc", Headless); fmt.Sprint(got) != "[{metadata.annotations."+ranges+" 2}]" {
+		t.Error(got)
 	}
 }
 

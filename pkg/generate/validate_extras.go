@@ -112,7 +112,7 @@ func (v *validator) share(field string, n *intstr.IntOrString) {
 		return
 	}
 	percent, err := strconv.Atoi(strings.TrimSuffix(n.StrVal, "%"))
-	if err != nil || !strings.HasSuffix(n.StrVal, "%") || percent < 0 || percent > 100 {
+	if err != nil || len(validation.IsValidPercent(n.StrVal)) > 0 || percent > 100 {
 		v.add(field, n.StrVal, "is neither a number nor a percentage", "such as 1 or 50%")
 	}
 }

@@ -177,6 +177,7 @@ func (v *validator) term(field string, t corev1.PodAffinityTerm) {
 		v.labelName(field+"topologyKey", t.TopologyKey)
 	}
 	v.selector(field+"labelSelector", t.LabelSelector)
+	v.selector(field+"namespaceSelector", t.NamespaceSelector)
 }
 
 func (v *validator) selector(field string, s *metav1.LabelSelector) {
@@ -248,7 +249,7 @@ func (v *validator) amount(field string, n *intstr.IntOrString) {
 	}
 	text := n.String()
 	number, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
-	if err != nil || number < 0 || n.Type == intstr.String && !strings.HasSuffix(text, "%") {
+	if err != nil || number < 0 || n.Type == intstr.String && len(validation.IsValidPercent(text)) > 0 {
 		v.add(field, text, "is neither a number nor a percentage of 0 or more", "such as 1 or 25%")
 	}
 }

@@ -162,7 +162,7 @@ func (v *validator) loadBalancer(s Service) {
 func (v *validator) cidr(field, value string) {
 	prefix, err := netip.ParsePrefix(value)
 	switch {
-	case err != nil:
+	case err != nil || prefix.Addr().Is4In6():
 		next := "such as 192.0.2.0/24"
 		if addr, err := netip.ParseAddr(value); err == nil {
 			next = fmt.Sprintf("for one address write %s/%d", value, addr.BitLen())

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -50,6 +51,9 @@ func asciiOnly(s string) string {
 		return r
 	}, s)
 }
+
+// here puts the flags that choose the cluster into the commands of a text.
+func (c *canvas) here(text string) string { return shell.On(text, c.Cluster) }
 
 // paint wraps text in a colour when colour is welcome.
 func (c *canvas) paint(sgr, text string) string {

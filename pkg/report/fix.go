@@ -75,7 +75,7 @@ func (c *canvas) fix(fix *verify.Fix) []detail {
 	for i, e := range fix.Edits {
 		at := place(e.Source)
 		if i == 0 && fix.Summary != "" {
-			at += "  " + clean(fix.Summary)
+			at += "  " + c.here(clean(fix.Summary))
 		}
 		lines = append(lines, detail{"fix", at, true}, detail{"fix", c.diff(e.Diff), true})
 	}
@@ -86,12 +86,12 @@ func (c *canvas) fix(fix *verify.Fix) []detail {
 		return lines
 	}
 	if fix.Summary != "" {
-		lines = append(lines, detail{label: "fix", text: clean(fix.Summary)})
+		lines = append(lines, detail{label: "fix", text: c.here(clean(fix.Summary))})
 	}
 	if fix.Unlocated != "" {
 		lines = append(lines, detail{label: "fix", text: "not in the tree by itself: " + clean(fix.Unlocated)})
 	}
-	command := copyable(fix.Command)
+	command := copyable(c.here(fix.Command))
 	if command != "" {
 		lines = append(lines, detail{"run", command, true})
 	}

@@ -80,6 +80,7 @@ func (c *canvas) checks(s *verify.ServiceVerdict) {
 	nameW, textW := 0, 0
 	for i := range s.Checks {
 		r := rowOf(&s.Checks[i], len(s.Ports) > 1)
+		r.text = c.here(r.text)
 		nameW = max(nameW, cols(r.name))
 		if r.detail != "" {
 			textW = max(textW, cols(r.text))
@@ -146,8 +147,9 @@ func (c *canvas) verdictLine(s *verify.ServiceVerdict, seconds float64) {
 			c.line(head, in)
 			return
 		}
-		cmd := "reach it: " + c.paint(bold, r.command)
-		width := cols(text+in) + 5 + cols("reach it: "+r.command)
+		command := c.here(r.command)
+		cmd := "reach it: " + c.paint(bold, command)
+		width := cols(text+in) + 5 + cols("reach it: "+command)
 		if r.note != "" {
 			cmd += "  (" + r.note + ")"
 			width += cols("  (" + r.note + ")")
@@ -159,7 +161,7 @@ func (c *canvas) verdictLine(s *verify.ServiceVerdict, seconds float64) {
 		c.line(head, in)
 		c.line(cmd)
 	case verify.StateNotProven:
-		why := clean(s.NotProven)
+		why := c.here(clean(s.NotProven))
 		if why == "" {
 			why = "no check failed, but not every one could be made."
 		}
@@ -242,7 +244,7 @@ func (c *canvas) reaches(s *verify.ServiceVerdict) {
 		if r.note != "" {
 			note = "  (" + r.note + ")"
 		}
-		c.line("  reach  ", pad(clean(string(s.Reach[i].Path)), nameW), "  ", r.command, note)
+		c.line("  reach  ", pad(clean(string(s.Reach[i].Path)), nameW), "  ", c.here(r.command), note)
 	}
 }
 

@@ -53,6 +53,9 @@ type Options struct {
 	ASCII bool
 	// FixCommand, when set, is the command that writes the fixes into the tree.
 	FixCommand string
+	// Cluster is put into the commands of a text for people: the flags that choose the
+	// cluster, each led by a space. Other formats are kept and compared.
+	Cluster string
 	// Unchanged names also what stays as it is, in the Name of a Plan.
 	Unchanged bool
 	// Patches shows the patch of a fix beside its command.

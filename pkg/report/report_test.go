@@ -256,6 +256,36 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
+// The commands of a text are for the cluster that was asked; other formats are kept and
+// compared, wherever they were made.
+func TestCommandsOnTheSameCluster(t *testing.T) {
+	bad, odd := failed(), failed()
+	odd.Findings[1].Fix = &verify.Fix{Summary: "restore the scheduler: kubectl get pods -n kube-system"}
+	odd.Checks[3] = verify.CheckResult{Name: "pod", State: verify.StateNotProven, Needs: "removing it: kubectl delete pod x"}
+	here := verified()
+	here.Reach = here.Reach[2:]
+	for _, tc := range []struct {
+		service verify.ServiceVerdict
+		want    string
+	}{
+		{bad, "  run       kubectl --context=prod patch service redis-svc "},
+		{odd, "  fix       restore the scheduler: kubectl --context=prod get pods "},
+		{odd, "removing it: kubectl --context=prod delete pod x"},
+		{here, "reach it: kubectl --context=prod port-forward "},
+		{here, "  reach  tunnel  kubectl --context=prod port-forward "},
+	} {
+		for _, f := range VerdictFormats() {
+			var b bytes.Buffer
+			if err := Verdict(&b, verdict(tc.service), Options{Format: f, Cluster: " --context=prod"}); err != nil {
+				t.Fatal(err)
+			}
+			if f != Wide && strings.Contains(b.String(), "--context") != (f == Text) || f == Wide && !strings.Contains(b.String(), tc.want) {
+				t.Errorf("%s, which has %q as text:\n%s", f, tc.want, &b)
+			}
+		}
+	}
+}
+
 // A command is offered as it is, or not at all; what it does is in the patch then.
 func TestCommandIsWhole(t *testing.T) {
 	for _, tc := range []struct {

@@ -1,4 +1,4 @@
-// Package shell writes words of commands that people copy into a shell.
+// Package shell writes commands that people copy into a shell.
 package shell
 
 import (

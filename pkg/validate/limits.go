@@ -129,6 +129,10 @@ func (r *ruling) operator(o *object, at path, operator string, values int, known
 	}
 }
 
+// isAddress says whether an API server takes an IP address: since 1.36 none of IPv4 that
+// is written as one of IPv6.
+func isAddress(s string) bool { return len(validation.IsValidIPForLegacyField(nil, s, true, nil)) == 0 }
+
 // port demands the number of a port, for the rule that is named.
 func (r *ruling) port(o *object, rule string, at path, port int32) {
 	if len(validation.IsValidPortNum(int(port))) > 0 {

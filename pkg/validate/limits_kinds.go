@@ -147,6 +147,9 @@ func (r *ruling) statefulSet(o *object, s *appsv1.StatefulSetSpec) {
 			r.wrong(o, at, "is refused with type OnDelete", "remove one")
 		}
 		least(r, o, at.with("partition"), u.Partition, 0)
+		if r.share(o, at.with("maxUnavailable"), u.MaxUnavailable, 100) == 0 {
+			r.wrong(o, at.with("maxUnavailable"), "is 0, so that no Pod could ever be replaced", "1 or more")
+		}
 	}
 	for i := range s.VolumeClaimTemplates {
 		at := spec.with("volumeClaimTemplates").with(i)
@@ -155,8 +158,7 @@ func (r *ruling) statefulSet(o *object, s *appsv1.StatefulSetSpec) {
 }
 
 // claim checks what is asked of storage.
-func (r *ruling) claim(o *object, c *corev1.PersistentVolumeClaimSpec) {
-	spec := path{"spec"}
+func (r *ruling) claim(o *object, spec path, c *corev1.PersistentVolumeClaimSpec) {
 	if len(c.AccessModes) == 0 {
 		r.wrong(o, spec.with("accessModes"), "is missing", "such as [ReadWriteOnce]")
 	}
@@ -190,7 +192,7 @@ func (r *ruling) kindLimits(o *object) {
 		}
 	case "v1/PersistentVolumeClaim":
 		if c := as[corev1.PersistentVolumeClaim](o); c != nil {
-			r.claim(o, &c.Spec)
+			r.claim(o, path{"spec"}, &c.Spec)
 		}
 	case "policy/PodDisruptionBudget":
 		if p := as[policyv1.PodDisruptionBudget](o); p != nil {

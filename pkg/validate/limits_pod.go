@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,7 +55,7 @@ func (r *ruling) podLimits(o *object) {
 		}
 	}
 	for i, h := range s.HostAliases {
-		if _, err := netip.ParseAddr(h.IP); err != nil {
+		if !isAddress(h.IP) {
 			r.wrong(o, at.with("hostAliases").with(i).with("ip"), show(h.IP)+" is not an IP address", "")
 		}
 	}

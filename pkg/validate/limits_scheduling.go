@@ -24,6 +24,9 @@ func (r *ruling) scheduling(o *object, s *corev1.PodSpec, at path) {
 		if t.Key != "" {
 			r.bad(o, here.with("key"), t.Key, "taint's name", validation.IsQualifiedName(t.Key))
 		}
+		if t.Operator != corev1.TolerationOpExists {
+			r.bad(o, here.with("value"), t.Value, "taint's value", validation.IsValidLabelValue(t.Value))
+		}
 	}
 	for i, c := range s.TopologySpreadConstraints {
 		here := at.with("topologySpreadConstraints").with(i)

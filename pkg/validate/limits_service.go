@@ -51,7 +51,7 @@ func (r *ruling) serviceLimits(o *object) {
 	}
 	for i, ip := range s.ExternalIPs {
 		at := spec.with("externalIPs").with(i)
-		if addr, err := netip.ParseAddr(ip); err != nil {
+		if addr, err := netip.ParseAddr(ip); err != nil || !isAddress(ip) {
 			r.wrong(o, at, show(ip)+" is not an IP address", "such as 192.0.2.10")
 		} else if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsLinkLocalMulticast() || addr.IsUnspecified() {
 			r.wrong(o, at, show(ip)+" is a loopback, link-local or unspecified address", "name one that is routed to the nodes")
@@ -64,10 +64,8 @@ func (r *ruling) serviceLimits(o *object) {
 func (r *ruling) addresses(o *object) {
 	s := &o.service.Spec
 	at := path{"spec", "clusterIP"}
-	if s.ClusterIP != "" && s.ClusterIP != corev1.ClusterIPNone {
-		if _, err := netip.ParseAddr(s.ClusterIP); err != nil {
-			r.wrong(o, at, show(s.ClusterIP)+" is not an IP address, nor None", "leave it out")
-		}
+	if s.ClusterIP != "" && s.ClusterIP != corev1.ClusterIPNone && !isAddress(s.ClusterIP) {
+		r.wrong(o, at, show(s.ClusterIP)+" is not an IP address, nor None", "leave it out")
 	}
 	if len(s.ClusterIPs) > 0 && s.ClusterIPs[0] != s.ClusterIP {
 		r.wrong(o, path{"spec", "clusterIPs", 0}, show(s.ClusterIPs[0])+" is not the clusterIP", "leave both out")
@@ -90,7 +88,7 @@ func (r *ruling) addresses(o *object) {
 func (r *ruling) cidr(o *object, at path, value string) {
 	prefix, err := netip.ParsePrefix(value)
 	switch {
-	case err != nil:
+	case err != nil || prefix.Addr().Is4In6():
 		r.wrong(o, at, show(value)+" is not a range of addresses (CIDR)", "such as 192.0.2.0/24")
 	case prefix.Masked() != prefix:
 		r.wrong(o, at, show(value)+" has bits set beyond its length", fmt.Sprintf("write %s", prefix.Masked()))

@@ -38,6 +38,10 @@ func (r *ruling) volumes(o *object, volumes []corev1.Volume, at path) {
 			r.wrong(o, here.with("emptyDir").with("sizeLimit"), v.EmptyDir.SizeLimit.String()+" is negative", "0 or more")
 		case v.Projected != nil:
 			r.projected(o, here.with("projected"), v.Projected)
+		case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate == nil:
+			r.wrong(o, here.with("ephemeral").with("volumeClaimTemplate"), "is missing", "say what is claimed, or use emptyDir: {}")
+		case v.Ephemeral != nil:
+			r.claim(o, here.with("ephemeral").with("volumeClaimTemplate").with("spec"), &v.Ephemeral.VolumeClaimTemplate.Spec)
 		}
 	}
 }

@@ -209,7 +209,13 @@ func (c *realCluster) Plan(ctx context.Context, objs []*unstructured.Unstructure
 		return nil, c.wrap(err)
 	}
 	plan, err := client.Plan(ctx, objs, o)
-	return plan, c.wrap(err)
+	if err != nil {
+		return nil, c.wrap(err)
+	}
+	for i, n := range plan.Notes {
+		plan.Notes[i] = shell.On(n, c.conn.same)
+	}
+	return plan, nil
 }
 
 func (c *realCluster) Apply(ctx context.Context, plan *apply.Plan, progress func(apply.Event)) error {

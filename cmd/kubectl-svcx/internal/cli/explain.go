@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // maxMessage bounds an error's text, in bytes: parts of it come from elsewhere.
@@ -54,19 +55,23 @@ func message(err error) (string, []string) {
 	var api *apiError
 	var stuck *apply.StuckError
 	var invalid *generate.InvalidError
+	same := ""
+	if errors.As(err, &api) {
+		same = api.conn.same
+	}
 	switch {
 	case errors.As(err, &stuck):
-		return stuckMessage(stuck)
+		return stuckMessage(stuck, same)
 	case errors.As(err, &invalid):
 		return err.Error(), nil
-	case errors.As(err, &api):
+	case api != nil:
 		if msg, hints, ok := explainAPI(api); ok {
 			return msg, append(halfDone(err), hints...)
 		}
 	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), []string{"free some space and run it again"}
 	}
-	return err.Error(), nil
+	return shell.On(err.Error(), same), nil
 }
 
 // halfDone says how far applying got before the API server could not be asked
@@ -96,14 +101,14 @@ func halfSwitched(err error) []string {
 }
 
 // stuckMessage puts the next step of a workload that cannot run on its own line.
-func stuckMessage(e *apply.StuckError) (string, []string) {
+func stuckMessage(e *apply.StuckError, same string) (string, []string) {
 	next := e.Next
 	bare := *e
 	bare.Next = ""
 	if next == "" {
 		return bare.Error(), nil
 	}
-	return bare.Error(), []string{next}
+	return bare.Error(), []string{shell.On(next, same)}
 }
 
 // apiError is an error that came while asking the API server.

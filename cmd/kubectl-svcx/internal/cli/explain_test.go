@@ -67,7 +67,11 @@ func TestExplainAPI(t *testing.T) {
 		{"busy", apierrors.NewTooManyRequests("slow down", 1), []string{"not able to answer now", "try again"}},
 		{"namespace", &apply.NamespaceError{Namespace: "shop", Err: errors.New("x")}, []string{`namespace "shop" does not exist`, "--create-namespace"}},
 		{"conflict", &apply.ConflictError{Object: apply.Ref{Kind: "Service", Name: "a"}, Conflicts: []apply.Conflict{{Field: "spec.type", Manager: "kubectl-edit"}}}, []string{"kubectl-edit owns spec.type", "--force-conflicts"}},
+		{"conflict with kubectl", &apply.ConflictError{Object: apply.Ref{Kind: "Service", Name: "a"}, Conflicts: []apply.Conflict{{Field: "spec.type", Manager: "kubectl"}}}, []string{"Service/a: kubectl owns spec.type"}},
+		{"stuck", &apply.StuckError{Object: apply.Ref{Kind: "Deployment", Name: "a"}, Reason: "Paused", Next: "resume it: kubectl rollout resume deployment/a -n shop"}, []string{"\nresume it: kubectl --as=jo rollout resume deployment/a -n shop"}},
+		{"being deleted", errors.New("planning Service/a: it is being deleted; wait until it is gone: kubectl wait --for=delete service/a -n shop"), []string{"gone: kubectl --as=jo wait --for=delete service/a -n shop"}},
 		{"not found", &verify.NotFoundError{Namespace: "shop", Name: "a", Elsewhere: []string{"prod"}}, []string{"Service/a does not exist in namespace shop", "-n prod"}},
+		{"none found", &verify.NoServicesError{Where: "in any namespace"}, []string{"kubectl --as=jo get services -A"}},
 		{"unknown", errors.New("something else"), []string{"something else"}},
 		{"hostile", apierrors.NewBadRequest("a\x1b[31mb\x07"), []string{"ab"}},
 	} {

@@ -96,16 +96,21 @@ func repeated(cmd *cobra.Command, groups []string, but ...string) string {
 }
 
 // sameCluster repeats, for a command that is proposed, the flags that say which
-// cluster is meant: without them it would go to the current context's.
+// cluster is meant: without them it would go to the current context's. A token is
+// none of them: what is proposed is printed.
 func (p *program) sameCluster() string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
 		{"kubeconfig", *p.config.KubeConfig}, {"context", *p.config.Context}, {"cluster", *p.config.ClusterName},
-		{"server", *p.config.APIServer}, {"user", *p.config.AuthInfoName}, {"as", *p.config.Impersonate},
+		{"server", *p.config.APIServer}, {"tls-server-name", *p.config.TLSServerName},
+		{"user", *p.config.AuthInfoName}, {"as", *p.config.Impersonate}, {"as-uid", *p.config.ImpersonateUID},
 	} {
 		if f.value != "" {
 			b.WriteString(" --" + f.name + "=" + shell.Word(f.value))
 		}
+	}
+	for _, group := range *p.config.ImpersonateGroup {
+		b.WriteString(" --as-group=" + shell.Word(group))
 	}
 	return b.String()
 }

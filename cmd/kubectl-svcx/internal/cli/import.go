@@ -121,7 +121,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {
-		p.line("compare", "kubectl svcx diff -k %s", shell.Word(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))))
+		p.line("compare", "kubectl svcx diff -k %s%s", shell.Word(filepath.ToSlash(filepath.Join(o.dir, imported.Overlay))), p.sameNamespace()+p.sameCluster())
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		return err
 	}
 	p.sayTransition(ctx, before, after, overlay)
-	p.line("next", "kubectl svcx apply -k %s", shell.Word(filepath.ToSlash(overlay)))
+	p.line("next", "kubectl svcx apply -k %s%s", shell.Word(filepath.ToSlash(overlay)), p.sameNamespace()+p.sameCluster())
 	return nil
 }
 
@@ -214,7 +214,7 @@ func (p *program) sayTransition(ctx context.Context, before, after *unstructured
 		p.line("", "%s", e)
 	}
 	if t.Interrupts {
-		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s", shell.Word(filepath.ToSlash(overlay)))
+		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s%s", shell.Word(filepath.ToSlash(overlay)), p.sameNamespace()+p.sameCluster())
 	}
 }
 

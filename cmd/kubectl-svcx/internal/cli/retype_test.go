@@ -31,10 +31,10 @@ spec:
 
 // byHand are patches that a person writes for a type beside what is generated.
 var byHand = map[generate.ServiceType]string{
-	generate.ClusterIP:    "internalTrafficPolicy: Local\n",
-	generate.NodePort:     "externalTrafficPolicy: Local\n  ports:\n  - port: 80\n    protocol: TCP\n    nodePort: 30081\n",
-	generate.LoadBalancer: "loadBalancerClass: example.com/mine\n  loadBalancerSourceRanges:\n  - 198.51.100.0/24\n  healthCheckNodePort: 31081\n",
-	generate.Headless:     "clusterIP: None\n  publishNotReadyAddresses: true\n",
+	generate.ClusterIP:    "spec:\n  internalTrafficPolicy: Local\n",
+	generate.NodePort:     "spec:\n  externalTrafficPolicy: Local\n  ports:\n  - port: 80\n    protocol: TCP\n    nodePort: 30081\n",
+	generate.LoadBalancer: "  annotations:\n    service.beta.kubernetes.io/load-balancer-source-ranges: 198.51.100.0/24\nspec:\n  loadBalancerClass: example.com/mine\n  loadBalancerSourceRanges:\n  - 198.51.100.0/24\n  healthCheckNodePort: 31081\n",
+	generate.Headless:     "spec:\n  clusterIP: None\n  publishNotReadyAddresses: true\n",
 }
 
 // What retype leaves is valid, from each type to each, also of what a person wrote for
@@ -71,7 +71,7 @@ func TestRetypeLeavesAValidTree(t *testing.T) {
 
 func patchByHand(t *testing.T, overlay, fields string) {
 	t.Helper()
-	patch := "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  " + fields
+	patch := "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n" + fields
 	if err := os.WriteFile(overlay+"hand.yaml", []byte(patch), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -87,5 +87,25 @@ func patchByHand(t *testing.T, overlay, fields string) {
 	}
 	if err := os.WriteFile(overlay+"kustomization.yaml", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What is proposed goes to the cluster, the user and the namespace that were named.
+func TestProposedForTheSameCluster(t *testing.T) {
+	inFolder(t, map[string]string{
+		"web/svcx.yaml": strings.Replace(everyField, "TYPE", "NodePort", 1),
+		"db.yaml":       "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {type: ExternalName, externalName: db.example.com}\n",
+	})
+	flags := []string{"-n", "shop", "--context=prod", "--tls-server-name=api", "--as=jo", "--as-uid=7", "--as-group=dev", "--as-group=on call", "--token=secret"}
+	const same = " -n shop --context=prod --tls-server-name=api --as=jo --as-uid=7 --as-group=dev --as-group='on call'\n"
+	for _, c := range []struct{ args, want string }{
+		{"retype web --overlay=prod --type=LoadBalancer", "kubectl svcx apply -k web/overlays/prod"},
+		{"import -f db.yaml", "kubectl svcx diff -k db/overlays/externalname"},
+	} {
+		r := runWith(t, t.Context(), &fakeCluster{}, nil, append(strings.Fields(c.args), flags...)...)
+		if r.code != 0 {
+			t.Errorf("%s: exit %d\n%s", c.args, r.code, r.err)
+		}
+		wants(t, c.args, r.out, c.want+same)
 	}
 }

@@ -364,7 +364,7 @@ func TestInterrupted(t *testing.T) {
 
 // A probe Pod that could not be removed is not said to be.
 func TestInterruptedWithAPodLeft(t *testing.T) {
-	for _, args := range []string{up + " --context=prod", "verify redis --in-cluster"} {
+	for args, flags := range map[string]string{up + " --context=prod": "--context=prod ", "verify redis --in-cluster": ""} {
 		inFolder(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		fake := &fakeCluster{onCall: func(call string) {
@@ -377,7 +377,7 @@ func TestInterruptedWithAPodLeft(t *testing.T) {
 		if r.code != exitInterrupted || strings.Contains(r.err, "removed    ") {
 			t.Errorf("exit %d:\n%s", r.code, r.err)
 		}
-		wants(t, "stderr", r.err, "stays      Pod/svcx-probe-1 in namespace demo could not be removed; remove it: kubectl delete pod svcx-probe-1 -n demo\n")
+		wants(t, "stderr", r.err, "stays      Pod/svcx-probe-1 in namespace demo could not be removed; remove it: kubectl "+flags+"delete pod svcx-probe-1 -n demo\n")
 	}
 }
 

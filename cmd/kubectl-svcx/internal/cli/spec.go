@@ -163,11 +163,7 @@ func (o overlayFlag) change(app *generate.App) error {
 			}
 		}
 		next := "there is none"
-		if len(app.Spec.Overlays) > 0 {
-			var names []string
-			for _, e := range app.Spec.Overlays {
-				names = append(names, e.Name)
-			}
+		if names := app.EnvironmentNames(); len(names) > 0 {
 			next = "there is " + strings.Join(names, ", ")
 		}
 		return withHints(fmt.Errorf("--overlay: there is no overlay %q to remove", o.Name), next)

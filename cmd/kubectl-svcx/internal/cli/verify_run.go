@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/verify"
 )
 
@@ -106,7 +107,7 @@ func (p *program) present(o *verifyOptions, v *verify.Verdict, records []*verify
 	} else {
 		opts := p.screen.report(o.format)
 		opts.FixCommand, opts.Patches, opts.Version = o.fixCommand(t), o.fix, version
-		opts.Explain = true
+		opts.Cluster, opts.Explain = o.cluster, true
 		if opts.Help, err = faultHelp(o.format); err != nil {
 			return err
 		}
@@ -129,20 +130,21 @@ func (o *verifyOptions) whatStays(err error) []string {
 	case o.probing.ephemeral:
 		return []string{"stays      an ephemeral container, which has ended, in the client's Pod if it was added by then"}
 	case o.inCluster:
-		return probePods(err)
+		return probePods(err, o.cluster)
 	}
 	return nil
 }
 
-// probePods says what became of the probe Pods of a run that was interrupted.
-func probePods(err error) []string {
+// probePods says what became of the probe Pods of a run that was interrupted; same are
+// the flags that choose its cluster.
+func probePods(err error, same string) []string {
 	var left *verify.LeftError
 	if !errors.As(err, &left) {
 		return []string{"removed    the probe Pod, where there was one"}
 	}
 	var out []string
 	for l := range strings.SplitSeq(left.Error(), "\n") {
-		out = append(out, "stays      "+l)
+		out = append(out, "stays      "+shell.On(l, same))
 	}
 	return out
 }

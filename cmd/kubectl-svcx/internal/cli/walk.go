@@ -382,7 +382,7 @@ func (w *walk) interrupted(stage string, plan *apply.Plan, err error) error {
 		stays = append(stays, "but        "+l)
 	}
 	if stage == "while verifying" {
-		stays = append(stays, probePods(err)...)
+		stays = append(stays, probePods(err, w.p.sameCluster())...)
 	}
 	same := w.p.sameNamespace() + w.p.sameCluster()
 	stays = append(stays, "go on      "+w.again+w.repeated+same, "remove it  kubectl delete "+w.source+same)
