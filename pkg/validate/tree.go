@@ -23,14 +23,15 @@ const maxFiles = 20_000
 type tree struct {
 	kinds   *catalogue
 	result  *Result
-	known   map[string]*kustomization // by folder; nil for one that cannot be read
-	loading map[string]bool           // folders that are being read
-	docs    map[string][]*document    // of resource files, by path
-	ill     map[string]bool           // files that cannot be read, by path
-	used    map[string]bool           // folders that another kustomization refers to
-	opened  map[string]bool           // files that were read
-	mention map[string]string         // the text of a folder's kustomization
-	seen    map[string]bool           // findings
+	known   map[string]*kustomization   // by folder; nil for one that cannot be read
+	loading map[string]bool             // folders that are being read
+	docs    map[string][]*document      // of resource files, by path
+	ill     map[string]bool             // files that cannot be read, by path
+	used    map[string]bool             // folders that another kustomization refers to
+	users   map[string][]*kustomization // of components, by folder
+	opened  map[string]bool             // files that were read
+	mention map[string]string           // the text of a folder's kustomization
+	seen    map[string]bool             // findings
 }
 
 // Dir checks a folder: every kustomization in it, with what it refers to, as
@@ -51,7 +52,7 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 		return nil, err
 	}
 	t := &tree{kinds: kinds, result: &Result{}, known: map[string]*kustomization{}, loading: map[string]bool{}, docs: map[string][]*document{}, ill: map[string]bool{},
-		used: map[string]bool{}, opened: map[string]bool{}, mention: map[string]string{}, seen: map[string]bool{}}
+		used: map[string]bool{}, users: map[string][]*kustomization{}, opened: map[string]bool{}, mention: map[string]string{}, seen: map[string]bool{}}
 	for _, dir := range folders {
 		t.load(dir)
 	}
@@ -164,6 +165,9 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 		k.broken = k.file
 	case isDir(info):
 		t.used[folder(p)] = true
+		if strings.HasPrefix(fieldName, "components") {
+			t.users[folder(p)] = append(t.users[folder(p)], k)
+		}
 		k.resources = append(k.resources, p)
 		if t.load(p) != nil {
 			return
