@@ -142,6 +142,7 @@ func (t *tree) load(dir string) *kustomization {
 			t.resource(k, ref, fmt.Sprintf("%s[%d]", name, i), line)
 		}
 	}
+	t.charts(k)
 	t.patches(k)
 	return k
 }
@@ -212,7 +213,7 @@ func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*
 		list, _ := field(k.root, name)
 		local = local && !slices.ContainsFunc(stringsOf(list), remote)
 	}
-	for _, name := range []string{"helmCharts", "generators", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
+	for _, name := range []string{"helmCharts", "helmChartInflationGenerator", "generators", "transformers", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
 		n, _ := field(k.root, name)
 		local = local && n == nil
 	}
@@ -264,7 +265,11 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 		}
 		data, err := o.Build(dir)
 		if err != nil {
-			t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
+			if why, flag := needsProgram(err); why != "" {
+				t.add(Finding{File: k.file, Severity: Note, Rule: "build", Message: "was not built: " + why, Next: checkOutput(dir, flag)})
+			} else {
+				t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
+			}
 			continue
 		}
 		t.result.Overlays++
@@ -303,21 +308,6 @@ func (t *tree) unbuildable(k *kustomization, seen map[*kustomization]bool) strin
 		}
 	}
 	return ""
-}
-
-// fetches reports whether a build would fetch something from elsewhere.
-func (t *tree) fetches(k *kustomization, seen map[*kustomization]bool) bool {
-	if k == nil || seen[k] {
-		return false
-	}
-	seen[k] = true
-	for _, name := range []string{"resources", "bases", "components"} {
-		list, _ := field(k.root, name)
-		if slices.ContainsFunc(stringsOf(list), remote) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(k.resources, func(p string) bool { return t.fetches(t.known[folder(p)], seen) })
 }
 
 // built checks the objects of one build.
