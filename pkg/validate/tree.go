@@ -14,6 +14,9 @@ import (
 type Options struct {
 	// Build builds the kustomization in a folder, as kustomize does.
 	Build func(dir string) ([]byte, error)
+	// Checked are YAML files below the folder that are no manifests, which the caller
+	// checks.
+	Checked []string
 }
 
 // maxFiles bounds a tree: more are a mistake in the folder.
@@ -41,8 +44,13 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(o.Checked, file) })
 	if len(folders) == 0 {
-		if len(files) == 0 {
+		switch {
+		case len(files) > 0:
+		case len(o.Checked) > 0:
+			return &Result{}, nil
+		default:
 			return nil, fmt.Errorf("%s holds no YAML file", dir)
 		}
 		return Files(ctx, files, strings.NewReader(""))
