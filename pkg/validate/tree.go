@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Options are what checking a tree needs of others.
@@ -246,9 +244,7 @@ func groupOf(d *document) string {
 
 // builds builds what is not a part of something else, and checks the outcome.
 func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
-	type identity struct{ namespace, kind, name string }
-	type where struct{ selector, dir string }
-	selectors := map[identity]where{}
+	firsts := map[string]first{}
 	for _, dir := range folders {
 		k := t.known[folder(dir)]
 		if k == nil || t.used[folder(dir)] {
@@ -282,19 +278,7 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 		}
 		t.result.Overlays++
 		for _, b := range t.built(dir, data, sources) {
-			if b.workload == nil || !b.workload.selectable || b.workload.selector == nil {
-				continue
-			}
-			id := identity{b.namespace, b.kind, b.name}
-			selector := metav1.FormatLabelSelector(b.workload.selector)
-			if first, ok := selectors[id]; ok && first.selector != selector {
-				f := ruled{Finding{Severity: Warning, Rule: "immutable-selector", at: path{"spec", "selector", "matchLabels"},
-					Message: fmt.Sprintf("is %s here and %s in %s: a selector can never change, so one cannot be applied over the other", selector, first.selector, first.dir),
-					Next:    "keep what differs between overlays out of the selector"}, b}
-				t.add(f.locate(b.sources()))
-			} else if !ok {
-				selectors[id] = where{selector, dir}
-			}
+			t.unchanged(b, dir, firsts)
 		}
 	}
 	return nil
