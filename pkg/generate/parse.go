@@ -58,6 +58,24 @@ func LoadApp(dir string) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, cause(err))
 	}
+	return CheckApp(data, file)
+}
+
+// IsApp reports whether a file says of itself that it is a svcx.yaml, of this version
+// or another.
+func IsApp(data []byte) bool {
+	var doc yaml.Node
+	if yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc) != nil || len(doc.Content) == 0 {
+		return false
+	}
+	version, kind := child(doc.Content[0], "apiVersion"), child(doc.Content[0], "kind")
+	group, _, _ := strings.Cut(APIVersion, "/")
+	return version != nil && kind != nil && strings.HasPrefix(version.Value, group+"/") && kind.Value == Kind
+}
+
+// CheckApp reads, completes and validates the content of svcx.yaml; file is the name
+// for its problems, which carry lines.
+func CheckApp(data []byte, file string) (*App, error) {
 	a, err := ParseApp(data, file)
 	if err != nil {
 		return nil, err

@@ -138,6 +138,27 @@ func TestLoadAppTellsWhere(t *testing.T) {
 	}
 }
 
+func TestIsApp(t *testing.T) {
+	for data, want := range map[string]bool{
+		specByHand:                               true,
+		"kind: App\napiVersion: svcx/v2\n":       true,
+		specByHand + "---\na: b\n":               true,
+		"apiVersion: svcx.example/v1\nkind: App": false,
+		"apiVersion: apps/v1\nkind: Deployment":  false,
+		"kind: {App: 1}\napiVersion: [svcx/v1]":  false,
+		"[]":                                     false,
+		"":                                       false,
+		"a: &a [":                                false,
+	} {
+		if got := IsApp([]byte(data)); got != want {
+			t.Errorf("%q: %v", data, got)
+		}
+	}
+	if _, err := CheckApp([]byte(strings.Replace(specByHand, "6379", "0", 1)), "f.yaml"); err == nil || !strings.HasPrefix(err.Error(), "f.yaml:14: spec.service.ports[0].port: ") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // A tab is blamed where it is one that YAML does not allow, and at its line.
 func TestTabs(t *testing.T) {
 	for text, want := range map[string]string{

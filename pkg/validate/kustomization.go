@@ -160,11 +160,6 @@ func stringsOf(n *yaml.Node) []string {
 	return out
 }
 
-// remote reports whether a resource is fetched from elsewhere.
-func remote(ref string) bool {
-	return strings.Contains(ref, "://") || strings.Contains(ref, "?ref=") || strings.HasPrefix(ref, "git@") || strings.HasPrefix(ref, "github.com/")
-}
-
 // targets reports whether a patch's target selects an object, by kind and name.
 func targets(target *yaml.Node, kind, name string) bool {
 	selects := func(pattern, value string) bool {

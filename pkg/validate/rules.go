@@ -56,6 +56,7 @@ func rules(all []*object) []ruled {
 	r.nodePorts(all)
 	r.sharedSelectors(all)
 	r.autoscaled(all)
+	r.beside(all)
 	return r.out
 }
 

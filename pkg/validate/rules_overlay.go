@@ -128,9 +128,40 @@ func (t *tree) jsonPatch(d *document) {
 	}
 }
 
+// roots are the kustomizations whose objects one works on: its own, and for a
+// component those that use it; none where nothing that was read does.
+func (t *tree) roots(k *kustomization, seen map[*kustomization]bool) []*kustomization {
+	if !k.component {
+		return []*kustomization{k}
+	}
+	if seen[k] {
+		return nil
+	}
+	seen[k] = true
+	var out []*kustomization
+	for _, user := range t.users[folder(k.dir)] {
+		out = append(out, t.roots(user, seen)...)
+	}
+	return out
+}
+
 // traps finds what a kustomization does silently, or silently does not.
 func (t *tree) traps(k *kustomization) {
-	sources, local := t.sources(k, map[*kustomization]bool{})
+	roots := t.roots(k, map[*kustomization]bool{})
+	local := len(roots) > 0
+	if !local {
+		roots = []*kustomization{k} // by itself, for what needs no other object
+	}
+	var sources []*document
+	for _, root := range roots {
+		docs, all := t.sources(root, map[*kustomization]bool{})
+		sources, local = append(sources, docs...), local && all
+		for _, p := range k.patches {
+			if p.doc != nil {
+				t.portPatch(k, p, docs)
+			}
+		}
+	}
 	for _, p := range k.patches {
 		if p.target != nil && local && (text(p.target, "kind") != "" || text(p.target, "name") != "") {
 			hit := slices.ContainsFunc(sources, func(d *document) bool {
@@ -141,12 +172,9 @@ func (t *tree) traps(k *kustomization) {
 				t.problem(k.file, p.line, "patch-target", "patches", fmt.Sprintf("the target %s %s matches no object: the patch does nothing", show(text(p.target, "kind")), show(text(p.target, "name"))), "correct the kind or the name")
 			}
 		}
-		if p.doc != nil {
-			t.portPatch(k, p, sources)
-		}
 	}
 	if local {
-		t.images(k)
+		t.images(k, roots)
 	}
 }
 
@@ -196,12 +224,15 @@ func (t *tree) portPatch(k *kustomization, p patch, sources []*document) {
 
 // images finds an image to change that no container has: neither as written nor as
 // what is below in the tree, or an entry before, has changed it.
-func (t *tree) images(k *kustomization) {
+func (t *tree) images(k *kustomization, roots []*kustomization) {
 	list, _ := field(k.root, "images")
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return
 	}
-	names := t.imageNames(k, map[*kustomization]bool{})
+	var names []string
+	for _, root := range roots {
+		names = append(names, t.imageNames(root, map[*kustomization]bool{})...)
+	}
 	for i, n := range list.Content {
 		name := text(n, "name")
 		if name == "" || hasImage(names, name) {

@@ -6,14 +6,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Options are what checking a tree needs of others.
 type Options struct {
 	// Build builds the kustomization in a folder, as kustomize does.
 	Build func(dir string) ([]byte, error)
+	// Checked are YAML files below the folder that are no manifests, which the caller
+	// checks.
+	Checked []string
 }
 
 // maxFiles bounds a tree: more are a mistake in the folder.
@@ -23,14 +24,15 @@ const maxFiles = 20_000
 type tree struct {
 	kinds   *catalogue
 	result  *Result
-	known   map[string]*kustomization // by folder; nil for one that cannot be read
-	loading map[string]bool           // folders that are being read
-	docs    map[string][]*document    // of resource files, by path
-	ill     map[string]bool           // files that cannot be read, by path
-	used    map[string]bool           // folders that another kustomization refers to
-	opened  map[string]bool           // files that were read
-	mention map[string]string         // the text of a folder's kustomization
-	seen    map[string]bool           // findings
+	known   map[string]*kustomization   // by folder; nil for one that cannot be read
+	loading map[string]bool             // folders that are being read
+	docs    map[string][]*document      // of resource files, by path
+	ill     map[string]bool             // files that cannot be read, by path
+	used    map[string]bool             // folders that another kustomization refers to
+	users   map[string][]*kustomization // of components, by folder
+	opened  map[string]bool             // files that were read
+	mention map[string]string           // the text of a folder's kustomization
+	seen    map[string]bool             // findings
 }
 
 // Dir checks a folder: every kustomization in it, with what it refers to, as
@@ -40,8 +42,13 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(o.Checked, file) })
 	if len(folders) == 0 {
-		if len(files) == 0 {
+		switch {
+		case len(files) > 0:
+		case len(o.Checked) > 0:
+			return &Result{}, nil
+		default:
 			return nil, fmt.Errorf("%s holds no YAML file", dir)
 		}
 		return Files(ctx, files, strings.NewReader(""))
@@ -51,7 +58,7 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 		return nil, err
 	}
 	t := &tree{kinds: kinds, result: &Result{}, known: map[string]*kustomization{}, loading: map[string]bool{}, docs: map[string][]*document{}, ill: map[string]bool{},
-		used: map[string]bool{}, opened: map[string]bool{}, mention: map[string]string{}, seen: map[string]bool{}}
+		used: map[string]bool{}, users: map[string][]*kustomization{}, opened: map[string]bool{}, mention: map[string]string{}, seen: map[string]bool{}}
 	for _, dir := range folders {
 		t.load(dir)
 	}
@@ -141,6 +148,7 @@ func (t *tree) load(dir string) *kustomization {
 			t.resource(k, ref, fmt.Sprintf("%s[%d]", name, i), line)
 		}
 	}
+	t.charts(k)
 	t.patches(k)
 	return k
 }
@@ -164,6 +172,9 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 		k.broken = k.file
 	case isDir(info):
 		t.used[folder(p)] = true
+		if strings.HasPrefix(fieldName, "components") {
+			t.users[folder(p)] = append(t.users[folder(p)], k)
+		}
 		k.resources = append(k.resources, p)
 		if t.load(p) != nil {
 			return
@@ -208,7 +219,7 @@ func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*
 		list, _ := field(k.root, name)
 		local = local && !slices.ContainsFunc(stringsOf(list), remote)
 	}
-	for _, name := range []string{"helmCharts", "generators", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
+	for _, name := range []string{"helmCharts", "helmChartInflationGenerator", "generators", "transformers", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
 		n, _ := field(k.root, name)
 		local = local && n == nil
 	}
@@ -233,9 +244,7 @@ func groupOf(d *document) string {
 
 // builds builds what is not a part of something else, and checks the outcome.
 func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
-	type identity struct{ namespace, kind, name string }
-	type where struct{ selector, dir string }
-	selectors := map[identity]where{}
+	firsts := map[string]first{}
 	for _, dir := range folders {
 		k := t.known[folder(dir)]
 		if k == nil || t.used[folder(dir)] {
@@ -260,24 +269,16 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 		}
 		data, err := o.Build(dir)
 		if err != nil {
-			t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
+			if why, flag := needsProgram(err); why != "" {
+				t.add(Finding{File: k.file, Severity: Note, Rule: "build", Message: "was not built: " + why, Next: checkOutput(dir, flag)})
+			} else {
+				t.problem(k.file, 0, "build", "", strings.TrimPrefix(err.Error(), "building "+k.file+": "), "")
+			}
 			continue
 		}
 		t.result.Overlays++
 		for _, b := range t.built(dir, data, sources) {
-			if b.workload == nil || !b.workload.selectable || b.workload.selector == nil {
-				continue
-			}
-			id := identity{b.namespace, b.kind, b.name}
-			selector := metav1.FormatLabelSelector(b.workload.selector)
-			if first, ok := selectors[id]; ok && first.selector != selector {
-				f := ruled{Finding{Severity: Warning, Rule: "immutable-selector", at: path{"spec", "selector", "matchLabels"},
-					Message: fmt.Sprintf("is %s here and %s in %s: a selector can never change, so one cannot be applied over the other", selector, first.selector, first.dir),
-					Next:    "keep what differs between overlays out of the selector"}, b}
-				t.add(f.locate(b.sources()))
-			} else if !ok {
-				selectors[id] = where{selector, dir}
-			}
+			t.unchanged(b, dir, firsts)
 		}
 	}
 	return nil
@@ -299,21 +300,6 @@ func (t *tree) unbuildable(k *kustomization, seen map[*kustomization]bool) strin
 		}
 	}
 	return ""
-}
-
-// fetches reports whether a build would fetch something from elsewhere.
-func (t *tree) fetches(k *kustomization, seen map[*kustomization]bool) bool {
-	if k == nil || seen[k] {
-		return false
-	}
-	seen[k] = true
-	for _, name := range []string{"resources", "bases", "components"} {
-		list, _ := field(k.root, name)
-		if slices.ContainsFunc(stringsOf(list), remote) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(k.resources, func(p string) bool { return t.fetches(t.known[folder(p)], seen) })
 }
 
 // built checks the objects of one build.

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -33,10 +36,13 @@ func newValidateCmd(p *program) *cobra.Command {
 download: every field against the schema of Kubernetes, unknown and duplicate fields,
 and what no schema knows: names, labels, ports and other values that an API server
 refuses, selectors that match nothing, target ports that no container has, fields of
-another Service type, ports that collide, and patches that silently do nothing.
-Kustomizations are checked as written and as built; each finding names its file and
-line, and a note says what was not built or not checked. What only a cluster knows is not checked: its ranges of addresses and node
-ports, its own kinds, and whether a change of what runs is allowed.
+another Service type, ports that collide, patches that silently do nothing, and
+budgets, policies and autoscalers of nothing. Each svcx.yaml is checked for what
+generate takes. Kustomizations are checked as written and as built; each finding names
+its file and line, and a note says what was not built or not checked: what is fetched
+from elsewhere, or made by helm or a plugin. What only a cluster knows is not checked:
+its ranges of addresses and node ports, its own kinds, and whether a change of what
+runs is allowed.
 
 Exit codes: 0 nothing wrong, 1 errors (with --strict: or warnings).`,
 		Example: `  # A tree: its base, overlays and patches
@@ -103,27 +109,43 @@ func (o *validateOptions) complete(cmd *cobra.Command, args []string) (dirs []st
 
 func (p *program) runValidate(ctx context.Context, o *validateOptions, dirs []string) error {
 	all := &validate.Result{Findings: []validate.Finding{}}
-	add := func(r *validate.Result, err error) error {
+	keep := func(r *validate.Result) {
+		all.Files, all.Objects, all.Overlays = all.Files+r.Files, all.Objects+r.Objects, all.Overlays+r.Overlays
+		all.Findings = append(all.Findings, r.Findings...)
+	}
+	for _, dir := range dirs {
+		options := validate.Options{Build: func(dir string) ([]byte, error) { return apply.BuildYAML(p.fs, dir) }}
+		trees, _ := generate.Specs(ctx, dir, true) // a folder that cannot be read is told of below
+		for _, tree := range trees {
+			file := filepath.Join(tree, generate.SpecFile)
+			options.Checked = append(options.Checked, file)
+			_, err := generate.LoadApp(tree)
+			keep(specFindings(file, err))
+		}
+		r, err := validate.Dir(ctx, dir, options)
 		if err != nil {
 			return err
 		}
-		all.Files, all.Objects, all.Overlays = all.Files+r.Files, all.Objects+r.Objects, all.Overlays+r.Overlays
-		all.Findings = append(all.Findings, r.Findings...)
-		return nil
+		keep(r)
 	}
-	for _, dir := range dirs {
-		if err := add(specFindings(dir), nil); err != nil {
-			return err
-		}
-		build := func(dir string) ([]byte, error) { return apply.BuildYAML(p.fs, dir) }
-		if err := add(validate.Dir(ctx, dir, validate.Options{Build: build})); err != nil {
-			return err
-		}
+	stdin := p.In
+	if slices.Contains(o.files, "-") {
+		stdin = bufio.NewReaderSize(p.In, maxSpec)
 	}
-	if len(o.files) > 0 {
-		if err := add(validate.Files(ctx, o.files, p.In)); err != nil {
+	var manifests []string
+	for _, name := range o.files {
+		if r := specIn(name, stdin); r != nil {
+			keep(r)
+			continue
+		}
+		manifests = append(manifests, name)
+	}
+	if len(manifests) > 0 {
+		r, err := validate.Files(ctx, manifests, stdin)
+		if err != nil {
 			return err
 		}
+		keep(r)
 	}
 	if o.output == "json" {
 		data, err := json.Marshal(all)
@@ -142,15 +164,33 @@ func (p *program) runValidate(ctx context.Context, o *validateOptions, dirs []st
 	return nil
 }
 
-// specFindings checks the svcx.yaml of a tree, where there is one.
-func specFindings(dir string) *validate.Result {
-	r := &validate.Result{}
-	file := filepath.Join(dir, generate.SpecFile)
-	if _, err := os.Lstat(file); err != nil {
-		return r
+// maxSpec is how much is read to see whether it is a svcx.yaml: more than one may be long.
+const maxSpec = 1<<20 + 1
+
+// specIn checks a file that is a svcx.yaml, by its name or by what it says of itself;
+// of any other it returns nil.
+func specIn(name string, stdin io.Reader) *validate.Result {
+	if filepath.Base(name) == generate.SpecFile {
+		_, err := generate.LoadApp(filepath.Dir(name))
+		return specFindings(name, err)
 	}
-	r.Files++
-	_, err := generate.LoadApp(dir)
+	var data []byte // what cannot be read is told of with the manifests
+	if in, ok := stdin.(*bufio.Reader); ok && name == "-" {
+		name = "stdin"
+		data, _ = in.Peek(maxSpec)
+	} else if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() < maxSpec {
+		data, _ = os.ReadFile(name)
+	}
+	if !generate.IsApp(data) {
+		return nil
+	}
+	_, err := generate.CheckApp(data, name)
+	return specFindings(name, err)
+}
+
+// specFindings is what is wrong with a svcx.yaml.
+func specFindings(file string, err error) *validate.Result {
+	r := &validate.Result{Files: 1}
 	var invalid *generate.InvalidError
 	switch {
 	case err == nil:
