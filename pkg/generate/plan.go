@@ -246,26 +246,35 @@ func spells(a *App, text []byte) bool {
 
 // respelled changes a person's text of svcx.yaml to say what is wanted, and
 // makes sure that it does. Where one field's default follows another's value,
-// it takes a second round to write out the default that was.
+// it takes a second round to write out the default that was. What cannot be
+// changed field by field may still be line by line, where the text is much as
+// this program writes it.
 func (p *writePlan) respelled(text, from, wanted []byte) ([]byte, bool) {
+	changed, says, ok := text, from, true
 	for range 3 {
-		var ok bool
-		if text, ok = respell(text, from, wanted); !ok {
-			return nil, false
+		if changed, ok = respell(changed, says, wanted, p.wins); !ok {
+			break
 		}
-		a, err := ParseApp(text, SpecFile)
-		if err != nil {
-			return nil, false
-		}
-		a.Complete()
-		if from, err = encode(a); err != nil {
-			return nil, false
-		}
-		if bytes.Equal(from, wanted) {
-			return text, true
+		if says = meaning(changed); bytes.Equal(says, wanted) {
+			return changed, true
 		}
 	}
-	return nil, false
+	merged, ok := mergeText(from, text, wanted, p.wins)
+	return merged, ok && bytes.Equal(meaning(merged), wanted)
+}
+
+// meaning is what a text of svcx.yaml says, as this program writes it; nil for nothing.
+func meaning(text []byte) []byte {
+	a, err := ParseApp(text, SpecFile)
+	if err != nil {
+		return nil
+	}
+	a.Complete()
+	out, err := encode(a)
+	if err != nil {
+		return nil
+	}
+	return out
 }
 
 // conflict notes a file whose edits and new content cannot both be had.
