@@ -183,7 +183,7 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	now, _ := unstamp(f.Data)
 	if base := p.base(f.Path, was); base != nil {
 		if text, ok := mergeText(base, body, wanted, p.wins); ok {
-			text = restamp(stamp(f.Path, text), now)
+			text = restamp(stampAs(s.old, f.Path, text), now)
 			if bytes.Contains(s.old, []byte("\r\n")) {
 				text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 			}
@@ -232,7 +232,7 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 		}
 		s.fate, s.data = updated, text
 		if was != "" {
-			s.data = stamp(SpecFile, text)
+			s.data = stampAs(s.old, SpecFile, text)
 		}
 	}
 	return nil
