@@ -47,6 +47,7 @@ type writePlan struct {
 	standing func() []string
 	wins     winner
 	edited   []string
+	whole    []string // of them, those that cannot be merged whoever wins
 	diff     bytes.Buffer
 	foreign  []string
 	ours     bool // a file of the tree was found that carries a stamp
@@ -181,7 +182,8 @@ func (p *writePlan) generated(s *step, f File) {
 func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	was, _ := unstamp(s.old)
 	now, _ := unstamp(f.Data)
-	if base := p.base(f.Path, was); base != nil {
+	base := p.base(f.Path, was)
+	if base != nil {
 		if text, ok := mergeText(base, body, wanted, p.wins); ok {
 			text = restamp(stampAs(s.old, f.Path, text), now)
 			if bytes.Contains(s.old, []byte("\r\n")) {
@@ -191,11 +193,30 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 			return
 		}
 	}
-	if p.wins == editsWin {
+	switch p.wins {
+	case editsWin:
 		s.fate, s.data = updated, restamp(s.old, now)
 		return
+	case nobodyWins:
+		if !mixes(base, body, wanted) {
+			p.whole = append(p.whole, f.Path)
+		}
 	}
 	p.conflict(s, f)
+}
+
+// mixes reports whether, with a winner, what the other side has changed elsewhere
+// stays; else the winner takes the whole file.
+func mixes(base, edited, wanted []byte) bool {
+	if base == nil {
+		return false
+	}
+	for _, wins := range []winner{generatedWins, editsWin} {
+		if _, ok := mergeText(base, edited, wanted, wins); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // spec decides on svcx.yaml, which is a person's to edit.
@@ -301,7 +322,7 @@ func (p *writePlan) refused() error {
 		}
 	}
 	if len(p.edited) > 0 {
-		return &EditedError{Dir: p.dir, Files: p.edited, Diff: p.diff.String()}
+		return &EditedError{Dir: p.dir, Files: p.edited, Whole: p.whole, Diff: p.diff.String()}
 	}
 	return nil
 }
