@@ -32,6 +32,7 @@ type step struct {
 	old  []byte      // what is there, for updated and removed
 	mode fs.FileMode // of what is there
 	with bool        // kept for the sake of another file that is
+	idle bool        // kept, though no kustomization.yaml names it any more
 }
 
 // writePlan is what Write is about to do; making it reads, and writes nothing.
@@ -342,8 +343,12 @@ func (p *writePlan) result() *WriteResult {
 		if s.path == lastSpecFile {
 			continue // the program's own
 		}
-		if s.with {
+		switch {
+		case s.with:
 			r.KeptWith = append(r.KeptWith, s.path)
+			continue
+		case s.idle:
+			r.Unused = append(r.Unused, s.path)
 			continue
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)

@@ -33,8 +33,11 @@ type WriteResult struct {
 	Updated   []string `json:"updated,omitempty"`
 	Unchanged []string `json:"unchanged,omitempty"`
 	// Kept were edited by a person, and their generated content has not changed
-	// since, or they are generated no longer.
+	// since, or they are generated no longer, nor is anything in their folder.
 	Kept []string `json:"kept,omitempty"`
+	// Unused were edited too, and are generated no longer in a folder that is: no
+	// kustomization.yaml names them any more, so they have no effect.
+	Unused []string `json:"unused,omitempty"`
 	// KeptWith are generated no longer and were not edited, and stay for the sake of a
 	// file of the same folder that was.
 	KeptWith []string `json:"keptWith,omitempty"`

@@ -186,7 +186,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		would = " (dry run)"
 	}
 	shown := filepath.ToSlash(filepath.Clean(dir)) + "/"
-	all := slices.Concat(r.Created, r.Updated, r.Unchanged, r.Kept, r.KeptWith)
+	all := slices.Concat(r.Created, r.Updated, r.Unchanged, r.Kept, r.KeptWith, r.Unused)
 	var lines []labelled
 	if r.Restored {
 		lines = append(lines, labelled{"restored", shown + "  a run that was killed had left it half written"})
@@ -214,6 +214,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
+	}
+	if len(r.Unused) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand, and no longer used: %s", shown, strings.Join(r.Unused, ", "))})
 	}
 	if len(r.KeptWith) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
