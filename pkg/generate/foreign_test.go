@@ -162,6 +162,54 @@ func TestForeignFilesAreNotTouched(t *testing.T) {
 	}
 }
 
+// What a person writes above the stamp leaves the file one of this program's.
+func TestStampBelowAHeader(t *testing.T) {
+	for name, above := range map[string]string{
+		"a document's begin":    "---\n",
+		"a blank line":          "\n",
+		"a license":             "# Copyright\n#\n# All rights reserved.\n\n",
+		"a license and a begin": "# Copyright\n\n---\n",
+		"with Windows' ends":    "# Copyright\r\n\r\n---\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			mustWrite(t, dir, redisApp())
+			files := []string{"base/deployment.yaml", "base/service.yaml", SpecFile}
+			if strings.Contains(above, "\r") {
+				files = files[:1]
+				data := readTree(t, dir)[files[0]]
+				put(t, dir, files[0], strings.ReplaceAll(data, "\n", "\r\n"))
+			}
+			for _, f := range files {
+				put(t, dir, f, above+readTree(t, dir)[f])
+			}
+			app, err := LoadApp(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := mustWrite(t, dir, app); len(r.Kept) != len(files)-len(r.Updated) {
+				t.Errorf("%+v", r)
+			}
+			app.Spec.Workload.Replicas = int32p(5)
+			app.Spec.Service.Ports[0].AppProtocol = "tcp"
+			mustWrite(t, dir, app)
+			tree := readTree(t, dir)
+			for _, f := range files {
+				line := generatedText
+				if f == SpecFile {
+					line = specText
+				}
+				if !strings.HasPrefix(tree[f], above+line) || strings.Count(tree[f], "sha256:") != 1 {
+					t.Errorf("%s became:\n%s", f, tree[f])
+				}
+			}
+			if again := mustWrite(t, dir, app); len(again.Updated) > 0 {
+				t.Errorf("again: %+v", again)
+			}
+		})
+	}
+}
+
 func TestFilesThatDoNotMatter(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, ".git/config", "[core]\n")

@@ -15,6 +15,9 @@ func FuzzMerge(f *testing.F) {
 	f.Add("l:\n- a\n- b\n- c\n", "l:\n- c\n- b\n- a\n", "l:\n- a\n- b\n- x\n- c\n")
 	f.Add("a: |\n  x\n  y\n", "a: |\n  x\n\n  y", "a: |\n  x\n  z\n")
 	f.Add("a: 1\n", "", "a: 1\nb: 2\n")
+	f.Add("l:\n- a\nx: 1\n", "l:\n- a\n# c\n- b\nx: 1\n", "l:\n- a\n- d: 1\n  e: 2\nx: 1\n")
+	f.Add("l:\n- a\nx: 1\n", "l:\n- b\n- a\nx: 1\n", "l:\n- a\n- b\nx: 2\n")
+	f.Add("l:\n- a\nx: 1\n", "l:\n- a\n- name: b\nx: 1\n", "l:\n- a\n- name: b\n  v: 1\nx: 2\n")
 	f.Fuzz(func(t *testing.T, base, edited, wanted string) {
 		if strings.Count(base+edited+wanted, "\n") > 300 {
 			t.Skip() // the merge is quadratic in lines; two hundred say as much

@@ -1,16 +1,26 @@
 package generate
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"strings"
 )
 
 // lastSpecFile holds the Spec from which a tree was generated last, as svcx.yaml
 // may be edited before the next time: what was generated is generated again from
-// it, and so a person's edits are told from what is to change.
+// it, and so a person's edits are told from what is to change. Another release may
+// generate something else from it: of files that are edited the text is kept too, as
+// comments behind the Spec.
 const lastSpecFile = ".svcx-last.yaml"
 
 const lastSpecHead = "# Written by kubectl svcx: the Spec that this tree was generated from last, to tell edits by hand\n# from generated lines. Commit it, and leave it as it is.\n"
+
+// The lines of the texts: the file that one is of, and its own.
+const (
+	lastTextPath = "#: "
+	lastTextLine = "#|"
+)
 
 // lastSpec is the content of lastSpecFile for a tree.
 func lastSpec(files []File) []byte {
@@ -23,6 +33,44 @@ func lastSpec(files []File) []byte {
 	return nil
 }
 
+// lastTexts is the part of lastSpecFile that keeps what is generated for the files
+// that are edited once the steps so far are done.
+func (p *writePlan) lastTexts(files []File) []byte {
+	there := map[string][]byte{}
+	for _, s := range p.steps {
+		there[s.path] = s.old
+		if s.fate == created || s.fate == updated {
+			there[s.path] = s.data
+		}
+	}
+	var out []byte
+	for _, f := range files {
+		was, body := unstamp(there[f.Path])
+		now, text := unstamp(f.Data)
+		if f.Path == SpecFile || was == "" || was == digest(f.Path, body) || now != digest(f.Path, text) {
+			continue
+		}
+		out = append(out, lastTextPath+f.Path+"\n"...)
+		for _, line := range lines(text) {
+			out = append(out, lastTextLine+line...)
+		}
+	}
+	return out
+}
+
+// readLastTexts finds in lastSpecFile what lastTexts wrote, by path.
+func readLastTexts(data []byte) map[string][]byte {
+	out, path := map[string][]byte{}, ""
+	for _, line := range lines(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))) {
+		if name, ok := strings.CutPrefix(line, lastTextPath); ok {
+			path = strings.TrimSuffix(name, "\n")
+		} else if text, ok := strings.CutPrefix(line, lastTextLine); ok {
+			out[path] = append(out[path], text...)
+		}
+	}
+	return out
+}
+
 // base returns what was generated last at a path, as known by its digest; nil
 // when it cannot be told.
 func (p *writePlan) base(path, was string) []byte {
@@ -32,6 +80,11 @@ func (p *writePlan) base(path, was string) []byte {
 			data, _, err := p.read(name)
 			if err != nil {
 				continue
+			}
+			if name == lastSpecFile {
+				for path, body := range readLastTexts(data) {
+					p.bases[path+"\x00"+digest(path, body)] = body
+				}
 			}
 			a, err := ParseApp(data, name)
 			if err != nil {
@@ -54,6 +107,9 @@ func (p *writePlan) base(path, was string) []byte {
 // others: where nothing changes it is not brought in either.
 func (p *writePlan) remember(files []File) error {
 	wanted := lastSpec(files)
+	if texts := p.lastTexts(files); len(wanted)+len(texts) <= maxSpecSize {
+		wanted = append(wanted, texts...)
+	}
 	s := step{path: lastSpecFile, fate: created, data: wanted}
 	if p.root != nil {
 		data, mode, err := p.read(lastSpecFile)

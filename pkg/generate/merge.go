@@ -1,11 +1,8 @@
 package generate
 
 import (
-	"bytes"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // winner is the side whose lines stay where both have changed the same.
@@ -31,43 +28,63 @@ func (o WriteOptions) winner() winner {
 // from base too: line by line, so that comments, blank lines, order and
 // indentation stay where nothing must change. Where both have changed the same
 // lines, the winner's stay; with none the merge has failed. So it has when the
-// outcome is no YAML any more.
+// outcome is not sound. Items that both have added to a list at one place are both
+// kept.
 func mergeText(base, edited, wanted []byte, wins winner) ([]byte, bool) {
 	b, e, w := lines(base), lines(edited), lines(wanted)
 	const most = 4000 // generated files have a hundred; keeps hostile input cheap
 	if len(b) > most || len(e) > most || len(w) > most {
 		return nil, false
 	}
-	inEdited, inWanted := matches(b, e), matches(b, w)
+	m := &merger{base: b, edited: e, wanted: w, inEdited: matches(b, e), inWanted: matches(b, w), wins: wins}
+	for m.joins = true; ; m.joins = false {
+		if text, ok := m.merge(); ok && sound(text, edited, wanted) {
+			return text, true
+		}
+		if !m.joined {
+			return nil, false
+		}
+	}
+}
+
+// merger merges three texts, given as lines.
+type merger struct {
+	base, edited, wanted []string
+	inEdited, inWanted   []int // the line there that one of base is, -1 for none
+	wins                 winner
+	joins                bool // items added by both are both kept,
+	joined               bool // and there were some
+}
+
+func (m *merger) merge() ([]byte, bool) {
+	b, e, w := m.base, m.edited, m.wanted
+	m.joined = false
 	var out []string
 	i, j, k := 0, 0, 0
 	for {
 		// The next line of base that both still have ends a chunk.
 		next := i
-		for next < len(b) && (inEdited[next] < 0 || inWanted[next] < 0) {
+		for next < len(b) && (m.inEdited[next] < 0 || m.inWanted[next] < 0) {
 			next++
 		}
 		toE, toW := len(e), len(w)
 		if next < len(b) {
-			toE, toW = inEdited[next], inWanted[next]
+			toE, toW = m.inEdited[next], m.inWanted[next]
 		}
-		chunk, ok := mergeChunk(b[i:next], e[j:toE], w[k:toW], wins)
+		chunk, ok := m.join(b[i:next], e[j:toE], w[k:toW], out, e[toE:], w[toW:])
+		if !ok {
+			chunk, ok = mergeChunk(b[i:next], e[j:toE], w[k:toW], m.wins)
+		}
 		if !ok {
 			return nil, false
 		}
 		out = append(out, chunk...)
 		if next == len(b) {
-			break
+			return []byte(strings.Join(out, "")), true
 		}
 		out = append(out, b[next])
 		i, j, k = next+1, toE+1, toW+1
 	}
-	merged := []byte(strings.Join(out, ""))
-	var doc map[string]any
-	if yaml.NewDecoder(bytes.NewReader(merged)).Decode(&doc) != nil { // refuses a field that is there twice
-		return nil, false
-	}
-	return merged, true
 }
 
 // mergeChunk decides on lines between two that all three have.

@@ -160,6 +160,54 @@ func TestLastSpecMissingOrAnother(t *testing.T) {
 	}
 }
 
+// Another release may generate something else from the same Spec: the text that an
+// edited file came from is kept.
+func TestEditsSurviveAnotherRelease(t *testing.T) {
+	dir := t.TempDir()
+	mustWrite(t, dir, redisApp())
+	const name = "base/deployment.yaml"
+	_, now := unstamp(file(mustFiles(t, redisApp()), name))
+	older := strings.Replace(string(now), "    spec:\n", "    spec:\n      hostUsers: true\n", 1)
+	edited := strings.Replace(older, "  replicas: 2\n", "  replicas: 2 # enough\n", 1)
+	if edited == older || older == string(now) {
+		t.Fatal("nothing replaced")
+	}
+	put(t, dir, name, string(restamp(stamp(name, []byte(edited)), digest(name, []byte(older)))))
+	last := readTree(t, dir)[lastSpecFile]
+	before := readTree(t, dir)
+
+	// Not known: the error says what is at stake.
+	_, err := write(t, dir, redisApp(), WriteOptions{})
+	var conflict *EditedError
+	if !errors.As(err, &conflict) {
+		t.Fatalf("error is %v", err)
+	}
+	wantList(t, "whole", conflict.Whole, name)
+	wantTree(t, dir, before)
+
+	put(t, dir, lastSpecFile, last+lastTextPath+name+"\n"+lastTextLine+strings.ReplaceAll(strings.TrimSuffix(older, "\n"), "\n", "\n"+lastTextLine)+"\n")
+	r := mustWrite(t, dir, redisApp())
+	wantList(t, "updated", r.Updated, name)
+	if _, got := unstamp([]byte(readTree(t, dir)[name])); string(got) != strings.Replace(string(now), "replicas: 2\n", "replicas: 2 # enough\n", 1) {
+		t.Errorf("merged to:\n%s", got)
+	}
+	if got := readLastTexts([]byte(readTree(t, dir)[lastSpecFile])); len(got) != 1 || string(got[name]) != string(now) {
+		t.Errorf("kept are the texts %q", got)
+	}
+	if _, err := ParseApp([]byte(readTree(t, dir)[lastSpecFile]), lastSpecFile); err != nil {
+		t.Error(err) // as an older release reads it
+	}
+
+	// When the edit goes, so does the text.
+	put(t, dir, name, string(stamp(name, now)))
+	app := redisApp()
+	app.Spec.Workload.Replicas = int32p(3)
+	mustWrite(t, dir, app)
+	if got := readTree(t, dir)[lastSpecFile]; strings.Contains(got, lastTextLine) {
+		t.Errorf("%s holds\n%s", lastSpecFile, got)
+	}
+}
+
 // Whatever two Specs are, comments and blank lines that a person has put into any
 // file are there after the change from one to the other, in their order, and
 // without them each file is what is generated. A conflict is for lines next to

@@ -1,6 +1,11 @@
 package generate
 
-import "path"
+import (
+	"path"
+	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
 
 // obsolete decides on files of an earlier generation that is in the tree no more.
 func (p *writePlan) obsolete(files []File) {
@@ -36,7 +41,7 @@ func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
 		case was == digest(file, body):
 			unedited = append(unedited, step{path: file, fate: removed, old: data, mode: mode})
 		case was != "":
-			edited = append(edited, step{path: file, fate: kept})
+			edited = append(edited, step{path: file, fate: kept, idle: !gone && !p.names(dir, name)})
 		case name == "kustomization.yaml":
 			theirs = true
 		}
@@ -53,6 +58,26 @@ func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
 	if len(edited) > 0 && (len(unedited) > 0 || p.generatedDir(dir)) {
 		p.steps = append(p.steps, edited...)
 	}
+}
+
+// names reports whether a folder's kustomization.yaml, as it is to become, names a file.
+func (p *writePlan) names(dir, name string) bool {
+	file := path.Join(dir, "kustomization.yaml")
+	at := slices.IndexFunc(p.steps, func(s step) bool { return s.path == file })
+	if at < 0 {
+		return true // nothing that could be said
+	}
+	text := p.steps[at].old
+	if p.steps[at].data != nil {
+		text = p.steps[at].data
+	}
+	docs, err := documents(text)
+	return err != nil || slices.ContainsFunc(docs, func(n *yaml.Node) bool { return saysFile(n, name) })
+}
+
+func saysFile(n *yaml.Node, name string) bool {
+	return n.Kind == yaml.ScalarNode && path.Clean(n.Value) == name ||
+		slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return saysFile(c, name) })
 }
 
 // generatedDir tells whether a folder is one that this program makes, or made when

@@ -32,6 +32,7 @@ type step struct {
 	old  []byte      // what is there, for updated and removed
 	mode fs.FileMode // of what is there
 	with bool        // kept for the sake of another file that is
+	idle bool        // kept, though no kustomization.yaml names it any more
 }
 
 // writePlan is what Write is about to do; making it reads, and writes nothing.
@@ -47,6 +48,7 @@ type writePlan struct {
 	standing func() []string
 	wins     winner
 	edited   []string
+	whole    []string // of them, those that cannot be merged whoever wins
 	diff     bytes.Buffer
 	foreign  []string
 	ours     bool // a file of the tree was found that carries a stamp
@@ -181,9 +183,10 @@ func (p *writePlan) generated(s *step, f File) {
 func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	was, _ := unstamp(s.old)
 	now, _ := unstamp(f.Data)
-	if base := p.base(f.Path, was); base != nil {
+	base := p.base(f.Path, was)
+	if base != nil {
 		if text, ok := mergeText(base, body, wanted, p.wins); ok {
-			text = restamp(stamp(f.Path, text), now)
+			text = restamp(stampAs(s.old, f.Path, text), now)
 			if bytes.Contains(s.old, []byte("\r\n")) {
 				text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 			}
@@ -191,11 +194,30 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 			return
 		}
 	}
-	if p.wins == editsWin {
+	switch p.wins {
+	case editsWin:
 		s.fate, s.data = updated, restamp(s.old, now)
 		return
+	case nobodyWins:
+		if !mixes(base, body, wanted) {
+			p.whole = append(p.whole, f.Path)
+		}
 	}
 	p.conflict(s, f)
+}
+
+// mixes reports whether, with a winner, what the other side has changed elsewhere
+// stays; else the winner takes the whole file.
+func mixes(base, edited, wanted []byte) bool {
+	if base == nil {
+		return false
+	}
+	for _, wins := range []winner{generatedWins, editsWin} {
+		if _, ok := mergeText(base, edited, wanted, wins); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // spec decides on svcx.yaml, which is a person's to edit.
@@ -232,7 +254,7 @@ func (p *writePlan) spec(s *step, f File, app string) error {
 		}
 		s.fate, s.data = updated, text
 		if was != "" {
-			s.data = stamp(SpecFile, text)
+			s.data = stampAs(s.old, SpecFile, text)
 		}
 	}
 	return nil
@@ -246,26 +268,35 @@ func spells(a *App, text []byte) bool {
 
 // respelled changes a person's text of svcx.yaml to say what is wanted, and
 // makes sure that it does. Where one field's default follows another's value,
-// it takes a second round to write out the default that was.
+// it takes a second round to write out the default that was. What cannot be
+// changed field by field may still be line by line, where the text is much as
+// this program writes it.
 func (p *writePlan) respelled(text, from, wanted []byte) ([]byte, bool) {
+	changed, says, ok := text, from, true
 	for range 3 {
-		var ok bool
-		if text, ok = respell(text, from, wanted); !ok {
-			return nil, false
+		if changed, ok = respell(changed, says, wanted, p.wins); !ok {
+			break
 		}
-		a, err := ParseApp(text, SpecFile)
-		if err != nil {
-			return nil, false
-		}
-		a.Complete()
-		if from, err = encode(a); err != nil {
-			return nil, false
-		}
-		if bytes.Equal(from, wanted) {
-			return text, true
+		if says = meaning(changed); bytes.Equal(says, wanted) {
+			return changed, true
 		}
 	}
-	return nil, false
+	merged, ok := mergeText(from, text, wanted, p.wins)
+	return merged, ok && bytes.Equal(meaning(merged), wanted)
+}
+
+// meaning is what a text of svcx.yaml says, as this program writes it; nil for nothing.
+func meaning(text []byte) []byte {
+	a, err := ParseApp(text, SpecFile)
+	if err != nil {
+		return nil
+	}
+	a.Complete()
+	out, err := encode(a)
+	if err != nil {
+		return nil
+	}
+	return out
 }
 
 // conflict notes a file whose edits and new content cannot both be had.
@@ -292,7 +323,7 @@ func (p *writePlan) refused() error {
 		}
 	}
 	if len(p.edited) > 0 {
-		return &EditedError{Dir: p.dir, Files: p.edited, Diff: p.diff.String()}
+		return &EditedError{Dir: p.dir, Files: p.edited, Whole: p.whole, Diff: p.diff.String()}
 	}
 	return nil
 }
@@ -312,8 +343,12 @@ func (p *writePlan) result() *WriteResult {
 		if s.path == lastSpecFile {
 			continue // the program's own
 		}
-		if s.with {
+		switch {
+		case s.with:
 			r.KeptWith = append(r.KeptWith, s.path)
+			continue
+		case s.idle:
+			r.Unused = append(r.Unused, s.path)
 			continue
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)

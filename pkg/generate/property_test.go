@@ -159,6 +159,7 @@ func FuzzParseApp(f *testing.F) {
 func FuzzRespell(f *testing.F) {
 	f.Add([]byte(specByHand), int32(3), "NodePort", "redis:8")
 	f.Add([]byte(specByHand), int32(2), "on", "a")
+	f.Add([]byte(specHead+"spec:\n  workload: {image: a, env: [ {name: A, value: b} ,]}\n  service: {}\n  overlays:\n  - name: dev\n  # é\n  - {name: é, type: NodePort}"), int32(2), "on", "a")
 	f.Fuzz(func(t *testing.T, data []byte, replicas int32, name, image string) {
 		a, err := ParseApp(data, SpecFile)
 		if err != nil {
@@ -173,6 +174,8 @@ func FuzzRespell(f *testing.F) {
 			t.Fatal(err)
 		}
 		a.Spec.Workload.Replicas, a.Spec.Service.Name, a.Spec.Workload.Image = &replicas, name, image
+		a.Spec.Workload.Env = append([]corev1.EnvVar{{Name: "ADDED"}}, a.Spec.Workload.Env...)
+		a.Spec.Overlays = nil
 		a.Complete()
 		if a.Validate() != nil {
 			return
@@ -181,6 +184,6 @@ func FuzzRespell(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		respell(data, from, to) // must not panic; what it returns is verified before use
+		respell(data, from, to, nobodyWins) // must not panic; what it returns is verified before use
 	})
 }

@@ -10,14 +10,16 @@ import (
 
 // respell changes the text of svcx.yaml from saying one App to saying another,
 // both as encode writes them, and touches only what must change: a person's
-// comments, order, blank lines and quotes stay. It knows how to change, add and
-// remove a field of one line; false says that this was not enough.
+// comments, order, blank lines and quotes stay. It knows how to change a value of
+// one line, to add and remove fields and items of lists, and to write anew those that
+// it cannot change; false says that this was not enough. A comment within what is to go stops it, unless the
+// generated lines win.
 //
 // The result is to be parsed and compared: what cannot be told from the lines
 // alone (a new value that means something else within [] or {}) shows there.
-func respell(text, from, to []byte) ([]byte, bool) {
+func respell(text, from, to []byte, wins winner) ([]byte, bool) {
 	root, problem := document(text)
-	if problem != nil {
+	if problem != nil || bytes.ContainsAny(text, "\u0085\u2028\u2029") { // which YAML 1.1 takes for ends of lines
 		return nil, false
 	}
 	old, oldProblem := document(from)
@@ -25,18 +27,18 @@ func respell(text, from, to []byte) ([]byte, bool) {
 	if oldProblem != nil || newProblem != nil {
 		return nil, false
 	}
-	r := &respeller{lines: strings.SplitAfter(string(text), "\n")}
+	r := &respeller{lines: strings.SplitAfter(string(text), "\n"), wins: wins}
 	if !r.value(root, old, new) {
 		return nil, false
 	}
 	return r.apply(), true
 }
 
-// respeller collects changes to lines; applied from the last to the first, none
-// shifts the place of another.
+// respeller collects changes to lines.
 type respeller struct {
 	lines []string
 	edits []lineEdit
+	wins  winner
 }
 
 type lineEdit struct {
@@ -44,12 +46,21 @@ type lineEdit struct {
 	column int
 	length int    // of what goes
 	text   string // what comes
-	after  bool   // text is a line of its own, after this one
+	after  bool   // text is lines of its own, after this one
 	remove bool   // the whole line goes
 }
 
-// value brings the node there from what old says to what new says.
+// value brings the node there from what old says to what new says, or changes nothing.
 func (r *respeller) value(there, old, new *yaml.Node) bool {
+	edits := len(r.edits)
+	if r.within(there, old, new) {
+		return true
+	}
+	r.edits = r.edits[:edits]
+	return false
+}
+
+func (r *respeller) within(there, old, new *yaml.Node) bool {
 	if old.Kind != new.Kind || there == nil || there.Kind != new.Kind {
 		return same(old, new)
 	}
@@ -57,34 +68,30 @@ func (r *respeller) value(there, old, new *yaml.Node) bool {
 	case yaml.MappingNode:
 		return r.fields(there, old, new)
 	case yaml.SequenceNode:
-		if same(old, new) {
-			return true
-		}
-		if len(old.Content) != len(new.Content) || len(there.Content) != len(new.Content) {
-			return false
-		}
-		for i := range new.Content {
-			if !r.value(there.Content[i], old.Content[i], new.Content[i]) {
-				return false
-			}
-		}
-		return true
+		return same(old, new) || len(there.Content) == len(old.Content) && r.items(there, old, new)
 	default:
 		return same(old, new) || r.replace(there, new)
 	}
 }
 
 func (r *respeller) fields(there, old, new *yaml.Node) bool {
+	if len(new.Content) == 0 {
+		return len(old.Content) == 0 // what is left of the lines would say nothing, not {}
+	}
+	var missing []int
 	for i := 0; i < len(new.Content); i += 2 {
 		name, wanted := new.Content[i], new.Content[i+1]
 		was, is := field(old, name.Value), field(there, name.Value)
 		switch {
 		case was != nil && same(was, wanted):
+			continue
 		case is == nil:
-			if !r.insert(there, name, wanted) {
-				return false
-			}
-		case was == nil || !r.value(is, was, wanted):
+			missing = append(missing, i)
+			continue
+		case was == nil:
+			was = is // said in a way that says nothing: "" or []
+		}
+		if !r.value(is, was, wanted) && !r.renew(there, name, wanted) {
 			return false
 		}
 	}
@@ -94,7 +101,8 @@ func (r *respeller) fields(there, old, new *yaml.Node) bool {
 			return false
 		}
 	}
-	return true
+	// Last, so that they come below what was added within their neighbours.
+	return len(missing) == 0 || r.insert(there, new, missing)
 }
 
 // field returns the value of a map's field, nil when it is not there.
@@ -133,8 +141,7 @@ func (r *respeller) spelled(n *yaml.Node) (int, bool) {
 		return 0, false
 	}
 	line := r.lines[n.Line-1]
-	// Columns count letters; with others than ASCII before it, it is not worth it.
-	if n.Column < 1 || n.Column > len(line) || strings.ContainsFunc(line[:n.Column-1], func(c rune) bool { return c >= 0x80 }) {
+	if n.Column < 1 || n.Column > len(line) || !plainUntil(line, n.Column-1) {
 		return 0, false
 	}
 	rest := line[n.Column-1:]
@@ -147,6 +154,12 @@ func (r *respeller) spelled(n *yaml.Node) (int, bool) {
 		return end + 2, end >= 0 && rest[1:end+1] == n.Value
 	}
 	return len(n.Value), n.Value != "" && strings.HasPrefix(rest, n.Value)
+}
+
+// plainUntil reports whether a line is ASCII up to a column. Columns count letters;
+// with others before it, it is not worth it.
+func plainUntil(line string, column int) bool {
+	return !strings.ContainsFunc(line[:column], func(c rune) bool { return c >= 0x80 })
 }
 
 func emptyMap(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }
@@ -171,67 +184,29 @@ func spell(n *yaml.Node) (string, bool) {
 	return text, !strings.Contains(text, "\n")
 }
 
-// insert adds a field on a line of its own, below one of the same map.
-func (r *respeller) insert(there, name, value *yaml.Node) bool {
-	text, ok := spell(value)
-	if !ok || there.Style&yaml.FlowStyle != 0 {
-		return false
-	}
-	for i := 0; i+1 < len(there.Content); i += 2 {
-		key, neighbour := there.Content[i], there.Content[i+1]
-		if _, oneLine := r.spelled(neighbour); !oneLine || neighbour.Line != key.Line || !strings.HasSuffix(r.lines[key.Line-1], "\n") {
-			continue
-		}
-		r.edits = append(r.edits, lineEdit{line: key.Line - 1, after: true, text: strings.Repeat(" ", key.Column-1) + name.Value + ": " + text + "\n"})
-		return true
-	}
-	return false
-}
-
-// remove takes out a field that has its line to itself, and so has no comment.
-func (r *respeller) remove(there *yaml.Node, name string) bool {
-	for i := 0; i+1 < len(there.Content); i += 2 {
-		key, value := there.Content[i], there.Content[i+1]
-		if key.Value != name {
-			continue
-		}
-		length, ok := r.spelled(value)
-		if !ok || value.Line != key.Line || there.Style&yaml.FlowStyle != 0 {
-			return false
-		}
-		line := r.lines[key.Line-1]
-		if strings.TrimLeft(line[:key.Column-1], " ") != "" || strings.TrimSpace(line[value.Column-1+length:]) != "" {
-			return false
-		}
-		r.edits = append(r.edits, lineEdit{line: key.Line - 1, remove: true})
-		return true
-	}
-	return false
-}
-
 func (r *respeller) apply() []byte {
-	slices.SortStableFunc(r.edits, func(x, y lineEdit) int {
-		if x.line != y.line {
-			return y.line - x.line
-		}
-		return y.column - x.column
-	})
-	lines := r.lines
+	// Of a line from its end, so that none shifts the place of another.
+	slices.SortStableFunc(r.edits, func(x, y lineEdit) int { return y.column - x.column })
+	gone, below := make([]bool, len(r.lines)), make([]string, len(r.lines))
 	for _, e := range r.edits {
-		switch line := lines[e.line]; {
+		switch line := r.lines[e.line]; {
 		case e.after:
-			// Below what may have become empty by now: the line keeps its place.
-			lines[e.line] = line + e.text
+			below[e.line] += e.text
 		case e.remove:
-			lines[e.line] = strings.TrimPrefix(line, r.firstLine(line))
+			gone[e.line] = true
 		default:
-			lines[e.line] = line[:e.column] + e.text + line[e.column+e.length:]
+			r.lines[e.line] = line[:e.column] + e.text + line[e.column+e.length:]
 		}
 	}
-	return []byte(strings.Join(lines, ""))
-}
-
-// firstLine is the line itself, without those added below it.
-func (r *respeller) firstLine(line string) string {
-	return line[:strings.IndexByte(line+"\n", '\n')+1]
+	var out strings.Builder
+	for i, line := range r.lines {
+		if !gone[i] {
+			out.WriteString(line)
+			if below[i] != "" && !strings.HasSuffix(line, "\n") {
+				out.WriteString("\n")
+			}
+		}
+		out.WriteString(below[i])
+	}
+	return []byte(out.String())
 }

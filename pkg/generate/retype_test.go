@@ -176,3 +176,39 @@ func TestRemoveStaleWhole(t *testing.T) {
 		t.Errorf("removed %v from %q", removed, got)
 	}
 }
+
+// An edited file that its folder's kustomization.yaml names no longer stays, and is
+// told from the edits that have an effect.
+func TestEditedFileThatIsUsedNoLonger(t *testing.T) {
+	app := redisApp()
+	app.Spec.Overlays = []Environment{{Name: "prod", Type: NodePort}, {Name: "listed", Type: NodePort}}
+	dir := t.TempDir()
+	mustWrite(t, dir, app)
+	for _, name := range []string{"prod", "listed"} {
+		edit(t, dir, "overlays/"+name+"/service-patch.yaml", "spec:\n", "spec:\n  sessionAffinity: ClientIP\n")
+	}
+	edit(t, dir, "overlays/listed/kustomization.yaml", "resources:\n", "components: []\nresources:\n# - service-patch.yaml\n")
+	if _, err := app.Retype("prod", ClusterIP, ""); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := WriteRetyped(t.Context(), dir, app, "prod", ClusterIP, WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "unused", r.Unused, "overlays/prod/service-patch.yaml")
+	wantList(t, "kept", r.Kept, "overlays/listed/kustomization.yaml", "overlays/listed/service-patch.yaml")
+	if text := readTree(t, dir)["overlays/prod/service-patch.yaml"]; !strings.Contains(text, "sessionAffinity") {
+		t.Errorf("service-patch.yaml became:\n%s", text)
+	}
+	if r, err = Write(t.Context(), dir, app, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "unused the next time", r.Unused, "overlays/prod/service-patch.yaml")
+
+	// Whoever lists it themselves uses it.
+	edit(t, dir, "overlays/prod/kustomization.yaml", "resources:\n", "patches:\n- path: ./service-patch.yaml\nresources:\n")
+	if r, err = Write(t.Context(), dir, app, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "unused", r.Unused)
+}

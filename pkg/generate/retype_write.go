@@ -50,10 +50,10 @@ func (p *writePlan) removeStale(dir, service string, t ServiceType) []RemovedFie
 		if there {
 			s = p.steps[at]
 		}
-		switch s.fate {
-		case removed:
+		switch {
+		case s.fate == removed, s.idle:
 			continue
-		case updated:
+		case s.fate == updated:
 		default:
 			data, mode, err := p.read(file)
 			if err != nil {

@@ -11,8 +11,8 @@ import (
 type WriteOptions struct {
 	// Overwrite lets generated content win over a person's edits where both
 	// cannot be had, and one app's tree take the place of another's. Edits that
-	// nothing stands against are kept, and files that this program did not write
-	// stay untouched, all the same.
+	// nothing stands against are kept (but for EditedError.Whole), and files that this
+	// program did not write stay untouched, all the same.
 	Overwrite bool
 	// KeepEdits lets a person's edits win instead: where both have changed the same
 	// lines, theirs stay, and are what the next generation begins with. svcx.yaml is
@@ -33,8 +33,11 @@ type WriteResult struct {
 	Updated   []string `json:"updated,omitempty"`
 	Unchanged []string `json:"unchanged,omitempty"`
 	// Kept were edited by a person, and their generated content has not changed
-	// since, or they are generated no longer.
+	// since, or they are generated no longer, nor is anything in their folder.
 	Kept []string `json:"kept,omitempty"`
+	// Unused were edited too, and are generated no longer in a folder that is: no
+	// kustomization.yaml names them any more, so they have no effect.
+	Unused []string `json:"unused,omitempty"`
 	// KeptWith are generated no longer and were not edited, and stay for the sake of a
 	// file of the same folder that was.
 	KeptWith []string `json:"keptWith,omitempty"`
@@ -54,6 +57,9 @@ type WriteResult struct {
 type EditedError struct {
 	Dir   string
 	Files []string // relative to Dir
+	// Whole are those of Files that can only be had from one side, all of it: what was
+	// generated last is not known, or makes no sound file with the edits.
+	Whole []string
 	// Diff goes from what is there to what would be generated, in the unified
 	// format, without control characters.
 	Diff string
@@ -61,8 +67,13 @@ type EditedError struct {
 
 // Error names the files and the ways on.
 func (e *EditedError) Error() string {
-	return fmt.Sprintf("edited by hand, and generated differently now: %s; nothing was written. "+
-		"Take the change over by hand, or let the generated content win", inDir(e.Dir, e.Files))
+	whole := ""
+	if len(e.Whole) > 0 {
+		whole = fmt.Sprintf("Which lines of %s are edited cannot be told from %s, or they do not go together with the new ones: whichever side wins there, all of the other is lost. ",
+			inDir(e.Dir, e.Whole), lastSpecFile)
+	}
+	return fmt.Sprintf("edited by hand, and generated differently now: %s; nothing was written. %s"+
+		"Take the change over by hand, or let the generated content win", inDir(e.Dir, e.Files), whole)
 }
 
 // ForeignError says that files which this program did not write stand where it

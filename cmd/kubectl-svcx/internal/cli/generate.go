@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -158,7 +159,7 @@ func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool)
 func editedHints(err error) error {
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
-		return withHints(err, winHint, "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
+		return withHints(err, winHint(edited), "this stands against each other:\n"+head(edited.Diff, maxDiffLines))
 	}
 	return err
 }
@@ -185,8 +186,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		would = " (dry run)"
 	}
 	shown := filepath.ToSlash(filepath.Clean(dir)) + "/"
-	all := append(append(append([]string{}, r.Created...), r.Updated...), r.Unchanged...)
-	all = append(append(all, r.Kept...), r.KeptWith...)
+	all := slices.Concat(r.Created, r.Updated, r.Unchanged, r.Kept, r.KeptWith, r.Unused)
 	var lines []labelled
 	if r.Restored {
 		lines = append(lines, labelled{"restored", shown + "  a run that was killed had left it half written"})
@@ -194,7 +194,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	switch {
 	case len(r.Created)+len(r.Updated)+len(r.Removed) == 0:
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s, unchanged", shown, parts(all))})
-	case len(r.Updated)+len(r.Unchanged)+len(r.Kept)+len(r.KeptWith)+len(r.Removed) == 0:
+	case len(r.Created) == len(all) && len(r.Removed) == 0:
 		text := fmt.Sprintf("%s  %s%s", shown, parts(all), would)
 		if !dryRun {
 			text += "   commit it: git add " + shell.Word(strings.TrimSuffix(shown, "/"))
@@ -214,6 +214,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
+	}
+	if len(r.Unused) > 0 {
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand, and no longer used: %s", shown, strings.Join(r.Unused, ", "))})
 	}
 	if len(r.KeptWith) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})

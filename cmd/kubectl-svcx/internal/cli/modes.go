@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -23,7 +24,14 @@ func (f *winFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.keepEdits, "keep-edits", false, "Where a file was edited by hand and is generated differently now, let the edited lines win")
 }
 
-const winHint = "--overwrite lets the generated lines win, --keep-edits those of the file"
+// winHint says how to have one side win.
+func winHint(e *generate.EditedError) string {
+	if slices.Contains(e.Files, generate.SpecFile) {
+		// Which has to say what is asked: what was written in it cannot win over that.
+		return generate.SpecFile + ": write the change into it by hand and run kubectl svcx generate; --overwrite lets the generated lines win, and may take its comments"
+	}
+	return "--overwrite lets the generated lines win, --keep-edits those of the file"
+}
 
 func (f *winFlags) check() error {
 	if f.overwrite && f.keepEdits {
@@ -72,7 +80,7 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 		if o.diff {
 			fmt.Fprint(p.Out, edited.Diff)
 		}
-		return withHints(err, winHint)
+		return withHints(err, winHint(edited))
 	}
 	if err != nil {
 		return err
