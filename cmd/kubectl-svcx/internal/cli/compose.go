@@ -62,9 +62,9 @@ func (p *program) importCompose(ctx context.Context, o *importOptions, args []st
 		dirs, apps, notes = append(dirs, dir), append(apps, app), append(notes, left)
 	}
 	dryRun := o.dryRun != dryRunNone
-	results, err := generate.WriteSeveral(ctx, dirs, apps, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dryRun})
+	results, err := generate.WriteSeveral(ctx, dirs, apps, o.writeOptions(dryRun))
 	if err != nil {
-		return err
+		return editedHints(err)
 	}
 	for i, res := range results {
 		p.printImported(dirs[i], res, dryRun, notes[i])

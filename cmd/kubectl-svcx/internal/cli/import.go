@@ -23,11 +23,11 @@ import (
 )
 
 type importOptions struct {
-	files     []string
-	compose   string
-	dir       string
-	overwrite bool
-	dryRun    string
+	files   []string
+	compose string
+	dir     string
+	dryRun  string
+	winFlags
 }
 
 func newImportCmd(p *program) *cobra.Command {
@@ -42,8 +42,8 @@ wrote for themselves is left out (status, defaults, allocated addresses and port
 managed fields); everything else of manifests is kept, also what svcx.yaml has no field
 for: it stands in base/, and generate keeps it as it keeps edits. Applying the overlay
 to the same cluster changes nothing but what a note names. A tree is of one namespace:
-objects of another are refused. Of a Compose file each field that is not carried over
-is named.`,
+objects of another are refused, and so is a folder whose svcx.yaml says something else.
+Of a Compose file each field that is not carried over is named.`,
 		Example: `  # What runs in the cluster
   kubectl svcx import deploy/redis svc/redis -n shop
   kubectl svcx diff -k redis/overlays/clusterip
@@ -66,7 +66,9 @@ is named.`,
 	})
 	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.dir, "dir", "", "The folder (`DIR`) of the tree; ./NAME when not given")
-		fs.BoolVar(&o.overwrite, "overwrite", false, "Write over files that were edited by hand")
+		o.winFlags.add(fs)
+		fs.Lookup("overwrite").Usage = "Replace a svcx.yaml that says something else; where a file was edited by hand, let the imported lines win"
+		fs.Lookup("keep-edits").Usage = "Where a file was edited by hand, let the edited lines win"
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
 	})
 	_ = cmd.MarkFlagDirname("dir")
@@ -77,6 +79,9 @@ is named.`,
 
 func (o *importOptions) validate(cmd *cobra.Command, args []string) (err error) {
 	if o.dryRun, err = oneOf("dry-run", o.dryRun, dryRunNone, dryRunClient); err != nil {
+		return err
+	}
+	if err := o.winFlags.check(); err != nil {
 		return err
 	}
 	switch {
@@ -115,9 +120,9 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 		o.dir = imported.App.Metadata.Name
 	}
 	dryRun := o.dryRun != dryRunNone
-	res, err := generate.WriteImported(ctx, o.dir, imported, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dryRun})
+	res, err := generate.WriteImported(ctx, o.dir, imported, o.writeOptions(dryRun))
 	if err != nil {
-		return err
+		return editedHints(err)
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {
