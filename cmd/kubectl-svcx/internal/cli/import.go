@@ -33,7 +33,7 @@ type importOptions struct {
 func newImportCmd(p *program) *cobra.Command {
 	o := &importOptions{}
 	cmd := &cobra.Command{
-		Use:     "import deploy/NAME svc/NAME... | -f FILE | --compose FILE [SERVICE] [flags]",
+		Use:     "import deploy/NAME svc/NAME... | -f FILE | --compose FILE [SERVICE...] [flags]",
 		Short:   "Make a tree of what runs already, or of YAML or Compose files",
 		GroupID: groupSteps,
 		Long: `Make a tree of a workload and its Services: svcx.yaml says what it is, base/ and the
@@ -43,7 +43,8 @@ managed fields); everything else of manifests is kept, also what svcx.yaml has n
 for: it stands in base/, and generate keeps it as it keeps edits. Applying the overlay
 to the same cluster changes nothing but what a note names. A tree is of one namespace:
 objects of another are refused, and so is a folder whose svcx.yaml says something else.
-Of a Compose file each field that is not carried over is named.`,
+Of a Compose file each field that is not carried over is named; its variables are those
+of the environment, then of the .env file beside it.`,
 		Example: `  # What runs in the cluster
   kubectl svcx import deploy/redis svc/redis -n shop
   kubectl svcx diff -k redis/overlays/clusterip
@@ -51,7 +52,7 @@ Of a Compose file each field that is not carried over is named.`,
   # Manifests that somebody wrote, or a chart makes
   helm template redis | kubectl svcx import -f -
 
-  # A service of a Compose file
+  # A service of a Compose file; without a name all of them, each in a folder of its own
   kubectl svcx import --compose docker-compose.yaml web`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(cmd, args); err != nil {
@@ -89,8 +90,6 @@ func (o *importOptions) validate(cmd *cobra.Command, args []string) (err error) 
 		return errors.New("-f and --compose: one of them at a time")
 	case len(o.files) > 0 && len(args) > 0:
 		return withHints(fmt.Errorf("unexpected argument %q: what -f names is imported whole", args[0]), "leave it out")
-	case o.compose != "" && len(args) > 1:
-		return errors.New("--compose: one SERVICE at a time, as each gets a tree of its own")
 	case len(o.files) == 0 && o.compose == "" && len(args) == 0:
 		return withHints(errors.New("what is to be imported?"), "what runs: "+cmd.CommandPath()+" deploy/NAME svc/NAME",
 			"or files: "+cmd.CommandPath()+" -f FILE")
