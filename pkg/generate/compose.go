@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/template"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -41,7 +44,7 @@ func ParseCompose(data []byte, file string, getenv func(string) string, readFile
 		p := Problem{Line: line, Reason: fmt.Sprintf(format, args...)}
 		return &InvalidError{File: file, Problems: []Problem{p}}
 	}
-	data = bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\r\n"), []byte("\n"))
+	data = unixText(data)
 	if p := text(data); p != nil {
 		return nil, &InvalidError{File: file, Problems: []Problem{*p}}
 	}
@@ -80,6 +83,60 @@ func ParseCompose(data []byte, file string, getenv func(string) string, readFile
 		c.services[name], c.lines[name] = m, services.Content[i].Line
 	}
 	return c, nil
+}
+
+// WithDotEnv adds to the variables of getenv those of a .env file; as with Compose,
+// the environment's win. A variable that is set to nothing counts as not set.
+func WithDotEnv(data []byte, file string, getenv func(string) string) (func(string) string, error) {
+	data = unixText(data)
+	if p := text(data); p != nil {
+		return nil, &InvalidError{File: file, Problems: []Problem{*p}}
+	}
+	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
+		value := getenv(name)
+		return value, value != ""
+	})
+	if err != nil {
+		return nil, &InvalidError{File: file, Problems: []Problem{dotEnvProblem(data, err)}}
+	}
+	return func(name string) string {
+		if value := getenv(name); value != "" {
+			return value
+		}
+		return values[name]
+	}, nil
+}
+
+var (
+	dotEnvLine = regexp.MustCompile(`^line (\d+): `)
+	dotEnvText = regexp.MustCompile(`(?s)^(unexpected character \S+|unterminated quoted value) (.*)$`)
+)
+
+// dotEnvProblem says what is wrong with a .env file without what stands there, which
+// may be a password.
+func dotEnvProblem(data []byte, err error) Problem {
+	p := Problem{Reason: err.Error()}
+	if m := dotEnvLine.FindStringSubmatch(p.Reason); m != nil {
+		p.Line, _ = strconv.Atoi(m[1]) // 0, for none, beyond any file
+		p.Reason = p.Reason[len(m[0]):]
+	}
+	if m := dotEnvText.FindStringSubmatch(p.Reason); m != nil {
+		if at := bytes.LastIndex(data, []byte(m[2])); at >= 0 {
+			p.Line = lineOf(data, at) // where the quote begins; the other line is the last one
+		}
+		p.Reason = m[1]
+	}
+	var invalid *template.InvalidTemplateError
+	if errors.As(err, &invalid) {
+		p.Reason = "a value asks for a variable in a way that is not understood; a $ that stands for itself is written $$"
+	}
+	p.Reason = "is not what an env file holds: " + shorten(p.Reason)
+	return p
+}
+
+// unixText is a text without a byte order mark and with plain line ends.
+func unixText(data []byte) []byte {
+	return bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\r\n"), []byte("\n"))
 }
 
 // Services are the names in the file, sorted.

@@ -293,7 +293,7 @@ func (r *composeReader) environment() {
 }
 
 // ports makes the Service's ports those of the container, under which the other
-// services of the file know it; what is published on the host is not.
+// services of the file know it; what is published on the host is not, which is noted.
 func (r *composeReader) ports(a *App) {
 	add := func(fieldName, port, protocol string) {
 		n, err := strconv.ParseInt(port, 10, 32)
@@ -309,16 +309,28 @@ func (r *composeReader) ports(a *App) {
 		}
 		a.Spec.Service.Ports = append(a.Spec.Service.Ports, p)
 	}
+	published := func(at, where string) {
+		if where != "" {
+			r.left(at, "(that it is published on the host as "+shorten(where)+"; the overlays nodeport and loadbalancer lead in from outside the cluster)")
+		}
+	}
 	for i, item := range asList(r.s["ports"]) {
 		at := fmt.Sprintf("ports[%d]", i)
 		switch v := item.(type) {
 		case string:
 			spec, protocol, _ := strings.Cut(v, "/")
-			add(at, spec[strings.LastIndexByte(spec, ':')+1:], protocol)
+			colon := strings.LastIndexByte(spec, ':')
+			add(at, spec[colon+1:], protocol)
+			published(at, spec[:max(0, colon)])
 		case map[string]any:
 			target, _ := v["target"].(string)
 			protocol, _ := v["protocol"].(string)
 			add(at, target, protocol)
+			host, _ := v["published"].(string)
+			if ip, ok := v["host_ip"].(string); ok {
+				host = ip + ":" + host
+			}
+			published(at, host)
 			for _, k := range []string{"app_protocol", "name"} {
 				if v[k] != nil {
 					r.left(at+"."+k, "")

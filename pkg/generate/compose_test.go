@@ -172,6 +172,11 @@ func TestComposeNamesWhatItLeaves(t *testing.T) {
 		{"restart: always", ""},
 		{"user: '1000:staff'", "user (of its group"},
 		{"ports: [{target: 80, app_protocol: http}]", "ports[0].app_protocol"},
+		{"ports: ['80']", ""},
+		{"ports: ['8080:80']", "services.web.ports[0] (that it is published on the host as 8080;"},
+		{"ports: ['127.0.0.1:8080:80/tcp']", "as 127.0.0.1:8080;"},
+		{"ports: [{target: 80, mode: ingress, protocol: tcp}]", ""},
+		{"ports: [{target: 80, published: '8080', host_ip: 127.0.0.1}]", "as 127.0.0.1:8080;"},
 	} {
 		file := "services:\n  web: {image: x, expose: ['80'], " + test.field + "}\n  other: {image: x, volumes: ['shared:/x']}\nvolumes: {data: , old: {external: true, name: older}, shared: {}}\n"
 		c, err := ParseCompose([]byte(file), "compose.yaml", func(string) string { return "" }, nil)
@@ -205,6 +210,31 @@ func TestComposeWithoutACheck(t *testing.T) {
 			if strings.Contains(string(f.Data), "Probe:") {
 				t.Errorf("%s: a probe is made\n%s", check, f.Data)
 			}
+		}
+	}
+}
+
+func TestDotEnv(t *testing.T) {
+	environ := map[string]string{"HERE": "environment", "EMPTY": ""}
+	getenv, err := WithDotEnv([]byte("\xef\xbb\xbf# why\r\nHERE=file\r\nEMPTY=file\nBOTH=\"$HERE and ${EMPTY}\"\nexport PLAIN='a $HERE'\n"), ".env", func(name string) string { return environ[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"HERE": "environment", "EMPTY": "file", "BOTH": "environment and file", "PLAIN": "a $HERE", "NONE": ""} {
+		if got := getenv(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	for data, want := range map[string]string{
+		"A=1\n\n!B=secret\n":         ".env:3: is not what an env file holds: unexpected character \"!\"",
+		"A=1\nB='secret\nC=1\nD=1\n": ".env:2: is not what an env file holds: unterminated quoted value",
+		"A B=secret\n":               ".env:1: is not what an env file holds: key cannot contain a space",
+		"A=sec${ret\n":               ".env: is not what an env file holds: a value asks for a variable",
+		"A=${B:?is wanted}\n":        "is wanted",
+		"A=\x00":                     ".env:1: holds a NUL byte",
+	} {
+		if _, err := WithDotEnv([]byte(data), ".env", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") {
+			t.Errorf("%q: error is %v, want %s", data, err, want)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -374,9 +373,4 @@ func decodeInto(o map[string]any, into any) error {
 		return err
 	}
 	return json.Unmarshal(data, into)
-}
-
-// WriteImported writes an imported tree as Write does.
-func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
-	return writeFiles(ctx, dir, i.App.Metadata.Name, i.files, o)
 }

@@ -39,7 +39,10 @@ func TestLimits(t *testing.T) {
 		{"workload.securityContext.runAsGroup", ids, []string{"0"}},
 		{"workload.podSecurityContext.fsGroup", ids, []string{"0"}},
 		{"workload.podSecurityContext.supplementalGroups", []string{"[-1]", "[1, 2147483648]"}, []string{"[1]"}},
-		{"workload.securityContext", []string{"{runAsNonRoot: true, runAsUser: 0}", "{privileged: true, allowPrivilegeEscalation: false}", "{runAsuser: 1}"}, nil},
+		{"workload.securityContext", []string{"{runAsNonRoot: true, runAsUser: 0}", "{privileged: true, allowPrivilegeEscalation: false}", "{runAsuser: 1}",
+			"{capabilities: {add: [CAP_SYS_ADMIN]}, allowPrivilegeEscalation: false}", "{seccompProfile: {localhostProfile: a}}", "{seccompProfile: {type: Localhost}}"},
+			[]string{"{privileged: true}", "{runAsUser: 0}", "{capabilities: {add: [CAP_SYS_ADMIN]}}", "{capabilities: {add: [SYS_ADMIN]}, allowPrivilegeEscalation: false}"}},
+		{"workload.podSecurityContext", []string{"{runAsNonRoot: true, runAsUser: 0}", "{seccompProfile: {localhostProfile: a}}"}, []string{"{runAsUser: 0}", "{seccompProfile: {type: Localhost, localhostProfile: a}}"}},
 		{"workload.resources", []string{
 			"{limits: {cpu: -1}}", "{limits: {memory: 1Gib}}", "{requests: {cpu: 2}, limits: {cpu: 1}}", "{limits: {memry: 1Gi}}",
 			"{limits: {cpu: 1.2.3}}", "{limits: {cpu: ''}}", "{limits: {cpu: [1]}}",

@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"encoding/json"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,18 +14,12 @@ func (a *App) podSpec(known preset) corev1.PodSpec {
 	// The app is not known to call the API, so it gets no token to do so; nor does
 	// it get a variable for each Service of the namespace, which some images trip
 	// over (REDIS_PORT=tcp://… where they expect a number).
-	no, yes := false, true
+	no := false
 	w := a.Spec.Workload
 	spec := corev1.PodSpec{
-		AutomountServiceAccountToken: orDefault(w.AutomountServiceAccountToken, &no),
-		EnableServiceLinks:           orDefault(w.EnableServiceLinks, &no),
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot:   &yes,
-			RunAsUser:      &known.user,
-			RunAsGroup:     &known.group,
-			FSGroup:        &known.group,
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
+		AutomountServiceAccountToken:  orDefault(w.AutomountServiceAccountToken, &no),
+		EnableServiceLinks:            orDefault(w.EnableServiceLinks, &no),
+		SecurityContext:               a.podSecurity(known),
 		ServiceAccountName:            w.ServiceAccountName,
 		ImagePullSecrets:              w.ImagePullSecrets,
 		NodeSelector:                  w.NodeSelector,
@@ -44,13 +37,6 @@ func (a *App) podSpec(known preset) corev1.PodSpec {
 		}
 		spec.TopologySpreadConstraints = append(spec.TopologySpreadConstraints, c)
 	}
-	for _, p := range a.containerPorts() {
-		if p.ContainerPort < 1024 {
-			// Without it only root may listen there; the restricted standard allows it.
-			spec.SecurityContext.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}
-		}
-	}
-	merge(spec.SecurityContext, w.PodSecurityContext)
 	return spec
 }
 
@@ -61,25 +47,9 @@ func orDefault[T any](given, otherwise *T) *T {
 	return otherwise
 }
 
-// merge lays what the Spec says over what would be there without; both are API
-// objects of one type, of which JSON knows what was given.
-func merge[T any](base, over *T) {
-	if over == nil {
-		return
-	}
-	data, err := json.Marshal(over)
-	if err == nil {
-		err = json.Unmarshal(data, base)
-	}
-	if err != nil {
-		panic("generate: an API type that JSON does not carry: " + err.Error())
-	}
-}
-
 // container is the Pod's only one.
 func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Container {
 	w := a.Spec.Workload
-	no, yes := false, true
 	c := corev1.Container{
 		Name:            a.Metadata.Name,
 		Image:           w.Image,
@@ -93,13 +63,9 @@ func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Contai
 			Requests: known.requests.list(),
 			Limits:   known.limits.list(),
 		},
-		VolumeMounts: mounts,
-		Lifecycle:    w.Lifecycle,
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: &no,
-			ReadOnlyRootFilesystem:   &yes,
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
+		VolumeMounts:    mounts,
+		Lifecycle:       w.Lifecycle,
+		SecurityContext: w.security(),
 	}
 	if w.Resources != nil {
 		c.Resources = *w.Resources
@@ -118,7 +84,6 @@ func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Contai
 	c.ReadinessProbe = orDefault(w.ReadinessProbe, c.ReadinessProbe)
 	c.LivenessProbe = orDefault(w.LivenessProbe, c.LivenessProbe)
 	c.StartupProbe = w.StartupProbe
-	merge(c.SecurityContext, w.SecurityContext)
 	return c
 }
 

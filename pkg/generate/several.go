@@ -79,15 +79,16 @@ func partOfTree(dir string) bool {
 // rest; where others were written by then, the error is a *PartlyWrittenError, which
 // names them. The results are in the order of dirs.
 func Regenerate(ctx context.Context, dirs []string, o WriteOptions) ([]*WriteResult, error) {
-	return writeSeveral(ctx, dirs, o, func(i int) (*App, error) { return LoadApp(dirs[i]) })
+	return writeSeveral(ctx, dirs, o, planWrite, func(i int) (*App, error) { return LoadApp(dirs[i]) })
 }
 
-// WriteSeveral writes the trees of Apps, each at its place in dirs, as Regenerate does.
+// WriteSeveral writes the trees of imported Apps, each at its place in dirs, as
+// Regenerate does, and with WriteImported's care for what is there.
 func WriteSeveral(ctx context.Context, dirs []string, apps []*App, o WriteOptions) ([]*WriteResult, error) {
-	return writeSeveral(ctx, dirs, o, func(i int) (*App, error) { return apps[i], nil })
+	return writeSeveral(ctx, dirs, o, planImported, func(i int) (*App, error) { return apps[i], nil })
 }
 
-func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, app func(i int) (*App, error)) ([]*WriteResult, error) {
+func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan func(dir, app string, files []File, o WriteOptions) (*writePlan, error), app func(i int) (*App, error)) ([]*WriteResult, error) {
 	o.standing = sync.OnceValue(workingDirs) // once for all
 	plans := make([]*writePlan, len(dirs))
 	results := make([]*WriteResult, len(dirs))
@@ -100,7 +101,7 @@ func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, app func(i
 		if err != nil {
 			return fmt.Errorf("%s: %w", dirs[i], err)
 		}
-		p, err := planWrite(dirs[i], a.Metadata.Name, files, o)
+		p, err := plan(dirs[i], a.Metadata.Name, files, o)
 		if err != nil {
 			return err
 		}

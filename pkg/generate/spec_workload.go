@@ -55,9 +55,11 @@ type Workload struct {
 	// StartupProbe holds the other two back until it succeeds.
 	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
 
-	// SecurityContext is the container's; what it leaves out stays restricted.
+	// SecurityContext is the container's; what it leaves out stays restricted, as far as
+	// the rest allows.
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
-	// PodSecurityContext is the Pod's; what it leaves out stays restricted.
+	// PodSecurityContext is the Pod's; what it leaves out stays restricted, as far as the
+	// rest allows.
 	PodSecurityContext *corev1.PodSecurityContext `json:"podSecurityContext,omitempty"`
 	// ServiceAccountName is the account that the Pods run as.
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`

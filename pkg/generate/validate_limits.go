@@ -33,7 +33,7 @@ func (v *validator) workloadLimits(a *App) {
 		v.promised(fmt.Sprintf("spec.secrets[%d]", i), secret)
 	}
 	v.devices(w.Resources)
-	v.contexts(w)
+	v.contexts(a)
 	for i, c := range w.VolumeClaimTemplates {
 		if c.MountPath != "" && (!path.IsAbs(c.MountPath) || strings.Contains(c.MountPath, ":")) {
 			v.add(fmt.Sprintf("%svolumeClaimTemplates[%d].mountPath", at, i), c.MountPath, "is not a path that a volume can be mounted at", "such as /data")
@@ -99,22 +99,20 @@ func (v *validator) devices(r *corev1.ResourceRequirements) {
 
 var sysctlName = regexp.MustCompile(`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`)
 
-// contexts checks those values of the security contexts that have a list of their own.
-func (v *validator) contexts(w *Workload) {
-	seccomp := func(field string, p *corev1.SeccompProfile) {
-		if p != nil {
-			oneOf(v, field+".seccompProfile.type", p.Type, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeUnconfined)
-		}
-	}
+// contexts checks those values of the security contexts that have a list of their own,
+// with what stands beside them in the Pod.
+func (v *validator) contexts(a *App) {
+	w := a.Spec.Workload
+	known, _ := presetFor(w.Image)
 	if c := w.SecurityContext; c != nil {
-		seccomp("spec.workload.securityContext", c.SeccompProfile)
+		v.seccomp("spec.workload.securityContext.seccompProfile.", c.SeccompProfile, w.security().SeccompProfile)
 	}
 	c := w.PodSecurityContext
 	if c == nil {
 		return
 	}
 	const at = "spec.workload.podSecurityContext"
-	seccomp(at, c.SeccompProfile)
+	v.seccomp(at+".seccompProfile.", c.SeccompProfile, a.podSecurity(known).SeccompProfile)
 	if p := c.FSGroupChangePolicy; p != nil {
 		oneOf(v, at+".fsGroupChangePolicy", *p, corev1.FSGroupChangeOnRootMismatch, corev1.FSGroupChangeAlways)
 	}
@@ -128,6 +126,23 @@ func (v *validator) contexts(w *Workload) {
 		case slices.ContainsFunc(c.Sysctls[:i], func(t corev1.Sysctl) bool { return t.Name == s.Name }):
 			v.add(field, s.Name, "is there twice", "remove one")
 		}
+	}
+}
+
+// seccomp checks a profile that the Spec gives, as it is in the Pod.
+func (v *validator) seccomp(field string, given, p *corev1.SeccompProfile) {
+	if given == nil {
+		return
+	}
+	const local = corev1.SeccompProfileTypeLocalhost
+	oneOf(v, field+"type", p.Type, corev1.SeccompProfileTypeRuntimeDefault, local, corev1.SeccompProfileTypeUnconfined)
+	switch {
+	case p.Type == "":
+		v.add(field+"type", "", "is missing", "such as RuntimeDefault")
+	case p.Type == local && p.LocalhostProfile == nil:
+		v.add(field+"localhostProfile", "", "is missing, which type Localhost wants", "a file below the kubelet's seccomp folder, such as profiles/audit.json")
+	case p.Type != local && p.LocalhostProfile != nil:
+		v.add(field+"localhostProfile", *p.LocalhostProfile, "has no use with type "+string(p.Type), "write type: Localhost")
 	}
 }
 

@@ -23,10 +23,9 @@ func (v *validator) podDetails(w *Workload) {
 	if c := w.SecurityContext; c != nil {
 		v.id(at+"securityContext.runAsUser", c.RunAsUser)
 		v.id(at+"securityContext.runAsGroup", c.RunAsGroup)
-		if c.Privileged != nil && *c.Privileged && c.AllowPrivilegeEscalation != nil && !*c.AllowPrivilegeEscalation {
-			v.add(at+"securityContext.allowPrivilegeEscalation", "false", "cannot be with privileged: true", "remove one")
+		if what := w.escalates(); what != "" && c.AllowPrivilegeEscalation != nil && !*c.AllowPrivilegeEscalation {
+			v.add(at+"securityContext.allowPrivilegeEscalation", "false", "cannot be with "+what, "remove one")
 		}
-		v.root(at+"securityContext.runAsUser", c.RunAsNonRoot, c.RunAsUser)
 	}
 	if c := w.PodSecurityContext; c != nil {
 		v.id(at+"podSecurityContext.runAsUser", c.RunAsUser)
@@ -35,7 +34,9 @@ func (v *validator) podDetails(w *Workload) {
 		for i := range c.SupplementalGroups {
 			v.id(fmt.Sprintf("%spodSecurityContext.supplementalGroups[%d]", at, i), &c.SupplementalGroups[i])
 		}
-		v.root(at+"podSecurityContext.runAsUser", c.RunAsNonRoot, c.RunAsUser)
+	}
+	if as := w.runsAs(); as.root() && as.nonRoot != nil && *as.nonRoot {
+		v.add(at+as.userField, "0", "is root, and "+as.nonRootField+" is true: the container would not start", "give another user, or write runAsNonRoot: false")
 	}
 	for _, key := range sortedKeys(w.NodeSelector) {
 		if errs := validation.IsValidLabelValue(w.NodeSelector[key]); len(errs) > 0 {
@@ -88,12 +89,6 @@ func (v *validator) podDetails(w *Workload) {
 func (v *validator) id(field string, id *int64) {
 	if id != nil && (*id < 0 || *id > math.MaxInt32) {
 		v.add(field, strconv.FormatInt(*id, 10), "is out of range", "0 to 2147483647")
-	}
-}
-
-func (v *validator) root(field string, nonRoot *bool, user *int64) {
-	if nonRoot != nil && *nonRoot && user != nil && *user == 0 {
-		v.add(field, "0", "is root, and runAsNonRoot is true: the container would not start", "give another user, or write runAsNonRoot: false")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -271,7 +272,7 @@ func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
 		workload().Command = f.command
 	}
 	if len(f.parsed) > 0 {
-		app.Spec.Service.Ports = f.parsed
+		app.Spec.Service.Ports = withUnsaid(f.parsed, app.Spec.Service.Ports)
 	} else if changed(cmd, "target-port") && len(app.Spec.Service.Ports) == 1 {
 		app.Spec.Service.Ports[0].TargetPort = intstr.FromInt32(f.targetPort)
 	}
@@ -287,6 +288,30 @@ func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
 	if f.namespace != "" {
 		app.Metadata.Namespace = f.namespace
 	}
+}
+
+// withUnsaid gives each port that flags name what they cannot say, or leave unsaid, of
+// the one of its number and protocol that was there: its name, node port and appProtocol.
+func withUnsaid(given, there []generate.ServicePort) []generate.ServicePort {
+	protocol := func(p generate.ServicePort) string {
+		if p.Protocol == "" {
+			return string(corev1.ProtocolTCP)
+		}
+		return strings.ToUpper(string(p.Protocol))
+	}
+	out := slices.Clone(given)
+	for i, p := range out {
+		for _, old := range there {
+			if old.Port != p.Port || protocol(old) != protocol(p) {
+				continue
+			}
+			out[i] = old
+			if p.TargetPort != (intstr.IntOrString{}) {
+				out[i].TargetPort = p.TargetPort
+			}
+		}
+	}
+	return out
 }
 
 // fieldFlags says which flag sets which field of svcx.yaml; the first match counts.

@@ -52,7 +52,9 @@ func parseApp(t *testing.T, args []string) (*generate.App, error) {
 }
 
 func TestAppFromFlags(t *testing.T) {
-	inFolder(t, map[string]string{"there/svcx.yaml": aTree})
+	const pinned = "    - {name: db, port: 6379, nodePort: 30679, appProtocol: redis, protocol: tcp}\n"
+	top, _, _ := strings.Cut(aTree, "    - port: 6379")
+	inFolder(t, map[string]string{"there/svcx.yaml": aTree, "pinned/svcx.yaml": top + pinned})
 	for _, c := range []struct {
 		name  string
 		args  string
@@ -85,6 +87,15 @@ func TestAppFromFlags(t *testing.T) {
 		}},
 		{"tree changed", "--dir=there --image=redis:8 --replicas=1 --target-port=7000", func(a *generate.App) bool {
 			return a.Spec.Workload.Image == "redis:8" && *a.Spec.Workload.Replicas == 1 && toJSON(t, a.Spec.Service.Ports[0].TargetPort) == "7000"
+		}},
+		{"port of a tree, whose name and node port stay", "--dir=pinned --port=6379:6380 --port=8080", func(a *generate.App) bool {
+			return toJSON(t, a.Spec.Service.Ports[0]) == `{"name":"db","port":6379,"targetPort":6380,"protocol":"TCP","appProtocol":"redis","nodePort":30679}` &&
+				len(a.Spec.Service.Ports) == 2 && a.Spec.Service.Ports[1].Name == "http"
+		}},
+		{"target port of a tree that is not said again", "--dir=there --port=6379", func(a *generate.App) bool { return toJSON(t, a.Spec.Service.Ports[0].TargetPort) == "6380" }},
+		{"another protocol is another port", "--dir=pinned --port=6379/UDP", func(a *generate.App) bool {
+			p := a.Spec.Service.Ports[0]
+			return len(a.Spec.Service.Ports) == 1 && p.Protocol == "UDP" && p.NodePort == 0 && p.Name != "db"
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,17 +23,17 @@ import (
 )
 
 type importOptions struct {
-	files     []string
-	compose   string
-	dir       string
-	overwrite bool
-	dryRun    string
+	files   []string
+	compose string
+	dir     string
+	dryRun  string
+	winFlags
 }
 
 func newImportCmd(p *program) *cobra.Command {
 	o := &importOptions{}
 	cmd := &cobra.Command{
-		Use:     "import deploy/NAME svc/NAME... | -f FILE | --compose FILE [SERVICE] [flags]",
+		Use:     "import deploy/NAME svc/NAME... | -f FILE | --compose FILE [SERVICE...] [flags]",
 		Short:   "Make a tree of what runs already, or of YAML or Compose files",
 		GroupID: groupSteps,
 		Long: `Make a tree of a workload and its Services: svcx.yaml says what it is, base/ and the
@@ -42,8 +42,9 @@ wrote for themselves is left out (status, defaults, allocated addresses and port
 managed fields); everything else of manifests is kept, also what svcx.yaml has no field
 for: it stands in base/, and generate keeps it as it keeps edits. Applying the overlay
 to the same cluster changes nothing but what a note names. A tree is of one namespace:
-objects of another are refused. Of a Compose file each field that is not carried over
-is named.`,
+objects of another are refused, and so is a folder whose svcx.yaml says something else.
+Of a Compose file each field that is not carried over is named; its variables are those
+of the environment, then of the .env file beside it.`,
 		Example: `  # What runs in the cluster
   kubectl svcx import deploy/redis svc/redis -n shop
   kubectl svcx diff -k redis/overlays/clusterip
@@ -51,7 +52,7 @@ is named.`,
   # Manifests that somebody wrote, or a chart makes
   helm template redis | kubectl svcx import -f -
 
-  # A service of a Compose file
+  # A service of a Compose file; without a name all of them, each in a folder of its own
   kubectl svcx import --compose docker-compose.yaml web`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(cmd, args); err != nil {
@@ -66,7 +67,9 @@ is named.`,
 	})
 	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.dir, "dir", "", "The folder (`DIR`) of the tree; ./NAME when not given")
-		fs.BoolVar(&o.overwrite, "overwrite", false, "Write over files that were edited by hand")
+		o.winFlags.add(fs)
+		fs.Lookup("overwrite").Usage = "Replace a svcx.yaml that says something else; where a file was edited by hand, let the imported lines win"
+		fs.Lookup("keep-edits").Usage = "Where a file was edited by hand, let the edited lines win"
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
 	})
 	_ = cmd.MarkFlagDirname("dir")
@@ -79,13 +82,14 @@ func (o *importOptions) validate(cmd *cobra.Command, args []string) (err error) 
 	if o.dryRun, err = oneOf("dry-run", o.dryRun, dryRunNone, dryRunClient); err != nil {
 		return err
 	}
+	if err := o.winFlags.check(); err != nil {
+		return err
+	}
 	switch {
 	case len(o.files) > 0 && o.compose != "":
 		return errors.New("-f and --compose: one of them at a time")
 	case len(o.files) > 0 && len(args) > 0:
 		return withHints(fmt.Errorf("unexpected argument %q: what -f names is imported whole", args[0]), "leave it out")
-	case o.compose != "" && len(args) > 1:
-		return errors.New("--compose: one SERVICE at a time, as each gets a tree of its own")
 	case len(o.files) == 0 && o.compose == "" && len(args) == 0:
 		return withHints(errors.New("what is to be imported?"), "what runs: "+cmd.CommandPath()+" deploy/NAME svc/NAME",
 			"or files: "+cmd.CommandPath()+" -f FILE")
@@ -115,9 +119,9 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 		o.dir = imported.App.Metadata.Name
 	}
 	dryRun := o.dryRun != dryRunNone
-	res, err := generate.WriteImported(ctx, o.dir, imported, generate.WriteOptions{Overwrite: o.overwrite, DryRun: dryRun})
+	res, err := generate.WriteImported(ctx, o.dir, imported, o.writeOptions(dryRun))
 	if err != nil {
-		return err
+		return editedHints(err)
 	}
 	p.printImported(o.dir, res, dryRun, imported.Notes)
 	if !dryRun {

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
@@ -34,8 +35,9 @@ func newRetypeCmd(p *program) *cobra.Command {
 		GroupID: groupSteps,
 		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
 changed, and fields that only the old type had a use for are taken out of files
-that people wrote there: all of these files change, or none. Then it says what the API server will do with the live
-Service. Nothing is applied.
+that people wrote there: all of these files change, or none. Then it says what the API
+server will do with the live Service; with --dry-run too, which writes nothing. Nothing
+is applied.
 
 Without --overlay it is the app's own type that changes, which says which overlay
 "kubectl svcx up" applies; the overlays of the types stay as they are.`,
@@ -129,6 +131,14 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		p.line("removed", "%s:%d  %s, which a %s Service has no use for%s", filepath.ToSlash(filepath.Join(o.dir, f.File)), f.Line, f.Path, o.typ, would)
 	}
 	if dry {
+		after, err := generatedService(app, o.target)
+		if err != nil {
+			return err
+		}
+		if before != nil { // a person's kustomization.yaml may have another namespace
+			after.SetNamespace(before.GetNamespace())
+		}
+		p.sayTransition(ctx, before, after, "")
 		return nil
 	}
 	after, err := p.service(overlay, app.Spec.Service.Name)
@@ -157,7 +167,21 @@ func retypeError(err error, o *retypeOptions) error {
 
 // service builds an overlay and returns the Service of a name in it.
 func (p *program) service(overlay, name string) (*unstructured.Unstructured, error) {
-	objs, err := apply.Build(p.fs, overlay)
+	return builtService(p.fs, overlay, name)
+}
+
+// generatedService is the Service of an app's overlay as it would be generated,
+// without what people wrote there.
+func generatedService(app *generate.App, overlay string) (*unstructured.Unstructured, error) {
+	fsys, dir, err := memoryTree(app, overlay)
+	if err != nil {
+		return nil, err
+	}
+	return builtService(fsys, dir, app.Spec.Service.Name)
+}
+
+func builtService(fsys filesys.FileSystem, overlay, name string) (*unstructured.Unstructured, error) {
+	objs, err := apply.Build(fsys, overlay)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +215,9 @@ func (p *program) stillStale(overlay string, service *unstructured.Unstructured,
 // tree is changed already, and the change does not depend on it.
 const askTimeout = 10 * time.Second
 
-// sayTransition says what the API server will do with the live Service; when none
-// answers, what it would do with one as the overlay made it until now.
+// sayTransition says what the API server will do with the live Service; when it cannot
+// be asked, why, and what it would do with one as the overlay made it until now. In a
+// dry run there is no overlay to look at yet.
 func (p *program) sayTransition(ctx context.Context, before, after *unstructured.Unstructured, overlay string) {
 	t, found, err := p.liveTransition(ctx, after)
 	switch {
@@ -208,12 +233,18 @@ func (p *program) sayTransition(ctx context.Context, before, after *unstructured
 		if t = renderedTransition(before, after); t == nil {
 			return
 		}
-		p.line("live", "not asked: no cluster answers; a Service as the tree had it:  %s", arrow(t))
+		why, _ := explain(err)
+		why, _, _ = strings.Cut(why, "\n")
+		p.line("live", "not asked: %s", why)
+		p.line("", "a Service as the tree had it:  %s", arrow(t))
 	}
 	for _, e := range t.Effects {
 		p.line("", "%s", e)
 	}
-	if t.Interrupts {
+	switch {
+	case t.Interrupts && overlay == "":
+		p.line("", "clients are interrupted")
+	case t.Interrupts:
 		p.line("", "clients are interrupted: see it first with kubectl svcx diff -k %s%s", shell.Word(filepath.ToSlash(overlay)), p.sameNamespace()+p.sameCluster())
 	}
 }

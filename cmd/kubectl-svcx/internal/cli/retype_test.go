@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 )
 
@@ -67,6 +72,32 @@ func TestRetypeLeavesAValidTree(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What the API server will do is said in a dry run too; where it cannot be asked, why.
+func TestRetypeSaysWhatTheServerDoes(t *testing.T) {
+	inFolder(t, map[string]string{"web/svcx.yaml": strings.Replace(everyField, "type: TYPE", "type: NodePort, namespace: shop", 1)})
+	if r := runWith(t, t.Context(), &fakeCluster{}, nil, "generate", "--dir=web"); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	live := &fakeCluster{transition: &apply.Transition{From: "NodePort", To: "ClusterIP", Effects: []string{"the node ports are given up"}, Interrupts: true}}
+	retype := []string{"retype", "web", "--overlay=prod", "--type=ClusterIP"}
+	r := runWith(t, t.Context(), live, nil, append(retype, "--dry-run")...)
+	wants(t, "a dry run", r.out, "live       Service/web  NodePort → ClusterIP\n           the node ports are given up\n           clients are interrupted\n")
+	if len(live.objs) != 1 || live.objs[0].GetNamespace() != "shop" || strings.Contains(r.out, "diff -k") {
+		t.Errorf("asked of %v\n%s", live.objs, r.out)
+	}
+	for what, err := range map[string]error{
+		`forbidden: user "jo" may not get services in namespace "shop"`: apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "web",
+			errors.New(`User "jo" cannot get resource "services" in API group "" in the namespace "shop"`)),
+		"something else": errors.New("something else\nand more of it"),
+	} {
+		c := &fakeCluster{planErr: &apiError{err: err}}
+		r := runWith(t, t.Context(), c, nil, append(retype, "--dry-run")...)
+		wants(t, "a dry run", r.out, "live       not asked: "+what+"\n           a Service as the tree had it:  NodePort → ClusterIP\n")
+	}
+	r = runWith(t, t.Context(), live, nil, retype...)
+	wants(t, "the run", r.out, "clients are interrupted: see it first with kubectl svcx diff -k web/overlays/prod")
 }
 
 func patchByHand(t *testing.T, overlay, fields string) {
