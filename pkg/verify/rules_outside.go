@@ -13,7 +13,7 @@ import (
 
 // ruleExternalLocal: SVC503. Nodes without an endpoint drop what comes from
 // outside. A load balancer's health checks leave such nodes out, so there only
-// its own silence counts.
+// its own silence counts, where this machine is seen to reach the cluster.
 func ruleExternalLocal(c *serviceCase) []finding {
 	if c.svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
 		return nil
@@ -23,19 +23,19 @@ func ruleExternalLocal(c *serviceCase) []finding {
 		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
 			continue
 		}
-		var silent evidence
-		if c.svc.Spec.Type == corev1.ServiceTypeNodePort {
-			silent = c.ev.explored(probe.PathNodePort, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).reached()) == 0 {
-				silent = nil // no node answers here: the way to them, or something else
+		// No node answers here: the way to them, or something else.
+		nodes := c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).reached()
+		silent, contrast := c.ev.explored(probe.PathNodePort, pv.key), nodes
+		if c.svc.Spec.Type != corev1.ServiceTypeNodePort {
+			silent = c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked()
+			if len(silent.reached()) > 0 || len(c.ev.on(probe.PathPod, "", pv.key).reached()) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
+				continue
 			}
-		} else if e := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked(); len(e.reached()) == 0 {
-			silent = e.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathPod, "", pv.key).reached()) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
-				silent = nil
-			}
+			// From inside, the service proxy stands in for the load balancer.
+			contrast = slices.Concat(nodes, c.ev.on(probe.PathLoadBalancer, probe.FromHere, "").someAnswers())
 		}
-		if len(silent) == 0 {
+		silent = silent.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
+		if len(silent) == 0 || len(contrast) == 0 {
 			continue
 		}
 		return []finding{{port: pv.key, Finding: Finding{ID: "SVC503", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalTrafficPolicy",
@@ -43,6 +43,7 @@ func ruleExternalLocal(c *serviceCase) []finding {
 			Evidence: []string{
 				"nodes without an endpoint: " + shortList(empty, 5),
 				fmt.Sprintf("%s: %s", silent[0].outcome.Class, silent.addresses(3)),
+				"from here answers: " + contrast.addresses(3),
 			},
 			Fix: patchFix("use externalTrafficPolicy Cluster, or run a Pod on every node that clients are sent to", c.ref(),
 				map[string]any{"spec": map[string]any{"externalTrafficPolicy": "Cluster"}})}}}
