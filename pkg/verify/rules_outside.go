@@ -51,7 +51,8 @@ func ruleExternalLocal(c *serviceCase) []finding {
 	return nil
 }
 
-// ruleSourceRanges: SVC507.
+// ruleSourceRanges: SVC507. Without this machine's own address nobody can say that
+// the ranges do not hold it.
 func ruleSourceRanges(c *serviceCase) []finding {
 	ranges := c.svc.Spec.LoadBalancerSourceRanges
 	if c.svc.Spec.Type != corev1.ServiceTypeLoadBalancer || len(ranges) == 0 {
@@ -62,23 +63,23 @@ func ruleSourceRanges(c *serviceCase) []finding {
 		if len(bad) == 0 || c.caused(pv.key) || !c.answersBefore(pv) {
 			continue
 		}
-		own := c.ownAddress()
-		if own != "" && slices.ContainsFunc(ranges, func(r string) bool { return inCIDR(strings.TrimSpace(r), own) }) {
+		own, admitted := c.admittedBy(ranges, bad[0])
+		if admitted || own == "" {
 			continue
 		}
-		f := Finding{ID: "SVC507", Severity: SeverityFailure, Object: c.ref(), Field: "spec.loadBalancerSourceRanges",
-			Message:  fmt.Sprintf("%s admits only clients from %s to its load balancer, and this machine is none of them.", c.ref(), shortList(ranges, 3)),
-			Evidence: []string{fmt.Sprintf("load-balancer: %s: %s", bad[0].outcome.Class, bad.addresses(2)), "the backends answer on the paths before"},
-			Fix:      &Fix{Summary: "add this machine's address to spec.loadBalancerSourceRanges, if it is meant to get in"}}
-		if own != "" {
-			bits := "/32"
-			if ip := net.ParseIP(own); ip != nil && ip.To4() == nil {
-				bits = "/128"
-			}
-			f.Evidence = append(f.Evidence, "this machine's address towards the nodes: "+own)
-			f.Fix = patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
-				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})
+		bits := "/32"
+		if ip := net.ParseIP(own); ip != nil && ip.To4() == nil {
+			bits = "/128"
 		}
+		f := Finding{ID: "SVC507", Severity: SeverityFailure, Object: c.ref(), Field: "spec.loadBalancerSourceRanges",
+			Message: fmt.Sprintf("%s admits only clients from %s to its load balancer, and this machine is none of them.", c.ref(), shortList(ranges, 3)),
+			Evidence: []string{
+				fmt.Sprintf("load-balancer: %s: %s", bad[0].outcome.Class, bad.addresses(2)),
+				"the backends answer on the paths before",
+				"this machine's address towards the nodes: " + own,
+			},
+			Fix: patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
+				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})}
 		return []finding{{checks: []string{string(probe.PathLoadBalancer)}, Finding: f}}
 	}
 	return nil
@@ -94,11 +95,22 @@ func (c *serviceCase) answersBefore(pv portView) bool {
 	return false
 }
 
-// ownAddress returns this machine's address towards the nodes; "" when nothing
-// was connected from here.
-func (c *serviceCase) ownAddress() string {
-	for _, a := range c.ev.on(probe.PathNodePort, probe.FromHere, "").where(probe.ClassOK) {
-		if host, _, err := net.SplitHostPort(a.outcome.Facts["local"]); err == nil {
+// admittedBy reports whether source ranges hold this machine's address, which is ""
+// where it is not known. lb is an answer of the load balancer.
+func (c *serviceCase) admittedBy(ranges []string, lb answer) (own string, admitted bool) {
+	own = c.ownAddress(net.ParseIP(lb.host()))
+	return own, slices.ContainsFunc(ranges, func(r string) bool {
+		r = strings.TrimSpace(r)
+		return strings.HasSuffix(r, "/0") || inCIDR(r, own)
+	})
+}
+
+// ownAddress returns this machine's address towards the nodes, of the family of
+// like; "" when nothing was connected from here.
+func (c *serviceCase) ownAddress(like net.IP) string {
+	for _, a := range c.ev.on(probe.PathNodePort, probe.FromHere, "").reached() {
+		host, _, err := net.SplitHostPort(a.outcome.Facts["local"])
+		if ip := net.ParseIP(host); err == nil && (like == nil || ip != nil && (ip.To4() == nil) == (like.To4() == nil)) {
 			return host
 		}
 	}
