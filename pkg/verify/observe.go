@@ -188,7 +188,9 @@ func observe(ctx context.Context, c *clients, t Target, tree *Expected) (*Snapsh
 	more.Go(func() { readNamespaces(ctx, c, s) })
 	more.Go(func() { ranges, holders, noHolders = readRefusers(ctx, c, s, ns) })
 	more.Go(func() {
-		searchElsewhere(ctx, c, s)
+		if ns != metav1.NamespaceAll { // else the Pods of all are there
+			searchElsewhere(ctx, c, s)
+		}
 		readLogs(ctx, c, s)
 	})
 	more.Wait()
@@ -312,6 +314,7 @@ func slim(s *Snapshot) {
 func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 	v := newView(s)
 	searched := 0
+	var left []string
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil || len(svc.Spec.Selector) == 0 || svc.Spec.Type == corev1.ServiceTypeExternalName ||
@@ -319,7 +322,8 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 			continue
 		}
 		if searched++; searched > maxElsewhere {
-			return
+			left = append(left, key)
+			continue
 		}
 		selector := labels.SelectorFromSet(svc.Spec.Selector).String()
 		list, err := again.Try(ctx, func() (*corev1.PodList, error) {
@@ -335,6 +339,10 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 				s.Pods = append(s.Pods, p)
 			}
 		}
+	}
+	if len(left) > 0 {
+		s.Gaps = append(s.Gaps, Gap{Resource: gapElsewhere, Reason: probe.Printable(
+			fmt.Sprintf("those of %d Services were looked for, not those of %s; verify these alone", maxElsewhere, shortList(left, 3)), maxReason)})
 	}
 }
 
