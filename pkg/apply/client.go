@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/skew"
 )
 
 // The client's own limits. The API server's priority and fairness is what
@@ -33,7 +34,7 @@ type Client struct {
 	core    corev1client.CoreV1Interface // for logs, which are no objects
 	mapper  meta.RESTMapper
 	clock   clock.WithTicker
-	skew    *skew
+	skew    *skew.Skew
 }
 
 // NewClient returns a Client for the cluster of cfg, which it does not change;
@@ -44,8 +45,8 @@ func NewClient(cfg *rest.Config, mapper meta.RESTMapper) (*Client, error) {
 	own.WarningHandler = nil
 	own.WarningHandlerWithContext = collector{}
 	local := clock.RealClock{}
-	ahead := &skew{now: local.Now}
-	own.Wrap(ahead.wrap)
+	ahead := skew.New(local.Now)
+	own.Wrap(ahead.Wrap)
 	d, err := dynamic.NewForConfig(own)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the client: %w", err)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -262,27 +261,6 @@ status: {phase: Running, conditions: [{type: Ready, status: "True", lastTransiti
 		if f := diagnose(e, now); f.done != tt.done || f.recheck != tt.recheck {
 			t.Errorf("after %s: %+v", tt.after, f)
 		}
-	}
-}
-
-func TestSkew(t *testing.T) {
-	s := &skew{now: func() time.Time { return noon }}
-	for _, tt := range []struct {
-		date string
-		want time.Duration
-	}{
-		{"", 0},
-		{noon.Add(-time.Second).Format(http.TimeFormat), 0},
-		{noon.Add(40 * time.Second).Format(http.TimeFormat), 40 * time.Second},
-		{noon.Add(30 * time.Second).Format(http.TimeFormat), 40 * time.Second}, // a slow answer
-	} {
-		if s.see(tt.date); s.get() != tt.want {
-			t.Errorf("after %q: %s, want %s", tt.date, s.get(), tt.want)
-		}
-	}
-	behind := &skew{now: func() time.Time { return noon }}
-	if behind.see(noon.Add(-time.Minute).Format(http.TimeFormat)); behind.get() != -time.Minute {
-		t.Error(behind.get())
 	}
 }
 

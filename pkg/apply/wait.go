@@ -43,7 +43,7 @@ func (c *Client) Wait(ctx context.Context, p *Plan, progress func(Event)) error 
 		pending := false
 		next := time.Duration(0)
 		for _, s := range subjects {
-			f, err := s.look(now, lbUntil, c.skew.get(), func() (*unstructured.Unstructured, error) { return c.get(ctx, s.desired) })
+			f, err := s.look(now, lbUntil, c.skew.Get(), func() (*unstructured.Unstructured, error) { return c.get(ctx, s.desired) })
 			if err != nil {
 				return err
 			}

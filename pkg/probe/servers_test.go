@@ -167,7 +167,7 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestGRPCHealth answers as a gRPC server does on the wire.
+// TestGRPCHealth answers as a gRPC server does on the wire, plain and inside TLS.
 func TestGRPCHealth(t *testing.T) {
 	cases := []struct {
 		name, body, status string
@@ -180,7 +180,7 @@ func TestGRPCHealth(t *testing.T) {
 		{"garbage", "\x00\x00\x00\x00\x02xx", "0", ClassProtocol},
 	}
 	for _, tc := range cases {
-		t.Run(tc.name, func(t *testing.T) {
+		grpc := func(t *testing.T, secure bool) {
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				if r.URL.Path != "/grpc.health.v1.Health/Check" || string(body) != "\x00\x00\x00\x00\x00" || r.ProtoMajor != 2 {
@@ -191,15 +191,45 @@ func TestGRPCHealth(t *testing.T) {
 				_, _ = io.WriteString(w, tc.body)
 				w.Header().Set("Grpc-Status", tc.status)
 			}))
-			srv.Config.Protocols = new(http.Protocols)
-			srv.Config.Protocols.SetUnencryptedHTTP2(true)
-			srv.Start()
-			defer srv.Close()
-			out := askOne(t, Probe{Check: CheckGRPC, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
-			if out.Class != tc.want {
-				t.Errorf("class %s (%s), want %s", out.Class, out.Detail, tc.want)
+			if secure {
+				srv.EnableHTTP2 = true
+				srv.StartTLS()
+			} else {
+				srv.Config.Protocols = new(http.Protocols)
+				srv.Config.Protocols.SetUnencryptedHTTP2(true)
+				srv.Start()
 			}
-		})
+			defer srv.Close()
+			out := askOne(t, Probe{Check: CheckGRPC, TLS: secure, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
+			if out.Class != tc.want || secure != (out.Facts["alpn"] == "h2") {
+				t.Errorf("class %s (%s), want %s; %v", out.Class, out.Detail, tc.want, out.Facts)
+			}
+		}
+		t.Run(tc.name, func(t *testing.T) { grpc(t, false) })
+		t.Run(tc.name+" inside TLS", func(t *testing.T) { grpc(t, true) })
+	}
+}
+
+// TestGRPCOneSideTLS: one side speaks TLS and the other does not.
+func TestGRPCOneSideTLS(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.Config.Protocols = new(http.Protocols)
+		srv.Config.Protocols.SetHTTP2(true)
+		srv.Config.Protocols.SetUnencryptedHTTP2(true)
+		srv.EnableHTTP2 = true
+		if secure {
+			srv.StartTLS()
+		} else {
+			srv.Start()
+		}
+		out := askOne(t, Probe{Check: CheckGRPC, TLS: !secure, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
+		srv.Close()
+		t.Logf("%s: %s %v", out.Class, out.Detail, out.Facts)
+		if out.Class == ClassOK || out.Class == ClassLocal {
+			t.Errorf("a server with TLS %t, asked the other way: class %s (%s)", secure, out.Class, out.Detail)
+		}
 	}
 }
 

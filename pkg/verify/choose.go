@@ -19,7 +19,7 @@ var appProtocols = map[string]probe.Check{
 	"postgres": probe.CheckPostgres, "postgresql": probe.CheckPostgres, "pgsql": probe.CheckPostgres,
 	"mysql": probe.CheckMySQL, "mariadb": probe.CheckMySQL, "dns": probe.CheckDNSServer, "dns-tcp": probe.CheckDNSServer,
 	"rediss": probe.CheckRedis, "redis-tls": probe.CheckRedis, "valkeys": probe.CheckRedis,
-	"grpc": probe.CheckGRPC, "tls": probe.CheckTLS, "tcp": probe.CheckTCP, "udp": probe.CheckUDP,
+	"grpc": probe.CheckGRPC, "grpcs": probe.CheckGRPC, "grpc-tls": probe.CheckGRPC, "tls": probe.CheckTLS, "tcp": probe.CheckTCP, "udp": probe.CheckUDP,
 }
 
 // wellKnown maps port numbers to checks. It is short on purpose: a number is
@@ -99,12 +99,14 @@ func speaksDNS(p corev1.ServicePort) bool {
 
 // tlsPorts are the words for protocols that start inside TLS, beside those that
 // have a check of their own.
-var tlsPorts = map[string]bool{"rediss": true, "redis-tls": true, "valkeys": true}
+var tlsPorts = map[string]bool{"rediss": true, "redis-tls": true, "valkeys": true, "grpcs": true, "grpc-tls": true}
 
 // insideTLS reports whether a port says that its protocol is spoken inside TLS.
 func insideTLS(p corev1.ServicePort) bool {
 	if p.AppProtocol != nil && *p.AppProtocol != "" {
 		return tlsPorts[strings.ToLower(*p.AppProtocol)]
 	}
-	return tlsPorts[strings.ToLower(p.Name)]
+	name := strings.ToLower(p.Name)
+	prefix, _, _ := strings.Cut(name, "-")
+	return tlsPorts[name] || tlsPorts[prefix]
 }

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// clockSkew is how far this machine's clock and the cluster's may differ.
+// clockSkew is how far clocks within the cluster, and what is known of them, may differ.
 const clockSkew = 5 * time.Second
 
 // Cleanup removes probe Pods that a killed run has left behind, in a namespace
@@ -26,14 +26,15 @@ func Cleanup(ctx context.Context, cfg *rest.Config, namespace string, all bool) 
 	if all {
 		namespace = metav1.NamespaceAll
 	}
-	return cleanup(ctx, c, namespace, time.Now())
+	return cleanup(ctx, c, namespace)
 }
 
-func cleanup(ctx context.Context, c *clients, namespace string, now time.Time) ([]ObjectRef, error) {
+func cleanup(ctx context.Context, c *clients, namespace string) ([]ObjectRef, error) {
 	list, err := c.core.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: LabelProbe})
 	if err != nil {
 		return nil, fmt.Errorf("looking for probe Pods: %w", err)
 	}
+	now := c.now()
 	var removed []ObjectRef
 	zero := int64(0)
 	for i := range list.Items {

@@ -160,6 +160,13 @@ func (e evidence) reached() evidence {
 	return e.where(probe.ClassOK, probe.ClassErrorReply, probe.ClassProtocol, probe.ClassTLS)
 }
 
+// someAnswers returns those of which at least one attempt came back from the server.
+func (e evidence) someAnswers() evidence {
+	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool {
+		return len(evidence{a}.reached()) == 0 && (a.outcome == nil || a.outcome.Answers == 0)
+	})
+}
+
 // asked returns those that reached the network.
 func (e evidence) asked() evidence {
 	return slices.DeleteFunc(slices.Clone(e), func(a answer) bool { return !a.asked() })

@@ -54,7 +54,13 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 				p.add(ask)
 			}
 			if pr.Check == probe.CheckHTTP || pr.Check == probe.CheckGRPC {
-				ask.Check = probe.CheckRedis // which hangs up on HTTP, as on an attack
+				ask.Check, ask.TLS = probe.CheckRedis, false // which hangs up on HTTP, as on an attack
+				p.add(ask)
+			}
+			if pr.TLS {
+				// Or one without TLS, who waits for more; no password goes there.
+				ask.Check, ask.TLS, ask.SNI = pr.Check, false, ""
+				ask.UsernameEnv, ask.PasswordEnv, ask.PasswordFrom = "", "", ""
 				p.add(ask)
 			}
 			continue

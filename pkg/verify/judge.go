@@ -381,7 +381,7 @@ func (c *serviceCase) reach() []Reach {
 		for _, from := range []probe.Location{probe.FromHere, probe.FromCluster} {
 			for _, a := range c.ev.on(path, from, "").connecting() {
 				if a.good() && len(out) < 32 {
-					out = append(out, Reach{Path: path, From: from, Port: a.probe.Port, Address: strings.Replace(a.probe.Address, ".:", ":", 1), Check: a.probe.Check})
+					out = append(out, Reach{Path: path, From: from, Port: a.probe.Port, Address: strings.Replace(a.probe.Address, ".:", ":", 1), Check: a.probe.Check, TLS: a.probe.TLS})
 				}
 			}
 		}

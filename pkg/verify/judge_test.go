@@ -53,6 +53,7 @@ type peer struct {
 	Port     string            `json:"port"`
 	Address  string            `json:"address"` // part of it
 	As       string            `json:"as"`      // the server name
+	Secure   bool              `json:"secure"`  // inside TLS
 	Class    probe.Class       `json:"class"`
 	Detail   string            `json:"detail"`
 	Answers  int               `json:"answers"`
@@ -63,7 +64,7 @@ type peer struct {
 
 func (r peer) matches(p probe.Probe) bool {
 	return (r.Path == "" || r.Path == p.Path) && (r.From == "" || r.From == p.From) && (r.Check == "" || r.Check == p.Check) &&
-		(r.Port == "" || r.Port == p.Port) && (r.As == "" || r.As == p.ServerName) && strings.Contains(p.Address, r.Address)
+		(r.Port == "" || r.Port == p.Port) && (r.As == "" || r.As == p.ServerName) && (!r.Secure || p.TLS) && strings.Contains(p.Address, r.Address)
 }
 
 // answerAll plays the network: it answers probes as the first peer that matches would.
@@ -354,6 +355,8 @@ func TestChooseCheck(t *testing.T) {
 		{`{port: 6379, appProtocol: postgresql}`, probe.CheckPostgres},
 		{`{port: 1, appProtocol: kubernetes.io/h2c}`, probe.CheckHTTP},
 		{`{port: 1, name: grpc}`, probe.CheckGRPC},
+		{`{port: 1, appProtocol: grpcs}`, probe.CheckGRPC},
+		{`{port: 1, name: grpcs-api}`, probe.CheckGRPC},
 		{`{port: 1, name: http-metrics}`, probe.CheckHTTP},
 		{`{port: 1, name: redis-cache}`, probe.CheckRedis},
 		{`{port: 1, name: redis-tls}`, probe.CheckRedis},

@@ -24,6 +24,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/skew"
 )
 
 const (
@@ -44,7 +45,11 @@ type clients struct {
 	batch      batchclient.BatchV1Interface
 	discovery  discoveryclient.DiscoveryV1Interface
 	networking networkingclient.NetworkingV1Interface
+	skew       *skew.Skew
 }
+
+// now is the time by the cluster's clock, which wrote all that is read.
+func (c *clients) now() time.Time { return time.Now().Add(c.skew.Get()) }
 
 // newClients makes the clients of one run; cfg is not changed.
 func newClients(cfg *rest.Config) (*clients, error) {
@@ -54,11 +59,13 @@ func newClients(cfg *rest.Config) (*clients, error) {
 	c.QPS, c.Burst = 50, 100
 	c.ContentType = "application/vnd.kubernetes.protobuf"
 	c.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	ahead := skew.New(time.Now)
+	c.Wrap(ahead.Wrap)
 	http, err := rest.HTTPClientFor(c)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}
-	out := &clients{cfg: cfg}
+	out := &clients{cfg: cfg, skew: ahead}
 	if out.core, err = coreclient.NewForConfigAndClient(c, http); err != nil {
 		return nil, fmt.Errorf("preparing the connection to the API server: %w", err)
 	}
@@ -85,16 +92,17 @@ func Observe(ctx context.Context, cfg *rest.Config, t Target) (*Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	return observe(ctx, c, t, time.Now(), nil)
+	return observe(ctx, c, t, nil)
 }
 
 // observe is Observe for a tree as well; nil: none.
-func observe(ctx context.Context, c *clients, t Target, now time.Time, tree *Expected) (*Snapshot, error) {
+func observe(ctx context.Context, c *clients, t Target, tree *Expected) (*Snapshot, error) {
 	ns := t.Namespace
 	if t.AllNamespaces {
 		ns = metav1.NamespaceAll
 	}
-	s := &Snapshot{APIVersion: SnapshotAPIVersion, Kind: "Snapshot", Taken: metav1.NewTime(now), Expected: tree}
+	s := &Snapshot{APIVersion: SnapshotAPIVersion, Kind: "Snapshot", Expected: tree}
+	began := time.Now()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var servicesErr error
@@ -163,6 +171,8 @@ func observe(ctx context.Context, c *clients, t Target, now time.Time, tree *Exp
 	if servicesErr != nil {
 		return nil, servicesErr
 	}
+	// The answers have said by then what the cluster's clock says.
+	s.Taken = metav1.NewTime(began.Add(c.skew.Get()))
 	slices.SortFunc(s.Gaps, func(a, b Gap) int { return compareStrings(a.Resource, b.Resource) })
 	s.Pods = slices.DeleteFunc(s.Pods, func(p corev1.Pod) bool { return p.Labels[LabelProbe] != "" })
 	slim(s)
@@ -178,7 +188,9 @@ func observe(ctx context.Context, c *clients, t Target, now time.Time, tree *Exp
 	more.Go(func() { readNamespaces(ctx, c, s) })
 	more.Go(func() { ranges, holders, noHolders = readRefusers(ctx, c, s, ns) })
 	more.Go(func() {
-		searchElsewhere(ctx, c, s)
+		if ns != metav1.NamespaceAll { // else the Pods of all are there
+			searchElsewhere(ctx, c, s)
+		}
 		readLogs(ctx, c, s)
 	})
 	more.Wait()
@@ -326,6 +338,7 @@ func lastKept(m *metav1.ObjectMeta) time.Time {
 func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 	v := newView(s)
 	searched := 0
+	var left []string
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil || len(svc.Spec.Selector) == 0 || svc.Spec.Type == corev1.ServiceTypeExternalName ||
@@ -333,7 +346,8 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 			continue
 		}
 		if searched++; searched > maxElsewhere {
-			return
+			left = append(left, key)
+			continue
 		}
 		selector := labels.SelectorFromSet(svc.Spec.Selector).String()
 		list, err := again.Try(ctx, func() (*corev1.PodList, error) {
@@ -349,6 +363,10 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 				s.Pods = append(s.Pods, p)
 			}
 		}
+	}
+	if len(left) > 0 {
+		s.Gaps = append(s.Gaps, Gap{Resource: gapElsewhere, Reason: probe.Printable(
+			fmt.Sprintf("those of %d Services were looked for, not those of %s; verify these alone", maxElsewhere, shortList(left, 3)), maxReason)})
 	}
 }
 

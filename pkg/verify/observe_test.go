@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -313,5 +314,37 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	_, err := Run(ctx, &rest.Config{Host: srv.URL}, Target{Namespace: "demo"}, Options{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+// TestSearchElsewhereIsBounded: what is not looked for is said, and nothing is
+// missing where the Pods of all namespaces were read.
+func TestSearchElsewhereIsBounded(t *testing.T) {
+	for _, tc := range []struct {
+		target Target
+		lost   int // Services without Pods
+		gaps   []string
+	}{
+		{Target{Namespace: "demo"}, maxElsewhere, nil},
+		{Target{Namespace: "demo"}, maxElsewhere + 2, []string{"those of 8 Services were looked for, not those of demo/lost-8, demo/lost-9; verify these alone"}},
+		{Target{AllNamespaces: true}, maxElsewhere + 2, nil},
+	} {
+		a := newAPI(t)
+		for i := range tc.lost {
+			svc := a.snapshot.Services[0].DeepCopy()
+			svc.Name, svc.Spec.Selector = fmt.Sprintf("lost-%d", i), map[string]string{"app": fmt.Sprint(i)}
+			a.snapshot.Services = append(a.snapshot.Services, *svc)
+		}
+		s, err := Observe(t.Context(), a.start(), tc.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, g := range s.Gaps {
+			got = append(got, g.Reason)
+		}
+		if !slices.Equal(got, tc.gaps) {
+			t.Errorf("%d lost Services, target %+v: gaps %q, want %q", tc.lost, tc.target, got, tc.gaps)
+		}
 	}
 }

@@ -43,7 +43,7 @@ type PlanOptions struct {
 	// Client is the namespace of the client that is asked for; empty: each
 	// Service's own.
 	Client string
-	// TLS asks the checks that know both (redis, postgres, mysql) inside TLS.
+	// TLS asks the checks that know both (redis, postgres, mysql, grpc) inside TLS.
 	TLS bool
 	// Auth, when set, is for the checks that log in (redis).
 	Auth *Auth
@@ -209,7 +209,7 @@ func base(svc *corev1.Service, pv portView) probe.Probe {
 	case corev1.ProtocolSCTP:
 		pr.Network = networkSCTP
 	}
-	pr.TLS = pv.check == probe.CheckRedis && insideTLS(pv.port)
+	pr.TLS = (pv.check == probe.CheckRedis || pv.check == probe.CheckGRPC) && insideTLS(pv.port)
 	if pv.port.AppProtocol != nil && strings.EqualFold(*pv.port.AppProtocol, "kubernetes.io/h2c") && pv.check == probe.CheckHTTP {
 		pr.H2C = true
 	}

@@ -19,7 +19,7 @@ func (o PlanOptions) finish(s *Snapshot, list []probe.Probe) {
 	for i := range list {
 		p := &list[i]
 		switch p.Check {
-		case probe.CheckRedis, probe.CheckPostgres, probe.CheckMySQL:
+		case probe.CheckRedis, probe.CheckPostgres, probe.CheckMySQL, probe.CheckGRPC:
 			p.TLS = p.TLS || o.TLS
 		}
 		if p.Check == probe.CheckUDP || p.Check == probe.CheckTCP && !p.Exploratory {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
@@ -43,6 +44,7 @@ func TestSNI(t *testing.T) {
 		{"https at a Pod's address", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckHTTPS}, "web.demo.svc"},
 		{"tls at the cluster IP", probe.Probe{Service: "demo/web", Path: probe.PathClusterIP, Check: probe.CheckTLS}, "web.demo.svc"},
 		{"redis inside TLS", probe.Probe{Service: "demo/web", Path: probe.PathTunnel, Check: probe.CheckRedis, TLS: true}, "web.demo.svc"},
+		{"grpc inside TLS", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckGRPC, TLS: true}, "web.demo.svc"},
 		{"redis", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckRedis}, ""},
 		{"a path, as the kubelet asks it", probe.Probe{Service: "demo/web", Path: probe.PathPod, Check: probe.CheckHTTPS, HTTPPath: "/healthz"}, ""},
 		{"by its name", probe.Probe{Service: "demo/web", Path: probe.PathDNS, Check: probe.CheckHTTPS}, ""},
@@ -53,6 +55,45 @@ func TestSNI(t *testing.T) {
 		PlanOptions{}.finish(&Snapshot{}, list)
 		if list[0].SNI != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, list[0].SNI, tc.want)
+		}
+	}
+}
+
+// TestInsideTLS: who says so, the port or the user, and of which checks.
+func TestInsideTLS(t *testing.T) {
+	for _, tc := range []struct {
+		port string // of the Service
+		all  bool   // --tls
+		want bool
+	}{
+		{`{port: 50051, appProtocol: grpc}`, false, false},
+		{`{port: 50051, appProtocol: grpc}`, true, true},
+		{`{port: 50051, appProtocol: GRPCS}`, false, true},
+		{`{port: 50051, name: grpcs-api}`, false, true},
+		{`{port: 50051, name: grpc-tls}`, false, true},
+		{`{port: 6379, appProtocol: rediss}`, false, true},
+		{`{port: 6379, name: rediss-cache}`, false, true},
+		{`{port: 6379, name: redis-cache}`, false, false},
+		{`{port: 80, appProtocol: http}`, true, false},
+	} {
+		var port map[string]any
+		if err := yaml.Unmarshal([]byte(tc.port), &port); err != nil {
+			t.Fatal(err)
+		}
+		port["targetPort"] = 6379
+		jc := judgeCase{Patch: map[string]map[string]any{"Service/redis": {"spec": map[string]any{"ports": []any{port}}},
+			"EndpointSlice/redis-x": {"ports": []any{map[string]any{"name": port["name"], "port": 6379, "protocol": "TCP"}}}}}
+		probes := PlanProbes(jc.snapshot(t), PlanOptions{TLS: tc.all})
+		asked := 0
+		for _, p := range probes {
+			if p.Path == probe.PathPod && !p.Exploratory {
+				if asked++; p.TLS != tc.want {
+					t.Errorf("%s, --tls=%t: %s inside TLS %t, want %t", tc.port, tc.all, p.Check, p.TLS, tc.want)
+				}
+			}
+		}
+		if asked == 0 {
+			t.Errorf("%s: no Pod is asked", tc.port)
 		}
 	}
 }

@@ -322,6 +322,9 @@ var (
 	plainWords = strings.Fields("a an and are as at authentication authenticator be been but by called can cannot check configured could did does error " +
 		"expired failed file for from had has hash in incorrect invalid is it length may mismatch missing must never no not of on or " +
 		"pair policy provided required reset set should store that the to was were when which will with without wrong")
+	// registrySays are no header's values, but how containerd goes on about a pull.
+	registrySays = []string{"authorization: server", "authorization: authorization"}
+
 	userInfo = regexp.MustCompile(`://(?:[^/\s@:]*:)?([^/\s@]+)@`)
 	pemBlock = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`)
 	jwt      = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*`)
@@ -345,7 +348,7 @@ func hideIn(s, names string) string {
 		s = pemBlock.ReplaceAllString(s, hidden)
 		s = jwt.ReplaceAllString(s, hidden)
 		s = assigned.ReplaceAllStringFunc(s, func(m string) string {
-			if strings.Contains(names, strings.TrimRight(m, ".:)")) {
+			if strings.Contains(names, strings.TrimRight(m, ".:)")) || slices.Contains(registrySays, m) {
 				return m
 			}
 			return assigned.FindStringSubmatch(m)[1] + hidden

@@ -13,7 +13,7 @@ import (
 
 // ruleExternalLocal: SVC503. Nodes without an endpoint drop what comes from
 // outside. A load balancer's health checks leave such nodes out, so there only
-// its own silence counts.
+// its own silence counts, where this machine is seen to reach the cluster.
 func ruleExternalLocal(c *serviceCase) []finding {
 	if c.svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
 		return nil
@@ -23,19 +23,19 @@ func ruleExternalLocal(c *serviceCase) []finding {
 		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
 			continue
 		}
-		var silent evidence
-		if c.svc.Spec.Type == corev1.ServiceTypeNodePort {
-			silent = c.ev.explored(probe.PathNodePort, pv.key).where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).reached()) == 0 {
-				silent = nil // no node answers here: the way to them, or something else
+		// No node answers here: the way to them, or something else.
+		nodes := c.ev.on(probe.PathNodePort, probe.FromHere, pv.key).reached()
+		silent, contrast := c.ev.explored(probe.PathNodePort, pv.key), nodes
+		if c.svc.Spec.Type != corev1.ServiceTypeNodePort {
+			silent = c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked()
+			if len(silent.reached()) > 0 || len(c.ev.on(probe.PathPod, "", pv.key).reached()) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
+				continue
 			}
-		} else if e := c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).asked(); len(e.reached()) == 0 {
-			silent = e.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
-			if len(c.ev.on(probe.PathPod, "", pv.key).reached()) == 0 || len(c.svc.Spec.LoadBalancerSourceRanges) > 0 {
-				silent = nil
-			}
+			// From inside, the service proxy stands in for the load balancer.
+			contrast = slices.Concat(nodes, c.ev.on(probe.PathLoadBalancer, probe.FromHere, "").someAnswers())
 		}
-		if len(silent) == 0 {
+		silent = silent.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
+		if len(silent) == 0 || len(contrast) == 0 {
 			continue
 		}
 		return []finding{{port: pv.key, Finding: Finding{ID: "SVC503", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalTrafficPolicy",
@@ -43,6 +43,7 @@ func ruleExternalLocal(c *serviceCase) []finding {
 			Evidence: []string{
 				"nodes without an endpoint: " + shortList(empty, 5),
 				fmt.Sprintf("%s: %s", silent[0].outcome.Class, silent.addresses(3)),
+				"from here answers: " + contrast.addresses(3),
 			},
 			Fix: patchFix("use externalTrafficPolicy Cluster, or run a Pod on every node that clients are sent to", c.ref(),
 				map[string]any{"spec": map[string]any{"externalTrafficPolicy": "Cluster"}})}}}
@@ -50,7 +51,8 @@ func ruleExternalLocal(c *serviceCase) []finding {
 	return nil
 }
 
-// ruleSourceRanges: SVC507.
+// ruleSourceRanges: SVC507. Without this machine's own address nobody can say that
+// the ranges do not hold it.
 func ruleSourceRanges(c *serviceCase) []finding {
 	ranges := c.svc.Spec.LoadBalancerSourceRanges
 	if c.svc.Spec.Type != corev1.ServiceTypeLoadBalancer || len(ranges) == 0 {
@@ -61,23 +63,23 @@ func ruleSourceRanges(c *serviceCase) []finding {
 		if len(bad) == 0 || c.caused(pv.key) || !c.answersBefore(pv) {
 			continue
 		}
-		own := c.ownAddress()
-		if own != "" && slices.ContainsFunc(ranges, func(r string) bool { return inCIDR(strings.TrimSpace(r), own) }) {
+		own, admitted := c.admittedBy(ranges, bad[0])
+		if admitted || own == "" {
 			continue
 		}
-		f := Finding{ID: "SVC507", Severity: SeverityFailure, Object: c.ref(), Field: "spec.loadBalancerSourceRanges",
-			Message:  fmt.Sprintf("%s admits only clients from %s to its load balancer, and this machine is none of them.", c.ref(), shortList(ranges, 3)),
-			Evidence: []string{fmt.Sprintf("load-balancer: %s: %s", bad[0].outcome.Class, bad.addresses(2)), "the backends answer on the paths before"},
-			Fix:      &Fix{Summary: "add this machine's address to spec.loadBalancerSourceRanges, if it is meant to get in"}}
-		if own != "" {
-			bits := "/32"
-			if ip := net.ParseIP(own); ip != nil && ip.To4() == nil {
-				bits = "/128"
-			}
-			f.Evidence = append(f.Evidence, "this machine's address towards the nodes: "+own)
-			f.Fix = patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
-				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})
+		bits := "/32"
+		if ip := net.ParseIP(own); ip != nil && ip.To4() == nil {
+			bits = "/128"
 		}
+		f := Finding{ID: "SVC507", Severity: SeverityFailure, Object: c.ref(), Field: "spec.loadBalancerSourceRanges",
+			Message: fmt.Sprintf("%s admits only clients from %s to its load balancer, and this machine is none of them.", c.ref(), shortList(ranges, 3)),
+			Evidence: []string{
+				fmt.Sprintf("load-balancer: %s: %s", bad[0].outcome.Class, bad.addresses(2)),
+				"the backends answer on the paths before",
+				"this machine's address towards the nodes: " + own,
+			},
+			Fix: patchFix("add "+own+bits+", if this client is meant to get in", c.ref(),
+				map[string]any{"spec": map[string]any{"loadBalancerSourceRanges": append(slices.Clone(ranges), own+bits)}})}
 		return []finding{{checks: []string{string(probe.PathLoadBalancer)}, Finding: f}}
 	}
 	return nil
@@ -93,11 +95,22 @@ func (c *serviceCase) answersBefore(pv portView) bool {
 	return false
 }
 
-// ownAddress returns this machine's address towards the nodes; "" when nothing
-// was connected from here.
-func (c *serviceCase) ownAddress() string {
-	for _, a := range c.ev.on(probe.PathNodePort, probe.FromHere, "").where(probe.ClassOK) {
-		if host, _, err := net.SplitHostPort(a.outcome.Facts["local"]); err == nil {
+// admittedBy reports whether source ranges hold this machine's address, which is ""
+// where it is not known. lb is an answer of the load balancer.
+func (c *serviceCase) admittedBy(ranges []string, lb answer) (own string, admitted bool) {
+	own = c.ownAddress(net.ParseIP(lb.host()))
+	return own, slices.ContainsFunc(ranges, func(r string) bool {
+		r = strings.TrimSpace(r)
+		return strings.HasSuffix(r, "/0") || inCIDR(r, own)
+	})
+}
+
+// ownAddress returns this machine's address towards the nodes, of the family of
+// like; "" when nothing was connected from here.
+func (c *serviceCase) ownAddress(like net.IP) string {
+	for _, a := range c.ev.on(probe.PathNodePort, probe.FromHere, "").reached() {
+		host, _, err := net.SplitHostPort(a.outcome.Facts["local"])
+		if ip := net.ParseIP(host); err == nil && (like == nil || ip != nil && (ip.To4() == nil) == (like.To4() == nil)) {
 			return host
 		}
 	}

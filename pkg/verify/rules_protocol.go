@@ -194,10 +194,7 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 		case o.Class == probe.ClassTLS && strings.Contains(o.Detail, "does not speak TLS"):
 			f.ID = "SVC706"
 			f.Message = fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked.", bad[0].port(), owner, pv.check)
-			f.Fix = &Fix{Summary: "say so in the port's appProtocol or name, or choose the check"}
-			if pv.check == probe.CheckHTTPS {
-				f.Fix = portFix(f.Fix.Summary, c.ref(), c.svc, pv.port, map[string]any{"appProtocol": "http"})
-			}
+			f.Fix = c.plainFix(pv)
 		case o.Class == probe.ClassProtocol && peer != "":
 			f.ID = "SVC707"
 			f.Message = fmt.Sprintf("port %s of %s speaks %s, not %s.", bad[0].port(), owner, peer, pv.check)
@@ -271,6 +268,16 @@ func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (findi
 				},
 				Fix: &Fix{Summary: "use the right port, or say the protocol in appProtocol"}}}, true
 		}
+		if a.probe.Check == pv.check && e[0].probe.TLS && !a.probe.TLS && targetOf(pv, a) && len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply)) > 0 {
+			owner, _ := c.backendOwner(pv)
+			return finding{port: pv.key, Finding: Finding{ID: "SVC706", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
+				Message: fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked inside it.", a.port(), owner, pv.check),
+				Evidence: []string{
+					fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
+					"tunnel: it answers without TLS on port " + a.port(),
+				},
+				Fix: c.plainFix(pv)}}, true
+		}
 		if a.probe.Check != probe.CheckTLS || !a.asked() || !a.good() && a.outcome.Facts["tls"] == "" {
 			continue
 		}
@@ -289,9 +296,19 @@ func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (findi
 // tlsFix says of a port that its protocol is spoken inside TLS.
 func (c *serviceCase) tlsFix(pv portView) *Fix {
 	summary := "say so in the port's appProtocol or name (https, tls), or choose the check"
-	inside, ok := map[probe.Check]string{probe.CheckHTTP: "https", probe.CheckRedis: "rediss", probe.CheckTCP: "tls"}[pv.check]
+	inside, ok := map[probe.Check]string{probe.CheckHTTP: "https", probe.CheckRedis: "rediss", probe.CheckGRPC: "grpcs", probe.CheckTCP: "tls"}[pv.check]
 	if !ok {
 		return &Fix{Summary: summary}
 	}
 	return portFix(summary, c.ref(), c.svc, pv.port, map[string]any{"appProtocol": inside})
+}
+
+// plainFix says of a port that its protocol is spoken without TLS.
+func (c *serviceCase) plainFix(pv portView) *Fix {
+	summary := "say so in the port's appProtocol or name, or choose the check"
+	plain, ok := map[probe.Check]string{probe.CheckHTTPS: "http", probe.CheckRedis: "redis", probe.CheckGRPC: "grpc"}[pv.check]
+	if !ok || pv.check != probe.CheckHTTPS && !insideTLS(pv.port) {
+		return &Fix{Summary: summary} // the user has asked so, not the port
+	}
+	return portFix(summary, c.ref(), c.svc, pv.port, map[string]any{"appProtocol": plain})
 }

@@ -175,18 +175,29 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		image := probe.Printable(cs.Image, 200)
 		f := Finding{Object: owner, Field: containerField(p, cs.Name) + ".image",
 			Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, w.Reason, probe.Printable(w.Message, maxEventText))}}
-		switch {
-		case containsAny(low, "unauthorized", "authorization failed", "authentication required", "denied", "403 forbidden", "no basic auth", "authorization_required"):
-			f.ID = "SVC310"
-			f.Message = fmt.Sprintf("%s may not pull the image %s: the registry wants other credentials.", owner, image)
-			f.Fix = &Fix{Summary: "name a Secret of type kubernetes.io/dockerconfigjson in spec.template.spec.imagePullSecrets"}
-		case containsAny(low, "not found", "manifest unknown", "does not exist", "notfound"):
+		missing := func() {
 			f.ID = "SVC309"
 			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have.", owner, image)
 			f.Fix = &Fix{Summary: "correct the image's name or tag"}
 			if rolledOut(owner) || owner.Kind == "Pod" { // a Pod's image may be changed
 				f.Fix.Command = kubectl("set image %s -n %s %s", strings.ToLower(owner.Kind)+"/"+owner.Name, owner.Namespace, cs.Name+"=IMAGE:TAG")
 			}
+		}
+		switch {
+		case containsAny(low, ambiguousPull...) && len(p.Spec.ImagePullSecrets) == 0: // a service account's are among them
+			missing()
+			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have, or shows to nobody without credentials; the Pod has none.", owner, image)
+			f.Fix.Summary = "correct the image's name, or name a Secret of type kubernetes.io/dockerconfigjson in spec.template.spec.imagePullSecrets"
+		case containsAny(low, ambiguousPull...):
+			f.ID = "SVC310"
+			f.Message = fmt.Sprintf("%s may not pull the image %s: the registry wants other credentials, or does not have it.", owner, image)
+			f.Fix = &Fix{Summary: "correct the Secret in spec.template.spec.imagePullSecrets, or the image's name"}
+		case containsAny(low, "unauthorized", "authorization failed", "authentication required", "denied", "403 forbidden", "no basic auth", "authorization_required"):
+			f.ID = "SVC310"
+			f.Message = fmt.Sprintf("%s may not pull the image %s: the registry wants other credentials.", owner, image)
+			f.Fix = &Fix{Summary: "name a Secret of type kubernetes.io/dockerconfigjson in spec.template.spec.imagePullSecrets"}
+		case containsAny(low, "not found", "manifest unknown", "does not exist", "notfound"):
+			missing()
 		case w.Reason == "RegistryUnavailable", containsAny(low, noRegistry...):
 			f.ID = "SVC328"
 			f.Message = fmt.Sprintf("%s cannot pull the image %s: its registry does not answer the node as it should.", owner, image)
@@ -198,6 +209,10 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 	}
 	return finding{}, false
 }
+
+// ambiguousPull are words of registries that tell a client without rights no more
+// of what is missing than of what is private, as Docker Hub does.
+var ambiguousPull = []string{"insufficient_scope", "requested access to the resource is denied"}
 
 // noRegistry are words of a container runtime that did not get as far as the image.
 var noRegistry = []string{"no such host", "dial tcp", "i/o timeout", "connection refused", "no route to host", "network is unreachable", "deadline exceeded", "handshake timeout",

@@ -90,7 +90,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 	s, err := observeFollowed(ctx, func() (*Snapshot, error) {
 		asked := time.Now()
 		defer func() { r.slow = time.Since(asked) }()
-		return observe(ctx, c, t, asked, expected)
+		return observe(ctx, c, t, expected)
 	})
 	if err != nil {
 		return nil, err
@@ -305,7 +305,7 @@ func (r *runner) byPlace(s *Snapshot, probes []probe.Probe) map[place][]probe.Pr
 
 // sweep removes Pods that a killed run has left behind.
 func (r *runner) sweep(ctx context.Context, namespace string) {
-	if _, err := cleanup(ctx, r.c, namespace, time.Now()); err != nil && ctx.Err() == nil {
+	if _, err := cleanup(ctx, r.c, namespace); err != nil && ctx.Err() == nil {
 		r.say("leftover probe Pods were not looked for: "+probe.Printable(err.Error(), maxReason), false)
 	}
 }

@@ -71,6 +71,7 @@ type Reach struct {
 	Port    string         `json:"port,omitempty"` // PortKey
 	Address string         `json:"address"`        // host:port
 	Check   probe.Check    `json:"check"`
+	TLS     bool           `json:"tls,omitempty"` // the check's protocol was spoken inside TLS
 }
 
 // CheckResult is one line of a report: one question and what was seen.

@@ -49,7 +49,7 @@ func (f *probeFlags) add(cmd *cobra.Command, p *program) {
 		fs.StringArrayVar(&f.checks, "check", nil, "The `CHECK` to make ("+strings.Join(verify.CheckNames(), ", ")+"COMMAND); of one port as PORT=CHECK, more after commas; told from the port when not given")
 		fs.StringVar(&f.send, "send", "", "What udp and tcp checks send (`TEXT`, with \\n, \\x00 and the like)")
 		fs.StringVar(&f.expect, "expect", "", "What the answer to a udp or tcp check must contain (`TEXT`, likewise)")
-		fs.BoolVar(&f.tls, "tls", false, "Speak redis, postgres and mysql inside TLS")
+		fs.BoolVar(&f.tls, "tls", false, "Speak redis, postgres, mysql and grpc inside TLS")
 		fs.StringVar(&f.from, "from", "", "Ask inside the cluster as `CLIENT` would be seen (pod/NAME, deploy/NAME, NAMESPACE/deploy/NAME), or from all nodes; implies --in-cluster")
 		fs.BoolVar(&f.ephemeral, "ephemeral", false, "With --from: ask from an ephemeral container in the client's Pod, which stays in its spec")
 		fs.StringVar(&f.authSecret, "auth-secret", "", "Log in to Redis with the password in `SECRET`[/KEY] (KEY is password when not given); only the probe Pod gets it")

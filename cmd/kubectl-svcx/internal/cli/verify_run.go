@@ -65,6 +65,8 @@ type verification struct {
 	expected []*unstructured.Unstructured
 	settle   time.Duration
 	g        *progress
+	// unasked: only time has passed, so that how it is done is nothing to tell.
+	unasked bool
 }
 
 // once verifies all targets; with -o snapshot it brings the evidence too.
@@ -74,6 +76,13 @@ func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Rec
 	opts := verify.Options{
 		InCluster: r.o.inCluster, Timeout: r.o.timeout, Expected: r.expected,
 		Progress: r.g.verifying, EndpointsOnly: r.o.until == untilEndpoints, Settle: r.settle,
+	}
+	if r.unasked {
+		opts.Progress = func(e verify.Event) {
+			if !e.Done {
+				r.g.glance("verifying", e.Message)
+			}
+		}
 	}
 	r.o.probing.into(&opts)
 	if r.o.output == outputSnapshot {

@@ -27,6 +27,9 @@ const (
 	// these lengths, each twice the one before.
 	firstPause = time.Second
 	lastPause  = 15 * time.Second
+	// With --watch the same goes for these, for as long as not all is good.
+	firstLook = 15 * time.Second
+	lastLook  = time.Minute
 	// Service proxies and DNS follow a change within this time.
 	settleAfter = 5 * time.Second
 )
@@ -174,14 +177,16 @@ func waitingFor(v *verify.Verdict) string {
 }
 
 // watchVerify verifies, and again whenever something changes, until the user
-// ends it: first the whole report, then each change of a verdict.
+// ends it: first the whole report, then each change of a verdict. What is not
+// good may become so by time alone, and is looked at in growing pauses.
 func (p *program) watchVerify(ctx context.Context, r *verification) error {
 	changes, err := r.c.Watch(ctx, namespacesOf(r.targets))
 	if err != nil {
 		return err
 	}
 	var before map[string]report.Standing
-	what := ""
+	what, failed := "", ""
+	var pause time.Duration
 	for {
 		v, records, err := r.once(ctx)
 		if ctx.Err() != nil {
@@ -193,22 +198,46 @@ func (p *program) watchVerify(ctx context.Context, r *verification) error {
 		case err != nil && before == nil:
 			return err
 		case err != nil:
-			r.g.step("watching", "%s", err) // the API server is away; go on
-			v = nil
+			if v = nil; err.Error() != failed {
+				failed = err.Error()
+				r.g.step("watching", "%s", err) // the API server is away; go on
+			}
 		}
 		if v != nil {
-			now := report.Standings(v)
-			if err := p.transition(r, before, now, v, records, what); err != nil {
-				return err
+			failed = ""
+			if now := report.Standings(v); what != "" || !alike(before, now) {
+				if err := p.transition(r, before, now, v, records, what); err != nil {
+					return err
+				}
+				before = now
 			}
-			before = now
 		}
 		r.g.glance("watching", "for changes; Ctrl-C ends it")
-		what = settle(ctx, changes, 0)
+		pause = nextLook(v, pause, what != "")
+		what = settle(ctx, changes, pause)
+		r.unasked = what == ""
 		if ctx.Err() != nil {
 			return r.interrupted(ctx, "while watching", nil)
 		}
 	}
+}
+
+// nextLook is how long to wait for a change after a verdict (nil: there was none),
+// 0 for as long as it takes; before is how long that was last time.
+func nextLook(v *verify.Verdict, before time.Duration, changed bool) time.Duration {
+	switch {
+	case v != nil && v.State == verify.StateProven:
+		return 0
+	case changed || before == 0:
+		return firstLook
+	}
+	return min(2*before, lastLook)
+}
+
+// alike reports whether two verdicts differ in words only, as in seconds or in
+// shares of answers, which no two looks have in common.
+func alike(a, b map[string]report.Standing) bool {
+	return a != nil && maps.EqualFunc(a, b, func(x, y report.Standing) bool { return x.State == y.State && x.IDs == y.IDs })
 }
 
 // transition prints the first report whole, and of the others what changed.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
@@ -325,8 +326,15 @@ func TestCertificatesNamesAndExpiry(t *testing.T) {
 }
 
 func TestGRPCHealth(t *testing.T) {
-	s := start(t, "--grpc=127.0.0.1:0")
-	conn, err := grpc.NewClient("passthrough:///"+s.addr("grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	for option, creds := range map[string]credentials.TransportCredentials{"": insecure.NewCredentials(),
+		",tls": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})} {
+		t.Run("grpc"+option, func(t *testing.T) { grpcHealth(t, option, creds) })
+	}
+}
+
+func grpcHealth(t *testing.T, option string, creds credentials.TransportCredentials) {
+	s := start(t, "--grpc=127.0.0.1:0"+option)
+	conn, err := grpc.NewClient("passthrough:///"+s.addr("grpc"), grpc.WithTransportCredentials(creds))
 	if err != nil {
 		t.Fatal(err)
 	}

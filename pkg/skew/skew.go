@@ -1,4 +1,6 @@
-package apply
+// Package skew tells by how much a cluster's clock differs from this machine's:
+// how long something has lasted is told by both.
+package skew
 
 import (
 	"net/http"
@@ -6,9 +8,9 @@ import (
 	"time"
 )
 
-// skew is how far the cluster's clock is ahead of this machine's, as the API
-// server's answers say: how long something has lasted is told by both.
-type skew struct {
+// Skew is how far the cluster's clock is ahead of this machine's, as the API
+// server's answers say. nil is none.
+type Skew struct {
 	now func() time.Time
 
 	mu    sync.Mutex
@@ -16,11 +18,16 @@ type skew struct {
 	most  time.Duration
 }
 
+// New returns the Skew of a cluster that has not answered yet; now is this
+// machine's clock.
+func New(now func() time.Time) *Skew { return &Skew{now: now} }
+
 // accuracy is below what a difference is none: the header counts whole seconds,
 // and an answer takes its time.
 const accuracy = 3 * time.Second
 
-func (s *skew) get() time.Duration {
+// Get returns the difference by what was answered so far.
+func (s *Skew) Get() time.Duration {
 	if s == nil {
 		return 0
 	}
@@ -32,8 +39,8 @@ func (s *skew) get() time.Duration {
 	return s.most
 }
 
-// wrap has the answers that come through rt looked at.
-func (s *skew) wrap(rt http.RoundTripper) http.RoundTripper {
+// Wrap has the answers that come through rt looked at.
+func (s *Skew) Wrap(rt http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		resp, err := rt.RoundTrip(r)
 		if err == nil {
@@ -44,7 +51,7 @@ func (s *skew) wrap(rt http.RoundTripper) http.RoundTripper {
 }
 
 // see keeps the greatest difference: what takes time on the way makes it smaller.
-func (s *skew) see(date string) {
+func (s *Skew) see(date string) {
 	at, err := http.ParseTime(date)
 	if err != nil {
 		return
