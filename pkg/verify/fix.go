@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -23,34 +22,12 @@ func patchFix(summary string, ref ObjectRef, patch map[string]any) *Fix {
 	}
 	if j, err := json.Marshal(patch); err == nil {
 		if ref.Namespace == "" {
-			f.Command = kubectl("patch %s %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, string(j))
+			f.Command = shell.Kubectl("patch %s %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, string(j))
 		} else {
-			f.Command = kubectl("patch %s %s -n %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, ref.Namespace, string(j))
+			f.Command = shell.Kubectl("patch %s %s -n %s --type=strategic -p %s", strings.ToLower(ref.Kind), ref.Name, ref.Namespace, string(j))
 		}
 	}
 	return f
-}
-
-// kubectl writes a command that is to be copied. Not every name in it was
-// checked by an API server (a targetRef's, an owner's): each is one word of the
-// shell and no option of kubectl's. It is "" where that cannot be.
-func kubectl(format string, words ...string) string {
-	quoted := make([]any, len(words))
-	for i, w := range words {
-		if w == "" || strings.HasPrefix(w, "-") || strings.ContainsFunc(w, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
-			return ""
-		}
-		quoted[i] = shell.Word(w)
-	}
-	return "kubectl " + fmt.Sprintf(format, quoted...)
-}
-
-// advice is a text with a command that helps, where there is one.
-func advice(text, command string) string {
-	if command == "" {
-		return text
-	}
-	return text + ": " + command
 }
 
 // portFix changes fields of one port of a Service. The list is merged by port
@@ -115,7 +92,7 @@ func protocolFix(svc *corev1.Service, index int, proto corev1.Protocol) *Fix {
 		}
 	}
 	f := portsFix(fmt.Sprintf("use protocol %s", proto), svc, index, map[string]any{"protocol": string(proto)})
-	f.Command = kubectl("patch service %s -n %s --type=json -p %s", svc.Name, svc.Namespace,
+	f.Command = shell.Kubectl("patch service %s -n %s --type=json -p %s", svc.Name, svc.Namespace,
 		fmt.Sprintf(`[{"op":"replace","path":"/spec/ports/%d/protocol","value":%q}]`, index, proto))
 	return f
 }

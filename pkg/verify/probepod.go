@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 const (
@@ -56,7 +57,7 @@ type LeftError struct{ Pods []ObjectRef }
 func (e *LeftError) Error() string {
 	var out []string
 	for _, p := range e.Pods {
-		out = append(out, fmt.Sprintf("%s in namespace %s could not be removed; %s", p, p.Namespace, advice("remove it", kubectl("delete pod %s -n %s", p.Name, p.Namespace))))
+		out = append(out, fmt.Sprintf("%s in namespace %s could not be removed; %s", p, p.Namespace, shell.Advice("remove it", shell.Kubectl("delete pod %s -n %s", p.Name, p.Namespace))))
 	}
 	return strings.Join(out, "\n")
 }
@@ -210,7 +211,7 @@ func runInCluster(ctx context.Context, c *clients, r podRun, progress func(strin
 		rerr := removePod(cctx, c, namespace, pod.Name)
 		line.release(cctx)
 		if rerr != nil && created {
-			f := asPodFailure(fail(advice("removing it", kubectl("delete pod %s -n %s", pod.Name, namespace)), "the probe Pod could not be removed: %v", rerr))
+			f := asPodFailure(fail(shell.Advice("removing it", shell.Kubectl("delete pod %s -n %s", pod.Name, namespace)), "the probe Pod could not be removed: %v", rerr))
 			f.left = &ObjectRef{Kind: "Pod", Namespace: namespace, Name: pod.Name}
 			err = f
 		}

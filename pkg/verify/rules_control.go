@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // controllerGrace is how long the controllers of a cluster may take to notice.
@@ -18,7 +20,7 @@ func ruleControllers(c *serviceCase) []finding {
 		return nil
 	}
 	f := Finding{ID: "SVC331", Severity: SeverityFailure,
-		Fix: &Fix{Summary: advice("restore kube-controller-manager", kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
+		Fix: &Fix{Summary: shell.Advice("restore kube-controller-manager", shell.Kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
 	if w := c.matchingWorkload(); w != nil && w.unseen && (w.replicas == nil || *w.replicas > 0) &&
 		len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
 		if age := c.v.s.Taken.Sub(w.changed); age > controllerGrace {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // crashCause: SVC307, SVC308, SVC319 and SVC323. A container ends over and over.
@@ -32,7 +33,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		if msg := lastLine(words); msg != "" {
 			evidence = append(evidence, "its last words: "+msg)
 		}
-		logs := kubectl("logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
+		logs := shell.Kubectl("logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
 		f := Finding{ID: "SVC307", Object: owner, Field: field, Evidence: evidence}
 		switch link := c.serviceLink(p, words); {
 		case last.Reason == "OOMKilled":
@@ -51,7 +52,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			f.Fix = &Fix{Summary: "correct the probe's port, path or delays, or what the application answers to it"}
 		default:
 			f.Message = fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how)
-			f.Fix = &Fix{Summary: advice("its log says why", logs)}
+			f.Fix = &Fix{Summary: shell.Advice("its log says why", logs)}
 		}
 		return finding{Finding: f}, true
 	}

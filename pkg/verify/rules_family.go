@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // ruleOneFamily: SVC211. A Service of two address families, whose Pods answer at
@@ -53,7 +54,7 @@ func (c *serviceCase) oneFamilyFix(served corev1.IPFamily) *Fix {
 		return &Fix{Summary: summary}
 	}
 	f := patchFix(summary, c.ref(), map[string]any{"spec": map[string]any{"ipFamilyPolicy": "SingleStack", "ipFamilies": []any{string(served)}}})
-	f.Command = kubectl("patch service %s -n %s --type=merge -p %s", c.svc.Name, c.svc.Namespace,
+	f.Command = shell.Kubectl("patch service %s -n %s --type=merge -p %s", c.svc.Name, c.svc.Namespace,
 		fmt.Sprintf(`{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":[%q],"clusterIPs":[%q]}}`, served, c.svc.Spec.ClusterIP))
 	return f
 }

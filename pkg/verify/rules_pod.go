@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // localImageCause: SVC311. No registry was asked.
@@ -108,7 +109,7 @@ func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 		Message:  fmt.Sprintf("the Pods of %s wait for their volume: %s %s.", owner, which, state),
 		Evidence: []string{"Pod/" + p.Name + " " + evidence},
 		Fix: &Fix{Summary: "create the claim, or give it a storage class that this cluster serves, or a volume",
-			Command: kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...)}}}
+			Command: shell.Kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...)}}}
 }
 
 // volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
@@ -173,7 +174,7 @@ func nodeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 			return finding{Finding: Finding{ID: "SVC324", Object: ObjectRef{Kind: "Node", Name: n.Name}, Field: "status.conditions",
 				Message:  fmt.Sprintf("node %s is not ready, and the Pods on it with it.", n.Name),
 				Evidence: []string{fmt.Sprintf("Node/%s Ready %s: %s", n.Name, cond.Status, probe.Printable(cond.Reason+" "+cond.Message, maxEventText))},
-				Fix:      &Fix{Summary: advice("restore the node, or move the Pods", kubectl("drain %s --ignore-daemonsets", n.Name))}}}, true
+				Fix:      &Fix{Summary: shell.Advice("restore the node, or move the Pods", shell.Kubectl("drain %s --ignore-daemonsets", n.Name))}}}, true
 		}
 	}
 	if !there {
@@ -205,7 +206,7 @@ func initCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 		return finding{Finding: Finding{ID: "SVC322", Object: owner, Field: fmt.Sprintf("spec.template.spec.initContainers[name=%s]", cs.Name),
 			Message:  fmt.Sprintf("init container %s of %s has been running for %.0f s; until it ends the application does not start.", cs.Name, owner, age.Seconds()),
 			Evidence: []string{fmt.Sprintf("Pod/%s init container %s: running, not ended", p.Name, cs.Name)},
-			Fix:      &Fix{Summary: advice("see what it waits for", kubectl("logs %s -n %s -c %s", p.Name, p.Namespace, cs.Name))}}}, true
+			Fix:      &Fix{Summary: shell.Advice("see what it waits for", shell.Kubectl("logs %s -n %s -c %s", p.Name, p.Namespace, cs.Name))}}}, true
 	}
 	return finding{}, false
 }

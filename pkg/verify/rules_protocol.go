@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // protocolRules find why a server that is reached does not answer well (7xx).
@@ -136,7 +137,7 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC710", Severity: SeverityFailure, Object: ObjectRef{Kind: "Pod", Namespace: c.svc.Namespace, Name: name},
 			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", e.pods(), c.ref(), good, answerWord(good),
 				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
-			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: kubectl("delete pod %s -n %s", name, c.svc.Namespace)}}}
+			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: shell.Kubectl("delete pod %s -n %s", name, c.svc.Namespace)}}}
 		for _, a := range sample(bad, 3) {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s: %s: %s", path, a.probe.Address, a.outcome.Class, a.outcome.Detail))
 		}
@@ -244,7 +245,7 @@ func ruleHangs(c *serviceCase) []finding {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel, inside the Pod: %s", classWords(inside[0].outcome.Class, fmt.Sprintf("%d/%d", len(inside), len(inside)), inside[0])))
 		}
 		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok {
-			f.Fix.Summary = advice("see what the application does", kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"
+			f.Fix.Summary = shell.Advice("see what the application does", shell.Kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"
 		}
 		out = append(out, f)
 	}

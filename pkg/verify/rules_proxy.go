@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // Facts that the prober in the cluster adds to its outcomes.
@@ -204,7 +205,7 @@ func (c *serviceCase) proxyFinding(node string, evidence []string) Finding {
 	return Finding{ID: "SVC407", Severity: SeverityFailure, Object: ObjectRef{Kind: "Node", Name: node},
 		Message:  fmt.Sprintf("the service proxy of node %s does not serve %s, whose backends answer.", node, c.ref()),
 		Evidence: evidence,
-		Fix:      &Fix{Summary: advice("see to the service proxy there", kubectl("get pods -n kube-system -o wide --field-selector %s", "spec.nodeName="+node))}}
+		Fix:      &Fix{Summary: shell.Advice("see to the service proxy there", shell.Kubectl("get pods -n kube-system -o wide --field-selector %s", "spec.nodeName="+node))}}
 }
 
 // noAnswers reports whether not one attempt was answered.

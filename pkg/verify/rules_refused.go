@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // checkService is the check of a Service that only the tree has.
@@ -45,7 +47,7 @@ func judgeAbsent(v *view, namespace string, want *corev1.Service) ServiceVerdict
 		c.findings = []finding{{Finding: Finding{ID: "SVC802", Severity: SeverityFailure, Object: c.ref(),
 			Message:  fmt.Sprintf("%s is in the tree and not in namespace %s of the cluster: it was not applied there, was refused, or has been deleted since.", c.ref(), namespace),
 			Evidence: []string{fmt.Sprintf("namespace %s has no %s", namespace, c.ref())},
-			Fix:      &Fix{Summary: "apply the tree (" + kubectl("svcx apply -k DIR -n %s", namespace) + "), or name the namespace in which it is (-n)"}}}}
+			Fix:      &Fix{Summary: "apply the tree (" + shell.Kubectl("svcx apply -k DIR -n %s", namespace) + "), or name the namespace in which it is (-n)"}}}}
 	}
 	return c.verdict()
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // revision returns a ReplicaSet's place in its Deployment's history.
@@ -73,7 +74,7 @@ func ruleRolloutStuck(c *serviceCase) []finding {
 		}
 		f.Message = fmt.Sprintf("the rollout of %s is stuck, and its old Pods still serve: %s", w.ref, why)
 		f.Fix = &Fix{Summary: "mend the new revision, or go back to the last one",
-			Command: kubectl("rollout undo deployment %s -n %s", w.ref.Name, w.ref.Namespace)}
+			Command: shell.Kubectl("rollout undo deployment %s -n %s", w.ref.Name, w.ref.Namespace)}
 		out = append(out, finding{Finding: f, pods: podsOfSet(c.pods, newest)})
 	}
 	return out

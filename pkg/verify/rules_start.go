@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // schedulerGrace is how long a Pod may wait for a scheduler to look at it.
@@ -41,7 +42,7 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 	default:
 		f.Object, f.Field = ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, "status.conditions"
 		f.Message = fmt.Sprintf("the cluster's scheduler does not look at the Pods of %s: it does not run, or is far behind.", owner)
-		f.Fix = &Fix{Summary: advice("restore the scheduler", kubectl("get pods -n kube-system -l component=kube-scheduler"))}
+		f.Fix = &Fix{Summary: shell.Advice("restore the scheduler", shell.Kubectl("get pods -n kube-system -l component=kube-scheduler"))}
 	}
 	if len(gates) == 0 {
 		f.Evidence = []string{fmt.Sprintf("Pod/%s has no node and no condition PodScheduled, %s after it was created", p.Name, lasting(age))}
@@ -136,7 +137,7 @@ func ruleStarting(c *serviceCase) []finding {
 	if len(f.Evidence) > 3 {
 		f.Evidence = append(f.Evidence[:3], fmt.Sprintf("and %s more", plural(len(names)-3, "Pod")))
 	}
-	f.Fix = &Fix{Summary: advice("wait until they have", kubectl("svcx verify %s -n %s --wait", c.svc.Name, c.svc.Namespace))}
+	f.Fix = &Fix{Summary: shell.Advice("wait until they have", shell.Kubectl("svcx verify %s -n %s --wait", c.svc.Name, c.svc.Namespace))}
 	return []finding{f}
 }
 

@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // treeRules compare a live Service with the tree that it should come from.
@@ -52,7 +54,7 @@ func ruleLostPort(c *serviceCase) []finding {
 				"the live Service has: " + livePorts(c.svc),
 			},
 			Fix: &Fix{Summary: "apply the Service server-side, which tells ports apart by number and protocol",
-				Command: kubectl("apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
+				Command: shell.Kubectl("apply --server-side --force-conflicts -f FILE -n %s", c.svc.Namespace),
 				Patch:   portsPatch(ports)}}, checks: []string{}}}
 	}
 	return nil

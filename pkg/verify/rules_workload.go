@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // workloadRules find why selected Pods are missing or not ready (3xx).
@@ -51,7 +52,7 @@ func ruleScaledToZero(c *serviceCase) []finding {
 // scaleFix runs one replica of a workload.
 func scaleFix(w *workload) *Fix {
 	f := patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})
-	f.Command = kubectl("scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+	f.Command = shell.Kubectl("scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
 	return f
 }
 
@@ -180,7 +181,7 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have.", owner, image)
 			f.Fix = &Fix{Summary: "correct the image's name or tag"}
 			if rolledOut(owner) || owner.Kind == "Pod" { // a Pod's image may be changed
-				f.Fix.Command = kubectl("set image %s -n %s %s", strings.ToLower(owner.Kind)+"/"+owner.Name, owner.Namespace, cs.Name+"=IMAGE:TAG")
+				f.Fix.Command = shell.Kubectl("set image %s -n %s %s", strings.ToLower(owner.Kind)+"/"+owner.Name, owner.Namespace, cs.Name+"=IMAGE:TAG")
 			}
 		}
 		switch {

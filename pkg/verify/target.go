@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // Target says which Services to verify.
@@ -57,7 +59,7 @@ func (e *NotFoundError) Error() string {
 		hints = append(hints, "namespace "+strings.Join(e.Elsewhere, ", ")+" has one of that name (-n "+e.Elsewhere[0]+")")
 	}
 	if len(hints) == 0 {
-		hints = append(hints, advice("see what there is", kubectl("get %s -n %s", strings.ToLower(kind), e.Namespace)))
+		hints = append(hints, shell.Advice("see what there is", shell.Kubectl("get %s -n %s", strings.ToLower(kind), e.Namespace)))
 	}
 	return msg + "; " + strings.Join(hints, "; ")
 }
@@ -205,7 +207,7 @@ func workloadTargets(s *Snapshot, namespace string, w Workload) ([]string, error
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("no Service in namespace %s selects the Pods of %s/%s; %s", namespace, kind, w.Name,
-			advice("make one", kubectl("expose %s %s -n %s --port=PORT", strings.ToLower(kind), w.Name, namespace)))
+			shell.Advice("make one", shell.Kubectl("expose %s %s -n %s --port=PORT", strings.ToLower(kind), w.Name, namespace)))
 	}
 	return keys, nil
 }
