@@ -17,8 +17,12 @@ func ruleTransport(c *serviceCase) []finding {
 		want := protocolOf(pv.port.Protocol)
 		if want == corev1.ProtocolUDP {
 			e, path = c.ev.on(probe.PathPod, "", pv.key).asked(), probe.PathPod
-			// Who answers on TCP may serve UDP beside it, as DNS servers do.
+			// Who answers on TCP may serve UDP beside it, as DNS servers do; and a policy
+			// may admit the one and not the other.
 			if len(e) == 0 || c.alsoTCP(pv) {
+				continue
+			}
+			if lost, _ := c.lost(pv); len(lost) > 0 {
 				continue
 			}
 		}
@@ -62,7 +66,11 @@ func ruleTransport(c *serviceCase) []finding {
 // alsoTCP reports whether the Service sends TCP to the same number.
 func (c *serviceCase) alsoTCP(udp portView) bool {
 	return slices.ContainsFunc(c.ports, func(pv portView) bool {
-		return protocolOf(pv.port.Protocol) == corev1.ProtocolTCP && pv.port.TargetPort == udp.port.TargetPort
+		if protocolOf(pv.port.Protocol) != corev1.ProtocolTCP {
+			return false
+		}
+		return pv.port.TargetPort == udp.port.TargetPort ||
+			len(pv.usable) > 0 && len(udp.usable) > 0 && pv.usable[0].port == udp.usable[0].port
 	})
 }
 
