@@ -17,7 +17,7 @@ if [[ -n $unformatted ]]; then
 fi
 "$cache/golangci-lint" run ./...
 # The lab only vetted, with the flags of its tests: its dependencies are all of Kubernetes.
-(cd test/lab && go list -tags lab -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | xargs go vet -tags lab '-gcflags=all=-N -l')
+(cd test/lab && go list -tags lab -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | xargs go vet -tags lab)
 if command -v shellcheck >/dev/null; then
 	git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
 else

@@ -12,7 +12,7 @@ lab=e2e
 # such as its test server, its two families of addresses and its registry with a password.
 anywhere=(test/e2e)
 in_lab=(pkg/apply pkg/generate pkg/validate pkg/verify)
-lab_flags=(-count=1 -timeout 20m -vet=off '-ldflags=-s -w' '-gcflags=all=-N -l')
+lab_flags=(-count=1 -timeout 20m -vet=off '-ldflags=-s -w')
 
 work=$(mktemp -d)
 # shellcheck disable=SC2016 # these are run at the end
