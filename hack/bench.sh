@@ -7,10 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-KUBECTL=${KUBECTL:-$PWD/bin/kubectl}
-if [[ ! -x $KUBECTL ]]; then
-	echo "building kubectl (once; a few minutes)" >&2
-	(cd test/lab && go build -ldflags='-s -w' -o "$KUBECTL" k8s.io/kubernetes/cmd/kubectl)
+if [[ -z ${KUBECTL:-} ]]; then
+	KUBECTL=$PWD/bin/kubectl
+	if [[ ! -x $KUBECTL ]]; then
+		echo "building kubectl (once; a few minutes)" >&2
+		(cd test/lab && go build -ldflags='-s -w' -o "$KUBECTL" k8s.io/kubernetes/cmd/kubectl)
+	fi
 fi
 export KUBECTL
 go run ./test/bench

@@ -143,7 +143,7 @@ func (c *serviceCase) checkOutside(pv portView, path probe.Path) {
 	}
 	// No answer at all from here says as much about the way to the cluster as
 	// about the cluster. A refusal does not travel that far by chance.
-	if silent := here.where(probe.ClassTimeout, probe.ClassUnreachable); r.State == StateFailed && len(silent) == len(here) {
+	if silent := here.where(lostClasses(pv)...); r.State == StateFailed && len(silent) == len(here) {
 		c.silentFromHere(&r, pv, here, inside)
 	}
 	if path == probe.PathLoadBalancer {

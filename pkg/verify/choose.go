@@ -62,7 +62,9 @@ func chooseCheck(override probe.Check, p corev1.ServicePort) (check probe.Check,
 	}
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
 		if override == probe.CheckDNSServer || override == "" && speaksDNS(p) {
-			return probe.CheckDNSServer, false
+			name := strings.ToLower(p.Name)
+			meant := override != "" || p.AppProtocol != nil && *p.AppProtocol != "" || p.Port == 53 || name == "dns" || name == "dns-udp"
+			return probe.CheckDNSServer, !meant
 		}
 		return probe.CheckUDP, false
 	}

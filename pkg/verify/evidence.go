@@ -91,6 +91,9 @@ func afterWrongGuess(ev evidence) evidence {
 			continue
 		}
 		out[i].probe.Check = probe.CheckTCP
+		if a.probe.Network == "udp" {
+			out[i].probe.Check = probe.CheckUDP
+		}
 		if a.outcome != nil && a.outcome.Class == probe.ClassProtocol {
 			o := *a.outcome
 			o.Class, o.Answers, o.Detail = probe.ClassOK, o.Attempts, "connected"

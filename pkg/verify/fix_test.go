@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// A command is copied into a shell: what a name says is one word there.
 // Native sidecars have ports as containers have; other init containers have none.
 func TestServed(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways

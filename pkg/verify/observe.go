@@ -243,7 +243,7 @@ func readServices(ctx context.Context, c *clients, t Target, ns string) ([]corev
 	if err == nil {
 		return all, nil
 	}
-	if !apierrors.IsForbidden(err) || len(t.Names) == 0 || ns == "" {
+	if !apierrors.IsForbidden(err) || len(t.Names) == 0 || len(t.Workloads) > 0 || ns == "" {
 		return nil, readError("services", ns, err)
 	}
 	for _, name := range t.Names {

@@ -20,10 +20,13 @@ type party struct {
 	labels    map[string]string
 	addresses []string // none where they are not known
 	pod       *corev1.Pod
+	// host says that it is on its node's network: its packets are the node's, which
+	// no policy selects.
+	host bool
 }
 
 func partyOf(p *corev1.Pod) party {
-	out := party{namespace: p.Namespace, labels: p.Labels, pod: p}
+	out := party{namespace: p.Namespace, labels: p.Labels, pod: p, host: p.Spec.HostNetwork}
 	for _, ip := range p.Status.PodIPs {
 		out.addresses = append(out.addresses, ip.IP)
 	}
@@ -48,7 +51,7 @@ func (v *view) asker(namespace string) party {
 	if !c.Ephemeral {
 		labels[LabelProbe] = ""
 	}
-	return party{namespace: c.Namespace, labels: labels, addresses: c.Addresses}
+	return party{namespace: c.Namespace, labels: labels, addresses: c.Addresses, host: c.Ephemeral && c.HostNetwork}
 }
 
 // describe names the asker for a report.
@@ -94,6 +97,10 @@ func (v *view) admittedOther(to *corev1.Pod, port int32, proto corev1.Protocol) 
 	return nil
 }
 
+// dnsService is the Service of the cluster's DNS, by the name that nearly every
+// cluster gives it.
+var dnsService = ObjectRef{Kind: "Service", Namespace: metav1.NamespaceSystem, Name: "kube-dns"}
+
 // dnsParty is the cluster's DNS, as nearly every cluster labels it.
 var dnsParty = party{namespace: metav1.NamespaceSystem, labels: map[string]string{"k8s-app": "kube-dns"}}
 
@@ -110,8 +117,8 @@ const (
 // it, and closed says that none of them admits anybody.
 func (v *view) ingress(from, to party, port int32, proto corev1.Protocol) (names []string, closed bool, r ruling) {
 	closed, r = true, denied
-	if to.pod != nil && to.pod.Spec.HostNetwork {
-		return nil, false, admitted // its packets are its node's, which no policy selects
+	if to.host {
+		return nil, false, admitted
 	}
 	for i := range v.s.NetworkPolicies {
 		np := &v.s.NetworkPolicies[i]
@@ -132,6 +139,9 @@ func (v *view) ingress(from, to party, port int32, proto corev1.Protocol) (names
 
 // egress rules on a connection out of a Pod.
 func (v *view) egress(from, to party, port int32, proto corev1.Protocol) (names []string, r ruling) {
+	if from.host {
+		return nil, admitted
+	}
 	r = denied
 	for i := range v.s.NetworkPolicies {
 		np := &v.s.NetworkPolicies[i]
@@ -201,6 +211,10 @@ func (v *view) admitsPeer(own string, peers []networkingv1.NetworkPolicyPeer, ot
 	for _, p := range peers {
 		if p.IPBlock != nil {
 			r = either(r, inBlock(p.IPBlock, other.addresses))
+			continue
+		}
+		if other.host { // plugins differ in whether its own node may
+			r = either(r, unclear)
 			continue
 		}
 		ns := denied

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
@@ -11,6 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
 
 // From says as whom, or from where, questions are asked inside the cluster.
@@ -71,19 +74,41 @@ type Client struct {
 	// addresses, and not out of a Pod like it.
 	Ephemeral bool     `json:"ephemeral,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
-	// DNSPolicy and HostNetwork, those of its spec, say whose DNS it asks.
+	// DNSPolicy and HostNetwork, those of its spec, say whose DNS it asks; with the
+	// policy None OtherDNS says that none of the servers it names is the cluster's.
 	DNSPolicy   corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
 	HostNetwork bool             `json:"hostNetwork,omitempty"`
+	OtherDNS    bool             `json:"otherDNS,omitempty"`
 }
 
-// asksClusterDNS reports whether the kubelet gives its containers the cluster's DNS
-// (kubernetes: pkg/kubelet/network/dns, getPodDNSType).
+// asksClusterDNS reports whether its containers ask the cluster's DNS, as far as is
+// known (kubernetes: pkg/kubelet/network/dns, getPodDNSType).
 func (cl *Client) asksClusterDNS() bool {
 	switch cl.DNSPolicy {
-	case corev1.DNSDefault, corev1.DNSNone:
+	case corev1.DNSDefault:
 		return false
+	case corev1.DNSNone:
+		return !cl.OtherDNS
 	case corev1.DNSClusterFirst:
 		return !cl.HostNetwork
+	}
+	return true
+}
+
+// otherDNS reports whether none of the DNS servers that a Pod names is the cluster's,
+// nor the cache of it that nodes have at an address of their own link.
+func otherDNS(ctx context.Context, c *clients, spec *corev1.PodSpec) bool {
+	if spec.DNSPolicy != corev1.DNSNone || spec.DNSConfig == nil {
+		return false
+	}
+	svc, err := again.Try(ctx, func() (*corev1.Service, error) {
+		return c.core.Services(dnsService.Namespace).Get(ctx, dnsService.Name, metav1.GetOptions{})
+	})
+	for _, s := range spec.DNSConfig.Nameservers {
+		ip := net.ParseIP(s)
+		if ip == nil || !ip.IsLoopback() && (err != nil || ip.IsLinkLocalUnicast() || slices.ContainsFunc(clusterIPs(svc), func(c string) bool { return sameIP(c, s) })) {
+			return false
+		}
 	}
 	return true
 }
@@ -138,7 +163,7 @@ func findClient(ctx context.Context, c *clients, f From, namespace string, comma
 		out.Container = namespace + "/" + out.pod.Name + "/" + mainContainer(out.pod)
 	}
 	out.Labels = maps.Clone(out.Labels)
-	out.DNSPolicy, out.HostNetwork = out.spec.DNSPolicy, out.spec.HostNetwork
+	out.DNSPolicy, out.HostNetwork, out.OtherDNS = out.spec.DNSPolicy, out.spec.HostNetwork, otherDNS(ctx, c, &out.spec)
 	if f.Ephemeral {
 		out.Ephemeral, out.Labels, out.Node, out.Addresses = true, out.pod.Labels, out.pod.Spec.NodeName, partyOf(out.pod).addresses
 		return out, nil

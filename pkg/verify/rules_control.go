@@ -23,11 +23,11 @@ func ruleControllers(c *serviceCase) []finding {
 		Fix: &Fix{Summary: shell.Advice("restore kube-controller-manager", shell.Kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
 	if w := c.matchingWorkload(); w != nil && w.unseen && (w.replicas == nil || *w.replicas > 0) &&
 		len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
-		if age := c.v.s.Taken.Sub(w.changed); age > controllerGrace {
-			since, status := "changed", "a status from before"
-			if w.ignored {
-				since, status = "created", "no status"
-			}
+		at, since, status := w.changed, "changed", "a status from before"
+		if w.ignored {
+			at, since, status = w.created, "created", "no status"
+		}
+		if age := c.v.s.Taken.Sub(at); age > controllerGrace {
 			f.Object, f.Field = w.ref, "status.observedGeneration"
 			f.Message = fmt.Sprintf("the cluster's controllers do not run, or are far behind: none has looked at %s since it was %s.", w.ref, since)
 			f.Evidence = []string{fmt.Sprintf("%s was %s %s ago, and has %s and no Pods", w.ref, since, lasting(age), status)}

@@ -32,11 +32,7 @@ func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
 	var out evidence
 	var pods []*corev1.Pod
 	tunnel := c.ev.on(probe.PathTunnel, "", pv.key)
-	classes := []probe.Class{probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused}
-	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
-		classes = append(classes, probe.ClassNoAnswer)
-	}
-	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(classes...) {
+	for _, b := range c.ev.on(probe.PathPod, "", pv.key).where(append(lostClasses(pv), probe.ClassRefused)...) {
 		pod := c.v.pods[b.probe.Pod]
 		if pod == nil || len(tunnel.asked()) > 0 && len(tunnel.reached()) == 0 {
 			continue
@@ -45,7 +41,8 @@ func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
 			continue // it does not answer inside either
 		}
 		if b.outcome.Class == probe.ClassRefused || len(tunnel.asked()) == 0 {
-			if _, _, r := c.v.ingress(c.client(), partyOf(pod), portNumber(b), pv.port.Protocol); r != denied {
+			_, _, in := c.v.ingress(c.client(), partyOf(pod), portNumber(b), pv.port.Protocol)
+			if _, out := c.v.egress(c.client(), partyOf(pod), portNumber(b), pv.port.Protocol); in != denied && out != denied {
 				continue
 			}
 		}
@@ -53,6 +50,16 @@ func (c *serviceCase) lost(pv portView) (evidence, []*corev1.Pod) {
 		pods = append(pods, pod)
 	}
 	return out, pods
+}
+
+// lostClasses are what a question to a port meets that is lost on the way. Nobody
+// connects to a UDP port, so there it may as well be the server that is silent.
+func lostClasses(pv portView) []probe.Class {
+	classes := []probe.Class{probe.ClassTimeout, probe.ClassUnreachable}
+	if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
+		classes = append(classes, probe.ClassNoAnswer)
+	}
+	return classes
 }
 
 func portNumber(a answer) int32 {
@@ -85,7 +92,7 @@ func ruleBlocked(c *serviceCase) []finding {
 		what := "no connection"
 		if protocolOf(pv.port.Protocol) == corev1.ProtocolUDP {
 			what = "no answer"
-			if !mustAnswer(pv, lost) {
+			if !mustAnswer(pv, lost) && len(lost.where(probe.ClassNoAnswer)) > 0 {
 				f.Severity = SeverityWarning // the server may be silent of its own accord
 			}
 		}
@@ -267,15 +274,17 @@ func ruleClusterDNS(c *serviceCase) []finding {
 	if c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() || c.has("SVC403", "SVC409", "SVC412") {
 		return nil
 	}
-	// The servers of names are Pods too, and may well be on the node that is not reached.
-	if c.has("SVC411") && l.outcome.Class != probe.ClassRefused {
+	// The servers of names are Pods too, and may well be on the node that is not
+	// reached, or kept from who asks as all others are.
+	spoke := l.outcome.Class == probe.ClassRefused || l.outcome.Class == probe.ClassNameUnknown
+	if pods := c.ev.on(probe.PathPod, "", "").asked(); !spoke && (c.has("SVC411") || pods.all(probe.ClassTimeout, probe.ClassUnreachable)) {
 		return nil
 	}
-	f := Finding{ID: "SVC404", Severity: SeverityFailure, Object: ObjectRef{Kind: "Service", Namespace: "kube-system", Name: "kube-dns"},
+	f := Finding{ID: "SVC404", Severity: SeverityFailure, Object: dnsService,
 		Message:  "the cluster's DNS does not answer: not even the name kubernetes.default.svc resolves.",
 		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)},
 		Fix:      &Fix{Summary: "restore the cluster's DNS: kubectl get pods -n kube-system -l k8s-app=kube-dns"}}
-	if ns := c.unreadPolicies(c.client()); ns != "" && l.outcome.Class != probe.ClassRefused {
+	if ns := c.unreadPolicies(c.client()); ns != "" && !spoke {
 		f.ID = ""
 		f.Message = "no name resolves for this client, not even kubernetes.default.svc: the cluster's DNS does not answer, or a NetworkPolicy stops the question."
 		f.Evidence = append(f.Evidence, fmt.Sprintf("the NetworkPolicies of namespace %s could not be read", ns))

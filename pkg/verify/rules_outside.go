@@ -32,7 +32,7 @@ func ruleExternalLocal(c *serviceCase) []finding {
 				continue
 			}
 			// From inside, the service proxy stands in for the load balancer.
-			contrast = slices.Concat(nodes, c.ev.on(probe.PathLoadBalancer, probe.FromHere, "").someAnswers())
+			contrast = slices.Concat(nodes, c.ev.on(probe.PathLoadBalancer, probe.FromHere, pv.key).someAnswers())
 		}
 		silent = silent.where(probe.ClassTimeout, probe.ClassUnreachable, probe.ClassRefused)
 		if len(silent) == 0 || len(contrast) == 0 {

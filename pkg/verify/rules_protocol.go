@@ -120,8 +120,8 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 		if path == probe.PathTunnel && bad.all(probe.ClassRefused) {
 			continue
 		}
-		if path == probe.PathPod && bad.all(probe.ClassTimeout, probe.ClassUnreachable) {
-			if lost, _ := c.lost(pv); len(lost) > 0 && (c.guarded(lost) || c.betweenNodes(&finding{}, lost, e)) {
+		if path == probe.PathPod && bad.all(lostClasses(pv)...) {
+			if lost, _ := c.lost(pv); len(lost) > 0 && (c.guarded(pv, lost) || c.betweenNodes(&finding{}, lost, e)) {
 				continue // the way to them, see ruleBlocked
 			}
 		}
@@ -155,10 +155,10 @@ func answerWord(n int) string {
 }
 
 // guarded reports whether policies keep this client from a Pod that is lost.
-func (c *serviceCase) guarded(lost evidence) bool {
+func (c *serviceCase) guarded(pv portView, lost evidence) bool {
 	for _, a := range lost {
 		if pod := c.v.pods[a.probe.Pod]; pod != nil {
-			if _, _, r := c.v.ingress(c.client(), partyOf(pod), portNumber(a), corev1.ProtocolTCP); r != admitted {
+			if _, _, r := c.v.ingress(c.client(), partyOf(pod), portNumber(a), pv.port.Protocol); r != admitted {
 				return true
 			}
 		}

@@ -17,12 +17,8 @@ func ruleTransport(c *serviceCase) []finding {
 		want := protocolOf(pv.port.Protocol)
 		if want == corev1.ProtocolUDP {
 			e, path = c.ev.on(probe.PathPod, "", pv.key).asked(), probe.PathPod
-			// Who answers on TCP may serve UDP beside it, as DNS servers do; and a policy
-			// may admit the one and not the other.
+			// Who answers on TCP may serve UDP beside it, as DNS servers do.
 			if len(e) == 0 || c.alsoTCP(pv) {
-				continue
-			}
-			if lost, _ := c.lost(pv); len(lost) > 0 {
 				continue
 			}
 		}
@@ -36,6 +32,10 @@ func ruleTransport(c *serviceCase) []finding {
 		}
 		number := pv.usable[0].port
 		_, pod := c.backendOwner(pv)
+		tcpOnly := pod != nil && declares(pod, number, corev1.ProtocolTCP) && !declares(pod, number, corev1.ProtocolUDP)
+		if lost, _ := c.lost(pv); want == corev1.ProtocolUDP && len(lost.where(probe.ClassNoAnswer)) > 0 && !tcpOnly {
+			continue // a policy may admit the one and not the other
+		}
 		var proof []string
 		for _, p := range []probe.Path{probe.PathPod, probe.PathTunnel} {
 			for _, a := range c.ev.explored(p, pv.key) {

@@ -185,8 +185,9 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			}
 		}
 		switch {
-		case containsAny(low, ambiguousPull...) && len(p.Spec.ImagePullSecrets) == 0: // a service account's are among them
+		case containsAny(low, ambiguousPull...) && len(p.Spec.ImagePullSecrets) == 0 && onDockerHub(cs.Image): // a service account's are among them
 			missing()
+			f.Fix.Command = ""
 			f.Message = fmt.Sprintf("%s uses the image %s, which the registry does not have, or shows to nobody without credentials; the Pod has none.", owner, image)
 			f.Fix.Summary = "correct the image's name, or name a Secret of type kubernetes.io/dockerconfigjson in spec.template.spec.imagePullSecrets"
 		case containsAny(low, ambiguousPull...):
@@ -209,6 +210,13 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		return finding{Finding: f}, true
 	}
 	return finding{}, false
+}
+
+// onDockerHub reports whether an image's name says no registry, or Docker Hub: most of
+// what is misspelt is there, and most of what other registries hold is private.
+func onDockerHub(image string) bool {
+	host, _, path := strings.Cut(image, "/")
+	return !path || !strings.ContainsAny(host, ".:") && host != "localhost" || host == "docker.io" || host == "index.docker.io"
 }
 
 // ambiguousPull are words of registries that tell a client without rights no more

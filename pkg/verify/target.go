@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
-
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 

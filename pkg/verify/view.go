@@ -112,7 +112,8 @@ type workload struct {
 	matchLabels map[string]string
 	replicas    *int32
 	template    *corev1.PodTemplateSpec
-	changed     time.Time // created, or changed in anything but its status
+	created     time.Time
+	changed     time.Time // in anything but its status
 	// unseen says that its controller has not looked at it since it was last changed,
 	// and ignored that it never has.
 	unseen, ignored bool
@@ -122,7 +123,7 @@ func workloads(s *Snapshot) []workload {
 	var out []workload
 	add := func(kind string, m metav1.ObjectMeta, observed int64, sel *metav1.LabelSelector, replicas *int32, t *corev1.PodTemplateSpec) {
 		w := workload{ref: ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}, labels: t.Labels, replicas: replicas, template: t,
-			changed: lastKept(&m), unseen: m.Generation > observed, ignored: m.Generation > 0 && observed == 0}
+			created: m.CreationTimestamp.Time, changed: lastKept(&m), unseen: m.Generation > observed, ignored: m.Generation > 0 && observed == 0}
 		if sel != nil {
 			w.matchLabels = sel.MatchLabels
 		}

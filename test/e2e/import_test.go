@@ -115,7 +115,7 @@ func TestImportChangesNothing(t *testing.T) {
 			}
 			tree := "imported-" + c.name
 			out := svcx(t, dir, append([]string{"import", "--dir=" + tree, "-n", ns}, refs...)...).want(t, 0)
-			overlay := regexp.MustCompile(`(?m)^compare .* -k (\S+)$`).FindStringSubmatch(out.stdout)
+			overlay := regexp.MustCompile(`(?m)^compare .* -k (\S+) -n `).FindStringSubmatch(out.stdout)
 			if overlay == nil {
 				t.Fatalf("it does not say which overlay is what was there\n%s", out)
 			}

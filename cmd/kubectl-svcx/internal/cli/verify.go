@@ -121,7 +121,7 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 		fs.StringVar(&o.until, "for", untilVerified, "What to look for (`WHAT`): verified, or only ready endpoints, without probing (endpoints)")
 		fs.BoolVar(&o.wait, "wait", false, "Verify again at every change until it is good, or --timeout is over")
 		fs.BoolVarP(&o.watch, "watch", "w", false, "Verify again at every change, and print what becomes different; Ctrl-C ends it")
-		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`), in each namespace of -k or -f; with --watch, for each time")
+		fs.DurationVar(&o.timeout, "timeout", time.Minute, "How long to take at the most (`DURATION`), in each namespace of -k or -f; with --watch, for each time; with --wait, in all")
 	})
 	o.probing.add(cmd, p)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
