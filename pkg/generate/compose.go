@@ -88,16 +88,9 @@ func ParseCompose(data []byte, file string, getenv func(string) string, readFile
 // WithDotEnv adds to the variables of getenv those of a .env file; as with Compose,
 // the environment's win. A variable that is set to nothing counts as not set.
 func WithDotEnv(data []byte, file string, getenv func(string) string) (func(string) string, error) {
-	data = unixText(data)
-	if p := text(data); p != nil {
-		return nil, &InvalidError{File: file, Problems: []Problem{*p}}
-	}
-	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
-		value := getenv(name)
-		return value, value != ""
-	})
+	values, err := readDotEnv(data, file, getenv)
 	if err != nil {
-		return nil, &InvalidError{File: file, Problems: []Problem{dotEnvProblem(data, err)}}
+		return nil, err
 	}
 	return func(name string) string {
 		if value := getenv(name); value != "" {
@@ -105,6 +98,60 @@ func WithDotEnv(data []byte, file string, getenv func(string) string) (func(stri
 		}
 		return values[name]
 	}, nil
+}
+
+// readDotEnv reads the variables of an env file by the rules and the code of Compose;
+// a value may hold those before it, and those of getenv.
+func readDotEnv(data []byte, file string, getenv func(string) string) (map[string]string, error) {
+	data = unixText(data)
+	if p := text(data); p != nil {
+		return nil, &InvalidError{File: file, Problems: []Problem{*p}}
+	}
+	parse := func(data []byte) (map[string]string, error) {
+		return dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
+			value := getenv(name)
+			return value, value != ""
+		})
+	}
+	if line := swells(data, parse); line > 0 {
+		return nil, &InvalidError{File: file, Problems: []Problem{{Line: line, Reason: "asks for variables that become too long, or there are too many that do"}}}
+	}
+	values, err := parse(data)
+	if err != nil {
+		return nil, &InvalidError{File: file, Problems: []Problem{dotEnvProblem(data, err)}}
+	}
+	return values, nil
+}
+
+// What the values of an env file may become, in bytes, and how many lines may ask for
+// variables: the library bounds neither.
+const (
+	maxSwollen  = 16 << 20
+	maxSwelling = 1000
+	longEnviron = 4 << 10 // of a variable of the environment
+)
+
+// swells returns the line of an env file that, with those before it, may make values
+// of more than maxSwollen; 0: none does.
+func swells(data []byte, parse func([]byte) (map[string]string, error)) int {
+	longest, asked, asking, start := longEnviron, 0, 0, 0
+	for i, line := range bytes.SplitAfter(data, []byte("\n")) {
+		if n := bytes.Count(line, []byte("$")); n > 0 {
+			// Within quotes that go on, the lines before are no file yet.
+			if values, err := parse(data[:start]); err == nil {
+				asked = 0
+				for _, v := range values {
+					longest = max(longest, len(v))
+				}
+			}
+			asked += n
+			if asking++; asked > maxSwollen/longest || asking > maxSwelling {
+				return i + 1
+			}
+		}
+		start += len(line)
+	}
+	return 0
 }
 
 var (

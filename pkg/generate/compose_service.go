@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -243,12 +241,9 @@ func (r *composeReader) envFiles() []string {
 func (r *composeReader) envFile(name string) (map[string]string, error) {
 	data, err := r.c.readFile(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", shorten(name), err)
 	}
-	return dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
-		value := r.c.getenv(name)
-		return value, value != ""
-	})
+	return readDotEnv(data, name, r.c.getenv)
 }
 
 func (r *composeReader) environment() {
@@ -263,7 +258,7 @@ func (r *composeReader) environment() {
 	for _, f := range r.envFiles() {
 		values, err := r.envFile(f)
 		if err != nil {
-			r.bad("env_file", "%s: %v", shorten(f), err)
+			r.bad("env_file", "%v", err)
 		}
 		for _, k := range slices.Sorted(maps.Keys(values)) {
 			set(k, values[k])

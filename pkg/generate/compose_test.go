@@ -232,6 +232,8 @@ func TestDotEnv(t *testing.T) {
 		"A=sec${ret\n":               ".env: is not what an env file holds: a value asks for a variable",
 		"A=${B:?is wanted}\n":        "is wanted",
 		"A=\x00":                     ".env:1: holds a NUL byte",
+		"A=x\n" + strings.Repeat("A=$A$A$A$A$A$A$A$A\n", 20): "become too long",
+		"A='\n" + strings.Repeat("$A", 5000) + "'\n":         "become too long",
 	} {
 		if _, err := WithDotEnv([]byte(data), ".env", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") {
 			t.Errorf("%q: error is %v, want %s", data, err, want)

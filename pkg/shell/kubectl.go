@@ -36,20 +36,34 @@ var begins = regexp.MustCompile(`(?m)(^|: |; |\()kubectl (svcx )?([\w-]+)`)
 // a text: without them they would go to the current context's. A text that has them
 // stays as it is.
 func On(text, flags string) string {
-	if flags == "" || strings.Contains(text, flags) {
+	if flags == "" {
 		return text
 	}
 	var b strings.Builder
 	last := 0 // where the flags of the command before went
 	for _, m := range begins.FindAllStringSubmatchIndex(text, -1) {
 		before, verb := m[6]-1, text[m[6]:m[7]]
-		if verb == "owns" || last > 0 && endsQuoted(text[last:m[0]]) {
-			continue // a field manager of that name; a word of the command before
+		switch line := strings.LastIndexByte(text[:m[0]], '\n') + 1; {
+		case verb == "owns":
+			continue // a field manager of that name
+		case last > line && endsQuoted(text[last:m[0]]):
+			continue // a word of the command before
+		case strings.HasPrefix(text[before:], flags+" "), has(text[m[7]:], flags):
+			continue
 		}
 		b.WriteString(text[last:before] + flags)
 		last = before
 	}
 	return b.String() + text[last:]
+}
+
+// has reports whether a command, which goes on to the end of its line or to the next
+// part of the text, has the flags already.
+func has(command, flags string) bool {
+	if i := strings.IndexAny(command, "\n;"); i >= 0 {
+		command = command[:i]
+	}
+	return strings.Contains(command+" ", flags+" ")
 }
 
 // endsQuoted says whether a part of a command ends within a word that Word quoted.

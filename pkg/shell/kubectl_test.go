@@ -45,6 +45,9 @@ func TestOn(t *testing.T) {
 		{"there already", "kubectl get pods --kubeconfig=k --context=prod", "kubectl get pods --kubeconfig=k --context=prod"},
 		{"a field manager", "ConfigMap/c: kubectl-edit owns data.a; kubectl owns data.b", "ConfigMap/c: kubectl-edit owns data.a; kubectl owns data.b"},
 		{"a name that is a command", `kubectl delete pod 'x; kubectl y' -n 'it'\''s: kubectl z'; kubectl get pods`, `kubectl --kubeconfig=k --context=prod delete pod 'x; kubectl y' -n 'it'\''s: kubectl z'; kubectl --kubeconfig=k --context=prod get pods`},
+		{"said by somebody else", "refused: use --kubeconfig=k --context=prod\nremove it: kubectl delete pod x", "refused: use --kubeconfig=k --context=prod\nremove it: kubectl --kubeconfig=k --context=prod delete pod x"},
+		{"of another cluster", "kubectl get pods --kubeconfig=k --context=production", "kubectl --kubeconfig=k --context=prod get pods --kubeconfig=k --context=production"},
+		{"after an apostrophe", "look: kubectl get nodes, it can't hurt\nthen: kubectl get pods", "look: kubectl --kubeconfig=k --context=prod get nodes, it can't hurt\nthen: kubectl --kubeconfig=k --context=prod get pods"},
 		{"spoken of", "as kubectl port-forward does", "as kubectl port-forward does"},
 		{"nothing", "", ""},
 	} {

@@ -178,13 +178,24 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 }
 
 // lastLog reads the end of a container's log. The kubelet removes the log of one
-// run when the next has ended, and says so in the place of a log; by then there
-// is a newer one.
+// run when the next has ended, and says so, or nothing, in the place of a log; by then
+// there is a newer one, of this run or of the one before.
 func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (text string, err error) {
-	for range maxLogReads {
-		text, err = logOf(ctx, c, p, container, previous)
-		if err != nil || !strings.HasPrefix(text, logRemoved) {
-			return text, err
+	for try := range maxLogReads {
+		removed := false
+		for _, which := range []bool{previous, !previous} {
+			text, err = logOf(ctx, c, p, container, which)
+			if gone := strings.HasPrefix(text, logRemoved); err == nil && text != "" && !gone {
+				return text, nil
+			} else if gone {
+				removed = true
+			}
+			if err != nil && which == previous {
+				return "", err
+			}
+		}
+		if !removed && try >= maxEmptyReads {
+			return "", nil // it writes nothing
 		}
 		select {
 		case <-time.After(logPause):
@@ -199,7 +210,9 @@ const (
 	logRemoved = "unable to retrieve container logs for "
 	// For that the kubelet may need a second or two: it looks at its containers so often.
 	maxLogReads = 20
-	logPause    = 200 * time.Millisecond
+	// An empty log is read again so often.
+	maxEmptyReads = 3
+	logPause      = 200 * time.Millisecond
 )
 
 func logOf(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
-// maxCompose bounds a Compose file, and each env file that it names.
+// maxCompose bounds a Compose file, the .env beside it, and each env file that it names.
 const maxCompose = 1 << 20
 
 // importCompose makes a tree of each service of a Compose file that is named, or of

@@ -103,11 +103,15 @@ func (p *program) sameCluster() string {
 	for _, f := range []struct{ name, value string }{
 		{"kubeconfig", *p.config.KubeConfig}, {"context", *p.config.Context}, {"cluster", *p.config.ClusterName},
 		{"server", *p.config.APIServer}, {"tls-server-name", *p.config.TLSServerName},
+		{"certificate-authority", *p.config.CAFile}, {"client-certificate", *p.config.CertFile}, {"client-key", *p.config.KeyFile},
 		{"user", *p.config.AuthInfoName}, {"as", *p.config.Impersonate}, {"as-uid", *p.config.ImpersonateUID},
 	} {
 		if f.value != "" {
 			b.WriteString(" --" + f.name + "=" + shell.Word(f.value))
 		}
+	}
+	if *p.config.Insecure {
+		b.WriteString(" --insecure-skip-tls-verify")
 	}
 	for _, group := range *p.config.ImpersonateGroup {
 		b.WriteString(" --as-group=" + shell.Word(group))

@@ -36,8 +36,8 @@ func newRetypeCmd(p *program) *cobra.Command {
 		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
 changed, and fields that only the old type had a use for are taken out of files
 that people wrote there: all of these files change, or none. Then it says what the API
-server will do with the live Service; with --dry-run too, which writes nothing. Nothing
-is applied.
+server will do with the live Service; with --dry-run too, which writes nothing and does
+not know of patches by hand. Nothing is applied.
 
 Without --overlay it is the app's own type that changes, which says which overlay
 "kubectl svcx up" applies; the overlays of the types stay as they are.`,
@@ -135,9 +135,11 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		if err != nil {
 			return err
 		}
-		if before != nil { // a person's kustomization.yaml may have another namespace
-			after.SetNamespace(before.GetNamespace())
+		if before == nil {
+			p.line("live", "not asked: %s does not build to Service/%s now", filepath.ToSlash(overlay), app.Spec.Service.Name)
+			return nil
 		}
+		after.SetNamespace(before.GetNamespace()) // a person's kustomization.yaml may have another
 		p.sayTransition(ctx, before, after, "")
 		return nil
 	}
@@ -211,8 +213,8 @@ func (p *program) stillStale(overlay string, service *unstructured.Unstructured,
 		"a patch by hand sets it; look for it with: grep -rn "+shell.Word(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+shell.Word(overlay))
 }
 
-// askTimeout bounds how long a cluster may take to tell what it would do; the
-// tree is changed already, and the change does not depend on it.
+// askTimeout bounds how long a cluster may take to tell what it would do; what is
+// done to the tree does not depend on it.
 const askTimeout = 10 * time.Second
 
 // sayTransition says what the API server will do with the live Service; when it cannot
