@@ -29,7 +29,7 @@ func (o WriteOptions) winner() winner {
 // indentation stay where nothing must change. Where both have changed the same
 // lines, the winner's stay; with none the merge has failed. So it has when the
 // outcome is not sound. Items that both have added to a list at one place are both
-// kept.
+// kept, where their order says nothing.
 func mergeText(base, edited, wanted []byte, wins winner) ([]byte, bool) {
 	b, e, w := lines(base), lines(edited), lines(wanted)
 	const most = 4000 // generated files have a hundred; keeps hostile input cheap
