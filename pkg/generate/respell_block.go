@@ -7,16 +7,22 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// items brings a list from what old says to what new says. With as many items as
-// before each stays in its place; else those of one name, or that say the same, are
-// the same.
+// items brings a list from what old says to what new says. Items of one name, or that
+// say the same, are the same, so that what is written beside one stays with it. Where
+// none of those has another place and there are as many as before, the others are
+// taken for the same too.
 func (r *respeller) items(there, old, new *yaml.Node) bool {
-	at := make([]int, len(old.Content)) // its place in new, -1 for none
-	for i := range at {
-		at[i] = i
+	at := matches(identities(old), identities(new)) // its place in new, -1 for none
+	moved := false
+	for i, j := range at {
+		moved = moved || j >= 0 && j != i
 	}
-	if len(old.Content) != len(new.Content) {
-		at = matches(identities(old), identities(new))
+	// In brackets on one line there is nothing beside an item.
+	inline := there.Style&yaml.FlowStyle != 0 && lastLine(there) == there.Line
+	if len(old.Content) == len(new.Content) && (!moved || inline) {
+		for i := range at {
+			at[i] = i
+		}
 	}
 	for i, is := range there.Content {
 		if at[i] >= 0 && r.value(is, old.Content[i], new.Content[at[i]]) {
