@@ -12,6 +12,9 @@ import (
 // none of those has another place and there are as many as before, the others are
 // taken for the same too.
 func (r *respeller) items(there, old, new *yaml.Node) bool {
+	if len(old.Content) > maxMatched || len(new.Content) > maxMatched {
+		return false
+	}
 	at := matches(identities(old), identities(new)) // its place in new, -1 for none
 	moved := false
 	for i, j := range at {
@@ -248,7 +251,8 @@ func (r *respeller) removeLines(from, column int, value *yaml.Node) bool {
 		return false
 	}
 	var edits []lineEdit
-	for i := from; i <= r.lastLine(value, column); i++ {
+	last := r.lastLine(value, column)
+	for i := from; i <= last; i++ {
 		text := strings.TrimSpace(r.lines[i])
 		if r.wins != generatedWins && (strings.HasPrefix(text, "#") || strings.Contains(text, " #")) {
 			return false
