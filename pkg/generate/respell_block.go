@@ -254,7 +254,7 @@ func (r *respeller) removeLines(from, column int, value *yaml.Node) bool {
 	last := r.lastLine(value, column)
 	for i := from; i <= last; i++ {
 		text := strings.TrimSpace(r.lines[i])
-		if r.wins != generatedWins && (strings.HasPrefix(text, "#") || strings.Contains(text, " #")) {
+		if r.wins != generatedWins && (strings.HasPrefix(text, "#") || strings.Contains(text, " #") || strings.Contains(text, "\t#")) {
 			return false
 		}
 		edits = append(edits, lineEdit{line: i, remove: true})

@@ -88,8 +88,9 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 	}{
 		"one less and another more": {twoOverlays, overlays("prod", "stage"),
 			strings.Replace(twoOverlays, "  - name: dev\n    type: NodePort\n", "", 1) + "  - name: stage\n    type: NodePort\n"},
-		"one of another name":        {twoOverlays, overlays("dev", "live"), strings.Replace(twoOverlays, "prod", "live", 1)},
-		"one less, with its comment": {strings.Replace(twoOverlays, "dev", "dev # mine", 1), overlays("prod", "stage"), ""},
+		"one of another name":                   {twoOverlays, overlays("dev", "live"), strings.Replace(twoOverlays, "prod", "live", 1)},
+		"one less, with its comment":            {strings.Replace(twoOverlays, "dev", "dev # mine", 1), overlays("prod", "stage"), ""},
+		"one less, with a comment behind a tab": {strings.Replace(twoOverlays, "type: NodePort", "type: NodePort\t# agreed", 1), overlays("prod"), ""},
 		"others in brackets": {"spec:\n  workload: {image: nginx, env: [{name: A, value: v}, {name: B, value: v}]}\n  service: {}\n", env("B", "C"),
 			"spec:\n  workload: {image: nginx, env: [{name: B, value: v}, {name: C, value: v}]}\n  service: {}\n"},
 		"one more":          {twoEnv, env("A", "B", "C"), strings.Replace(twoEnv, "      # no more", "      - name: C\n        value: v\n      # no more", 1)},
