@@ -32,6 +32,7 @@ func (e *OtherSpecError) Error() string {
 // svcx.yaml says something else, it is an *OtherSpecError, unless it is to be
 // overwritten: unlike what flags say, what is imported did not begin with it.
 func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
+	o.generated = i.generated
 	return writeFiles(ctx, dir, i.App.Metadata.Name, i.files, o, planImported)
 }
 

@@ -106,7 +106,7 @@ func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan plann
 			return err
 		}
 		results[i] = p.result()
-		if len(results[i].Created)+len(results[i].Updated)+len(results[i].Removed) > 0 {
+		if len(p.ordered()) > 0 {
 			plans[i] = p // what changes nothing need not be kept
 		}
 		return nil

@@ -24,6 +24,8 @@ type WriteOptions struct {
 	halt     func(change string) // a test's, called before each change on the disk
 	standing func() []string     // workingDirs, when it was asked already
 	also     func(p *writePlan)  // plans what is to change besides
+
+	generated []File // of files that come with edits, as imported ones do: without them
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated
