@@ -32,16 +32,8 @@ func (e *OtherSpecError) Error() string {
 // svcx.yaml says something else, it is an *OtherSpecError, unless it is to be
 // overwritten: unlike what flags say, what is imported did not begin with it.
 func WriteImported(ctx context.Context, dir string, i *Imported, o WriteOptions) (*WriteResult, error) {
-	p, err := planImported(dir, i.App.Metadata.Name, i.files, o)
-	if err != nil {
-		return nil, err
-	}
-	if !o.DryRun {
-		if err := p.commit(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.result(), nil
+	o.generated = i.generated
+	return writeFiles(ctx, dir, i.App.Metadata.Name, i.files, o, planImported)
 }
 
 func planImported(dir, app string, files []File, o WriteOptions) (*writePlan, error) {

@@ -74,6 +74,7 @@ func makeLived(t *testing.T, dir string) {
 	t.Helper()
 	mustWrite(t, dir, redisApp())
 	edit(t, dir, "base/deployment.yaml", "cpu: 500m", "cpu: 750m # we measured")
+	mustWrite(t, dir, redisApp()) // as people do, and there is nothing left to note
 	put(t, dir, "README.md", "# ours\n")
 	put(t, dir, "base/configmap.yaml", "kind: ConfigMap\n")
 	put(t, dir, "overlays/prod/eu/kustomization.yaml", "resources: [../../nodeport]\n")

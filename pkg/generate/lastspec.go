@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"strings"
 )
 
@@ -104,7 +105,8 @@ func (p *writePlan) base(path, was string) []byte {
 }
 
 // remember adds the step that keeps lastSpecFile up to date. It follows the
-// others: where nothing changes it is not brought in either.
+// others: where nothing changes it is not brought in either, unless a file was edited
+// since. What that came from is to be known by the time another release comes.
 func (p *writePlan) remember(files []File) error {
 	wanted := lastSpec(files)
 	if texts := p.lastTexts(files); len(wanted)+len(texts) <= maxSpecSize {
@@ -123,11 +125,9 @@ func (p *writePlan) remember(files []File) error {
 			s.fate, s.old, s.mode = updated, data, mode
 		}
 	}
-	for _, other := range p.steps {
-		if other.fate == created || other.fate == updated || other.fate == removed {
-			p.steps = append(p.steps, s)
-			break
-		}
+	sameTexts := maps.EqualFunc(readLastTexts(s.old), readLastTexts(wanted), bytes.Equal)
+	if !sameTexts || len(p.ordered()) > 0 {
+		p.steps = append(p.steps, s)
 	}
 	return nil
 }

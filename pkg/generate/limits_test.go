@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -186,6 +187,39 @@ func pointer(n *yaml.Node, part string) *yaml.Node {
 		return child(n, part)
 	}
 	return field(n, part)
+}
+
+// A list of any length costs little memory and time to change.
+func TestHostileListTakesLittleMemory(t *testing.T) {
+	const items = 20000
+	var list strings.Builder
+	for i := range items {
+		fmt.Fprintf(&list, "- name: A%d\n  value: v\n", i)
+	}
+	from := "env:\n" + list.String() + "image: redis\n"
+	for name, to := range map[string]string{
+		"one more":    "env:\n" + list.String() + "- name: B\n  value: v\nimage: redis\n",
+		"none":        "image: redis\n",
+		"another one": strings.Replace(from, "A0", "B", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var was, is runtime.MemStats
+			runtime.ReadMemStats(&was)
+			begun := time.Now()
+			got, ok := respell([]byte(from), []byte(from), []byte(to), nobodyWins)
+			took := time.Since(begun)
+			runtime.ReadMemStats(&is)
+			if allocated := is.TotalAlloc - was.TotalAlloc; allocated > 600<<20 {
+				t.Errorf("allocated %d MiB", allocated>>20)
+			}
+			if took > 10*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if !ok || string(got) != to {
+				t.Errorf("changed %t to %d bytes, want %d", ok, len(got), len(to))
+			}
+		})
+	}
 }
 
 // A file of any size, and one that would grow beyond measure, costs little memory

@@ -29,11 +29,10 @@ func (o WriteOptions) winner() winner {
 // indentation stay where nothing must change. Where both have changed the same
 // lines, the winner's stay; with none the merge has failed. So it has when the
 // outcome is not sound. Items that both have added to a list at one place are both
-// kept.
+// kept, where their order says nothing.
 func mergeText(base, edited, wanted []byte, wins winner) ([]byte, bool) {
 	b, e, w := lines(base), lines(edited), lines(wanted)
-	const most = 4000 // generated files have a hundred; keeps hostile input cheap
-	if len(b) > most || len(e) > most || len(w) > most {
+	if len(b) > maxMatched || len(e) > maxMatched || len(w) > maxMatched {
 		return nil, false
 	}
 	m := &merger{base: b, edited: e, wanted: w, inEdited: matches(b, e), inWanted: matches(b, w), wins: wins}
@@ -120,6 +119,10 @@ func lines(text []byte) []string {
 	out[len(out)-1] += "\n"
 	return out
 }
+
+// maxMatched bounds what matches is asked for, as it takes memory by the square:
+// generated files have a hundred lines; hostile ones stay cheap.
+const maxMatched = 4000
 
 // matches gives for each line of a the line of b that it is, -1 for none: a
 // longest common subsequence.

@@ -21,7 +21,7 @@ func (m *merger) join(base, edited, wanted, before, afterEdited, afterWanted []s
 		return nil, false
 	}
 	m.joined = true
-	if slices.Compare(edited, wanted) > 0 { // whoever asks first
+	if slices.Compare(edited, wanted) > 0 { // in an order that does not depend on whose they are
 		edited, wanted = wanted, edited
 	}
 	return slices.Concat(edited, wanted), true
@@ -64,7 +64,7 @@ func goesOn(after []string, indent int) bool {
 
 var (
 	blockOfText = regexp.MustCompile(`[|>][-+0-9]*\s*(#.*)?$`)
-	ordered     = regexp.MustCompile(`^(- )?(args|command|initContainers):`)
+	ordered     = regexp.MustCompile(`^(- )?(args|command|initContainers|env|envFrom):`)
 )
 
 // anyOrder reports whether what follows some lines, at an indentation, are items of

@@ -10,6 +10,7 @@ func TestMergeLists(t *testing.T) {
 	const (
 		resources = "kind: K\nresources:\n- a.yaml\n- b.yaml\nlabels:\n- x\n"
 		ports     = "spec:\n  ports:\n  - name: redis\n    port: 6379\n  type: ClusterIP\n"
+		env       = "env:\n- name: A\n  value: a\n"
 		mounts    = "mounts:\n- mountPath: /a\n  name: data\n"
 	)
 	added := func(text, after, lines string) string {
@@ -38,11 +39,13 @@ func TestMergeLists(t *testing.T) {
 		"what was there twice":    {"l:\n- a\n- a\nx: 1\ny: 2\nz: 3\n", "l:\n- a\n- a\nx: 1\ny: 2\nz: 4\n", "l:\n- a\n- a\nx: 3\ny: 2\nz: 3\n", nobodyWins, "l:\n- a\n- a\nx: 3\ny: 2\nz: 4\n"},
 		"one volume at two places": {mounts, added(mounts, "name: data\n", "- mountPath: /b\n  name: data\n"), added(mounts, "name: data\n", "- mountPath: /c\n  name: data\n"), nobodyWins,
 			added(mounts, "name: data\n", "- mountPath: /b\n  name: data\n- mountPath: /c\n  name: data\n")},
-		"one place for two volumes": {mounts, added(mounts, "name: data\n", "- mountPath: /b\n  name: x\n"), added(mounts, "name: data\n", "- mountPath: /b\n  name: y\n"), nobodyWins, ""},
-		"words of a command":        {"args:\n- a\n", "args:\n- a\n- c\n", "args:\n- a\n- b\n", nobodyWins, ""},
-		"lines of a text":           {"l:\n- t: |\n    l:\n    - a\n", "l:\n- t: |\n    l:\n    - a\n    - c\n", "l:\n- t: |\n    l:\n    - a\n    - b\n", nobodyWins, ""},
-		"lists of different depth":  {"l:\n- a\n", "l:\n- a\n- c\n", "l:\n- a\nm:\n- b\n", nobodyWins, ""},
-		"amid an item":              {"l:\n- a: 1\n  x: 1\n", "l:\n- a: 1\n- a: 2\n  x: 1\n", "l:\n- a: 1\n- a: 3\n  x: 1\n", nobodyWins, ""},
+		"one place for two volumes":              {mounts, added(mounts, "name: data\n", "- mountPath: /b\n  name: x\n"), added(mounts, "name: data\n", "- mountPath: /b\n  name: y\n"), nobodyWins, ""},
+		"variables, which may name those before": {env, added(env, "value: a\n", "- name: C\n  value: $(B)\n"), added(env, "value: a\n", "- name: B\n  value: b\n"), nobodyWins, ""},
+		"sources, of which the last wins":        {"c:\n- envFrom:\n  - prefix: A\n", "c:\n- envFrom:\n  - prefix: A\n  - prefix: C\n", "c:\n- envFrom:\n  - prefix: A\n  - prefix: B\n", nobodyWins, ""},
+		"words of a command":                     {"args:\n- a\n", "args:\n- a\n- c\n", "args:\n- a\n- b\n", nobodyWins, ""},
+		"lines of a text":                        {"l:\n- t: |\n    l:\n    - a\n", "l:\n- t: |\n    l:\n    - a\n    - c\n", "l:\n- t: |\n    l:\n    - a\n    - b\n", nobodyWins, ""},
+		"lists of different depth":               {"l:\n- a\n", "l:\n- a\n- c\n", "l:\n- a\nm:\n- b\n", nobodyWins, ""},
+		"amid an item":                           {"l:\n- a: 1\n  x: 1\n", "l:\n- a: 1\n- a: 2\n  x: 1\n", "l:\n- a: 1\n- a: 3\n  x: 1\n", nobodyWins, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := mergeText([]byte(test.base), []byte(test.edited), []byte(test.wanted), test.wins)

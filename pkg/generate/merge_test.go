@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -164,16 +165,28 @@ func TestLastSpecMissingOrAnother(t *testing.T) {
 // edited file came from is kept.
 func TestEditsSurviveAnotherRelease(t *testing.T) {
 	dir := t.TempDir()
-	mustWrite(t, dir, redisApp())
 	const name = "base/deployment.yaml"
 	_, now := unstamp(file(mustFiles(t, redisApp()), name))
-	older := strings.Replace(string(now), "    spec:\n", "    spec:\n      hostUsers: true\n", 1)
-	edited := strings.Replace(older, "  replicas: 2\n", "  replicas: 2 # enough\n", 1)
-	if edited == older || older == string(now) {
+	olderText := strings.Replace(string(now), "    spec:\n", "    spec:\n      hostUsers: true\n", 1)
+	if olderText == string(now) {
 		t.Fatal("nothing replaced")
 	}
-	put(t, dir, name, string(restamp(stamp(name, []byte(edited)), digest(name, []byte(older)))))
-	last := readTree(t, dir)[lastSpecFile]
+	older := func(o WriteOptions) *WriteResult {
+		t.Helper()
+		files := mustFiles(t, redisApp())
+		for i := range files {
+			if files[i].Path == name {
+				files[i].Data = stamp(name, []byte(olderText))
+			}
+		}
+		r, err := writeFiles(t.Context(), dir, "redis", files, o, planWrite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	older(WriteOptions{})
+	edit(t, dir, name, "  replicas: 2\n", "  replicas: 2 # enough\n")
 	before := readTree(t, dir)
 
 	// Not known: the error says what is at stake.
@@ -185,7 +198,20 @@ func TestEditsSurviveAnotherRelease(t *testing.T) {
 	wantList(t, "whole", conflict.Whole, name)
 	wantTree(t, dir, before)
 
-	put(t, dir, lastSpecFile, last+lastTextPath+name+"\n"+lastTextLine+strings.ReplaceAll(strings.TrimSuffix(older, "\n"), "\n", "\n"+lastTextLine)+"\n")
+	// The older one notes it by the way, once, and tells of no change.
+	noted := maps.Clone(before)
+	noted[lastSpecFile] += lastTextPath + name + "\n" + lastTextLine + strings.ReplaceAll(strings.TrimSuffix(olderText, "\n"), "\n", "\n"+lastTextLine) + "\n"
+	for _, run := range []struct {
+		dry  bool
+		want map[string]string
+	}{{true, before}, {false, noted}, {true, noted}, {false, noted}} {
+		r := older(WriteOptions{DryRun: run.dry})
+		wantList(t, "kept", r.Kept, name)
+		if len(r.Created)+len(r.Updated)+len(r.Removed) > 0 || r.Diff() != "" {
+			t.Errorf("the older one changed %+v", r)
+		}
+		wantTree(t, dir, run.want)
+	}
 	r := mustWrite(t, dir, redisApp())
 	wantList(t, "updated", r.Updated, name)
 	if _, got := unstamp([]byte(readTree(t, dir)[name])); string(got) != strings.Replace(string(now), "replicas: 2\n", "replicas: 2 # enough\n", 1) {
@@ -200,9 +226,7 @@ func TestEditsSurviveAnotherRelease(t *testing.T) {
 
 	// When the edit goes, so does the text.
 	put(t, dir, name, string(stamp(name, now)))
-	app := redisApp()
-	app.Spec.Workload.Replicas = int32p(3)
-	mustWrite(t, dir, app)
+	mustWrite(t, dir, redisApp())
 	if got := readTree(t, dir)[lastSpecFile]; strings.Contains(got, lastTextLine) {
 		t.Errorf("%s holds\n%s", lastSpecFile, got)
 	}

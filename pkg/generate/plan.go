@@ -60,6 +60,10 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if p.standing == nil {
 		p.standing = workingDirs
 	}
+	generated := files
+	if o.generated != nil {
+		generated = o.generated
+	}
 	if err := p.open(); err != nil {
 		return nil, err
 	}
@@ -67,7 +71,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 		for _, f := range files {
 			p.steps = append(p.steps, step{path: f.Path, fate: created, data: f.Data})
 		}
-		return p, p.remember(files)
+		return p, p.remember(generated)
 	}
 	defer p.root.Close()
 	if err := p.recover(o.DryRun); err != nil {
@@ -83,7 +87,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if o.also != nil {
 		o.also(p)
 	}
-	if err := p.remember(files); err != nil {
+	if err := p.remember(generated); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(p.steps, func(x, y step) int { return strings.Compare(x.path, y.path) })

@@ -7,16 +7,25 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// items brings a list from what old says to what new says. With as many items as
-// before each stays in its place; else those of one name, or that say the same, are
-// the same.
+// items brings a list from what old says to what new says. Items of one name, or that
+// say the same, are the same, so that what is written beside one stays with it. Where
+// none of those has another place and there are as many as before, the others are
+// taken for the same too.
 func (r *respeller) items(there, old, new *yaml.Node) bool {
-	at := make([]int, len(old.Content)) // its place in new, -1 for none
-	for i := range at {
-		at[i] = i
+	if len(old.Content) > maxMatched || len(new.Content) > maxMatched {
+		return false
 	}
-	if len(old.Content) != len(new.Content) {
-		at = matches(identities(old), identities(new))
+	at := matches(identities(old), identities(new)) // its place in new, -1 for none
+	moved := false
+	for i, j := range at {
+		moved = moved || j >= 0 && j != i
+	}
+	// In brackets on one line there is nothing beside an item.
+	inline := there.Style&yaml.FlowStyle != 0 && lastLine(there) == there.Line
+	if len(old.Content) == len(new.Content) && (!moved || inline) {
+		for i := range at {
+			at[i] = i
+		}
 	}
 	for i, is := range there.Content {
 		if at[i] >= 0 && r.value(is, old.Content[i], new.Content[at[i]]) {
@@ -242,9 +251,10 @@ func (r *respeller) removeLines(from, column int, value *yaml.Node) bool {
 		return false
 	}
 	var edits []lineEdit
-	for i := from; i <= r.lastLine(value, column); i++ {
+	last := r.lastLine(value, column)
+	for i := from; i <= last; i++ {
 		text := strings.TrimSpace(r.lines[i])
-		if r.wins != generatedWins && (strings.HasPrefix(text, "#") || strings.Contains(text, " #")) {
+		if r.wins != generatedWins && (strings.HasPrefix(text, "#") || strings.Contains(text, " #") || strings.Contains(text, "\t#")) {
 			return false
 		}
 		edits = append(edits, lineEdit{line: i, remove: true})

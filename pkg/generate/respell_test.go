@@ -71,6 +71,7 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 			}
 		}
 	}
+	const twoOverlays = "spec:\n  workload:\n    image: nginx\n  service: {}\n  overlays:\n  # laptops\n  - name: dev\n    type: NodePort\n  - name: prod # customers\n    type: NodePort\n"
 	overlays := func(names ...string) func(a *App) {
 		return func(a *App) {
 			a.Spec.Overlays = nil
@@ -83,8 +84,15 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 	for name, test := range map[string]struct {
 		text   string
 		change func(a *App)
-		want   string
+		want   string // empty: a conflict
 	}{
+		"one less and another more": {twoOverlays, overlays("prod", "stage"),
+			strings.Replace(twoOverlays, "  - name: dev\n    type: NodePort\n", "", 1) + "  - name: stage\n    type: NodePort\n"},
+		"one of another name":                   {twoOverlays, overlays("dev", "live"), strings.Replace(twoOverlays, "prod", "live", 1)},
+		"one less, with its comment":            {strings.Replace(twoOverlays, "dev", "dev # mine", 1), overlays("prod", "stage"), ""},
+		"one less, with a comment behind a tab": {strings.Replace(twoOverlays, "type: NodePort", "type: NodePort\t# agreed", 1), overlays("prod"), ""},
+		"others in brackets": {"spec:\n  workload: {image: nginx, env: [{name: A, value: v}, {name: B, value: v}]}\n  service: {}\n", env("B", "C"),
+			"spec:\n  workload: {image: nginx, env: [{name: B, value: v}, {name: C, value: v}]}\n  service: {}\n"},
 		"one more":          {twoEnv, env("A", "B", "C"), strings.Replace(twoEnv, "      # no more", "      - name: C\n        value: v\n      # no more", 1)},
 		"one before":        {twoEnv, env("Z", "A", "B"), strings.Replace(twoEnv, "      # first", "      - name: Z\n        value: v\n      # first", 1)},
 		"one between":       {twoEnv, env("A", "M", "B"), strings.Replace(twoEnv, "\n\n      # second", "\n      - name: M\n        value: v\n\n      # second", 1)},
@@ -112,7 +120,14 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 			}
 			mustWrite(t, dir, app)
 			test.change(app)
-			mustWrite(t, dir, app)
+			_, err = write(t, dir, app, WriteOptions{})
+			var conflict *EditedError
+			if test.want == "" && !errors.As(err, &conflict) || test.want != "" && err != nil {
+				t.Fatalf("error is %v", err)
+			}
+			if test.want == "" {
+				test.want = test.text
+			}
 			if got := readTree(t, dir)[SpecFile]; got != head+test.want {
 				t.Errorf("svcx.yaml became:\n%s\nwant:\n%s", got, head+test.want)
 			}

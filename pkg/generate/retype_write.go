@@ -23,7 +23,7 @@ func WriteRetyped(ctx context.Context, dir string, a *App, overlay string, t Ser
 	}
 	var removed []RemovedField
 	o.also = func(p *writePlan) { removed = p.removeStale(a.OverlayDir(overlay), a.Spec.Service.Name, t) }
-	r, err := writeFiles(ctx, dir, a.Metadata.Name, files, o)
+	r, err := writeFiles(ctx, dir, a.Metadata.Name, files, o, planWrite)
 	if err != nil {
 		return nil, nil, err
 	}

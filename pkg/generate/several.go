@@ -88,7 +88,7 @@ func WriteSeveral(ctx context.Context, dirs []string, apps []*App, o WriteOption
 	return writeSeveral(ctx, dirs, o, planImported, func(i int) (*App, error) { return apps[i], nil })
 }
 
-func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan func(dir, app string, files []File, o WriteOptions) (*writePlan, error), app func(i int) (*App, error)) ([]*WriteResult, error) {
+func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan planner, app func(i int) (*App, error)) ([]*WriteResult, error) {
 	o.standing = sync.OnceValue(workingDirs) // once for all
 	plans := make([]*writePlan, len(dirs))
 	results := make([]*WriteResult, len(dirs))
@@ -106,7 +106,7 @@ func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan func(
 			return err
 		}
 		results[i] = p.result()
-		if len(results[i].Created)+len(results[i].Updated)+len(results[i].Removed) > 0 {
+		if len(p.ordered()) > 0 {
 			plans[i] = p // what changes nothing need not be kept
 		}
 		return nil

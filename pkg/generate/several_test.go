@@ -114,6 +114,38 @@ func TestSeveralReadBeforeAnotherRun(t *testing.T) {
 	}
 }
 
+// Of an edited tree that changes in nothing else, what it was edited from is kept.
+func TestSeveralKeepWhatEditsCameFrom(t *testing.T) {
+	dirs := fourTrees(t)
+	if _, err := Regenerate(t.Context(), dirs, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dirs[1], "base/deployment.yaml", "cpu: 500m", "cpu: 750m # we measured")
+	top := filepath.Dir(dirs[0])
+	before := readTree(t, top)
+	for _, o := range []WriteOptions{{DryRun: true}, {}} {
+		results, err := Regenerate(t.Context(), dirs, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if len(r.Created)+len(r.Updated)+len(r.Removed) > 0 {
+				t.Errorf("changed %+v", r)
+			}
+		}
+		if o.DryRun {
+			wantTree(t, top, before)
+		}
+	}
+	after := readTree(t, top)
+	const last = "b/" + lastSpecFile
+	if !strings.Contains(after[last], "\n"+lastTextPath+"base/deployment.yaml\n") {
+		t.Errorf("%s holds\n%s", last, after[last])
+	}
+	before[last] = after[last]
+	wantTree(t, top, before)
+}
+
 // A tree below another is written too.
 func TestSeveralWithinEachOther(t *testing.T) {
 	dirs := fourTrees(t)

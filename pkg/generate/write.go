@@ -24,6 +24,8 @@ type WriteOptions struct {
 	halt     func(change string) // a test's, called before each change on the disk
 	standing func() []string     // workingDirs, when it was asked already
 	also     func(p *writePlan)  // plans what is to change besides
+
+	generated []File // of files that come with edits, as imported ones do: without them
 }
 
 // WriteResult lists the files of a tree by what became of them, slash-separated
@@ -33,7 +35,8 @@ type WriteResult struct {
 	Updated   []string `json:"updated,omitempty"`
 	Unchanged []string `json:"unchanged,omitempty"`
 	// Kept were edited by a person, and their generated content has not changed
-	// since, or they are generated no longer, nor is anything in their folder.
+	// since; or they are generated no longer, and a kustomization.yaml names them still
+	// or nothing is generated in their folder any more.
 	Kept []string `json:"kept,omitempty"`
 	// Unused were edited too, and are generated no longer in a folder that is: no
 	// kustomization.yaml names them any more, so they have no effect.
@@ -148,12 +151,15 @@ func Write(ctx context.Context, dir string, a *App, o WriteOptions) (*WriteResul
 	if err != nil {
 		return nil, err
 	}
-	return writeFiles(ctx, dir, a.Metadata.Name, files, o)
+	return writeFiles(ctx, dir, a.Metadata.Name, files, o, planWrite)
 }
 
+// planner is planWrite, or what takes more care.
+type planner func(dir, app string, files []File, o WriteOptions) (*writePlan, error)
+
 // writeFiles brings the tree at dir in line with the files of an app.
-func writeFiles(ctx context.Context, dir, app string, files []File, o WriteOptions) (*WriteResult, error) {
-	p, err := planWrite(dir, app, files, o)
+func writeFiles(ctx context.Context, dir, app string, files []File, o WriteOptions, plan planner) (*WriteResult, error) {
+	p, err := plan(dir, app, files, o)
 	if err != nil {
 		return nil, err
 	}
