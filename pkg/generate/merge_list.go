@@ -64,7 +64,7 @@ func goesOn(after []string, indent int) bool {
 
 var (
 	blockOfText = regexp.MustCompile(`[|>][-+0-9]*\s*(#.*)?$`)
-	ordered     = regexp.MustCompile(`^(- )?(args|command|initContainers|env|envFrom):`)
+	ordered     = regexp.MustCompile(`^(- )?(args|command|initContainers|env|envFrom|patches|components|transformers):`)
 )
 
 // anyOrder reports whether what follows some lines, at an indentation, are items of

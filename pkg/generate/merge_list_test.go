@@ -41,6 +41,7 @@ func TestMergeLists(t *testing.T) {
 			added(mounts, "name: data\n", "- mountPath: /b\n  name: data\n- mountPath: /c\n  name: data\n")},
 		"one place for two volumes":              {mounts, added(mounts, "name: data\n", "- mountPath: /b\n  name: x\n"), added(mounts, "name: data\n", "- mountPath: /b\n  name: y\n"), nobodyWins, ""},
 		"variables, which may name those before": {env, added(env, "value: a\n", "- name: C\n  value: $(B)\n"), added(env, "value: a\n", "- name: B\n  value: b\n"), nobodyWins, ""},
+		"patches, of which the last wins":        {"patches:\n- path: a.yaml\n", "patches:\n- path: a.yaml\n- path: c.yaml\n", "patches:\n- path: a.yaml\n- path: b.yaml\n", nobodyWins, ""},
 		"sources, of which the last wins":        {"c:\n- envFrom:\n  - prefix: A\n", "c:\n- envFrom:\n  - prefix: A\n  - prefix: C\n", "c:\n- envFrom:\n  - prefix: A\n  - prefix: B\n", nobodyWins, ""},
 		"words of a command":                     {"args:\n- a\n", "args:\n- a\n- c\n", "args:\n- a\n- b\n", nobodyWins, ""},
 		"lines of a text":                        {"l:\n- t: |\n    l:\n    - a\n", "l:\n- t: |\n    l:\n    - a\n    - c\n", "l:\n- t: |\n    l:\n    - a\n    - b\n", nobodyWins, ""},
