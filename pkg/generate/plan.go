@@ -276,8 +276,9 @@ func spells(a *App, text []byte) bool {
 // changed field by field may still be line by line, where the text is much as
 // this program writes it.
 func (p *writePlan) respelled(text, from, wanted []byte) ([]byte, bool) {
-	changed, says, ok := text, from, true
+	changed, says := text, from
 	for range 3 {
+		var ok bool
 		if changed, ok = respell(changed, says, wanted, p.wins); !ok {
 			break
 		}
