@@ -13,6 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/sirupsen/logrus"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -134,6 +135,10 @@ const (
 // swells returns the line of an env file that, with those before it, may make values
 // of more than maxSwollen; 0: none does.
 func swells(data []byte, parse func([]byte) (map[string]string, error)) int {
+	// The library warns of variables that are not set, at each reading; once is enough.
+	level := logrus.GetLevel()
+	logrus.SetLevel(logrus.ErrorLevel)
+	defer logrus.SetLevel(level)
 	longest, asked, asking, start := longEnviron, 0, 0, 0
 	for i, line := range bytes.SplitAfter(data, []byte("\n")) {
 		if n := bytes.Count(line, []byte("$")); n > 0 {

@@ -1,10 +1,14 @@
 package generate
 
 import (
+	"bytes"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sirupsen/logrus"
 )
 
 const composeFile = `x-common: &common
@@ -238,6 +242,20 @@ func TestDotEnv(t *testing.T) {
 		if _, err := WithDotEnv([]byte(data), ".env", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") {
 			t.Errorf("%q: error is %v, want %s", data, err, want)
 		}
+	}
+}
+
+// TestDotEnvWarnsOnce: a variable that is not set is said once, not for each line that
+// is looked at.
+func TestDotEnvWarnsOnce(t *testing.T) {
+	var said bytes.Buffer
+	logrus.SetOutput(&said)
+	t.Cleanup(func() { logrus.SetOutput(os.Stderr) })
+	if _, err := WithDotEnv([]byte("A=$NOPE\nB=x$A\nC=$A$B\n"), ".env", func(string) string { return "" }); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(said.String(), "NOPE"); n != 1 {
+		t.Errorf("it was said %d times:\n%s", n, said.String())
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 // both as encode writes them, and touches only what must change: a person's
 // comments, order, blank lines and quotes stay. It knows how to change a value of
 // one line, to add and remove fields and items of lists, and to write anew those that
-// it cannot change; false says that this was not enough. A comment within what is to go stops it, unless the
-// generated lines win.
+// it cannot change; false says that this was not enough. A comment within what is to go
+// stops it, unless the generated lines win.
 //
 // The result is to be parsed and compared: what cannot be told from the lines
 // alone (a new value that means something else within [] or {}) shows there.

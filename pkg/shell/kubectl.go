@@ -33,7 +33,7 @@ func Advice(text, command string) string {
 var begins = regexp.MustCompile(`(?m)(^|: |; |\()kubectl (svcx )?([\w-]+)`)
 
 // On puts the flags that choose a cluster, each led by a space, into the commands in
-// a text: without them they would go to the current context's. A text that has them
+// a text: without them they would go to the current context's. A command that has them
 // stays as it is.
 func On(text, flags string) string {
 	if flags == "" {

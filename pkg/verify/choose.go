@@ -61,10 +61,11 @@ func chooseCheck(override probe.Check, p corev1.ServicePort) (check probe.Check,
 		override = "" // it is asked beside the port's own
 	}
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
-		if override == probe.CheckDNSServer || override == "" && speaksDNS(p) {
-			name := strings.ToLower(p.Name)
-			meant := override != "" || p.AppProtocol != nil && *p.AppProtocol != "" || p.Port == 53 || name == "dns" || name == "dns-udp"
-			return probe.CheckDNSServer, !meant
+		if override == probe.CheckDNSServer {
+			return override, false
+		}
+		if says, guessed := speaksDNS(p); override == "" && says {
+			return probe.CheckDNSServer, guessed
 		}
 		return probe.CheckUDP, false
 	}
@@ -90,13 +91,17 @@ func chooseCheck(override probe.Check, p corev1.ServicePort) (check probe.Check,
 	return probe.CheckTCP, false
 }
 
-// speaksDNS reports whether a UDP port says that it is a name server's.
-func speaksDNS(p corev1.ServicePort) bool {
+// speaksDNS reports whether a UDP port says that it is a name server's; guessed, that
+// only what its name starts with does.
+func speaksDNS(p corev1.ServicePort) (says, guessed bool) {
 	if p.AppProtocol != nil && *p.AppProtocol != "" {
-		return appProtocols[strings.ToLower(*p.AppProtocol)] == probe.CheckDNSServer
+		return appProtocols[strings.ToLower(*p.AppProtocol)] == probe.CheckDNSServer, false
 	}
 	name := strings.ToLower(p.Name)
-	return p.Port == 53 || name == "dns" || strings.HasPrefix(name, "dns-")
+	if p.Port == 53 || name == "dns" || name == "dns-udp" {
+		return true, false
+	}
+	return strings.HasPrefix(name, "dns-"), true
 }
 
 // tlsPorts are the words for protocols that start inside TLS, beside those that

@@ -11,7 +11,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -156,7 +155,7 @@ func observe(ctx context.Context, c *clients, t Target, tree *Expected) (*Snapsh
 	})
 	wg.Go(func() {
 		var err error
-		s.NetworkPolicies, err = listAll(ctx, c.networking.NetworkPolicies(ns).List, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items })
+		s.NetworkPolicies, err = readPolicies(ctx, c, ns)
 		note("networkpolicies", ns, err)
 	})
 	wg.Go(func() {
@@ -300,9 +299,6 @@ func slim(s *Snapshot) {
 	}
 	for i := range s.DaemonSets {
 		keepChanges(&s.DaemonSets[i].ObjectMeta)
-	}
-	for i := range s.NetworkPolicies {
-		s.NetworkPolicies[i].ManagedFields = nil
 	}
 	for i := range s.Events {
 		s.Events[i].ManagedFields = nil

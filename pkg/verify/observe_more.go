@@ -39,6 +39,15 @@ func readNamespaces(ctx context.Context, c *clients, s *Snapshot) {
 	s.Namespaces = list
 }
 
+// readPolicies lists the NetworkPolicies of a namespace, without what no rule reads.
+func readPolicies(ctx context.Context, c *clients, ns string) ([]networkingv1.NetworkPolicy, error) {
+	policies, err := listAll(ctx, c.networking.NetworkPolicies(ns).List, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items })
+	for i := range policies {
+		policies[i].ManagedFields = nil
+	}
+	return policies, err
+}
+
 // readClientPolicies reads the policies that a client of another namespace stands
 // under: they say where it may send.
 func readClientPolicies(ctx context.Context, c *clients, s *Snapshot, t Target) {
@@ -46,13 +55,10 @@ func readClientPolicies(ctx context.Context, c *clients, s *Snapshot, t Target) 
 	if t.AllNamespaces || t.Namespace == ns || t.Namespace == metav1.NamespaceAll {
 		return
 	}
-	policies, err := listAll(ctx, c.networking.NetworkPolicies(ns).List, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items })
+	policies, err := readPolicies(ctx, c, ns)
 	if err != nil {
 		s.Gaps = append(s.Gaps, Gap{Resource: "networkpolicies", Namespace: ns, Reason: probe.Printable(err.Error(), maxReason)})
 		return
-	}
-	for i := range policies {
-		policies[i].ManagedFields = nil
 	}
 	s.NetworkPolicies = append(s.NetworkPolicies, policies...)
 	if s.Namespaces == nil {
@@ -180,18 +186,18 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 // lastLog reads the end of a container's log. The kubelet removes the log of one
 // run when the next has ended, and says so, or nothing, in the place of a log; by then
 // there is a newer one, of this run or of the one before.
-func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (text string, err error) {
+func lastLog(ctx context.Context, c *clients, p *corev1.Pod, container string, previous bool) (string, error) {
 	for try := range maxLogReads {
 		removed := false
 		for _, which := range []bool{previous, !previous} {
-			text, err = logOf(ctx, c, p, container, which)
-			if gone := strings.HasPrefix(text, logRemoved); err == nil && text != "" && !gone {
-				return text, nil
-			} else if gone {
-				removed = true
-			}
-			if err != nil && which == previous {
+			text, err := logOf(ctx, c, p, container, which)
+			switch {
+			case err != nil && which == previous:
 				return "", err
+			case strings.HasPrefix(text, logRemoved):
+				removed = true
+			case text != "":
+				return text, nil
 			}
 		}
 		if !removed && try >= maxEmptyReads {

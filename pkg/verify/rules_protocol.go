@@ -258,38 +258,23 @@ func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (findi
 	if !e.all(probe.ClassClosed, probe.ClassNoAnswer) {
 		return finding{}, false
 	}
+	owner, _ := c.backendOwner(pv)
+	told := func(id, message, proof string, fix *Fix) (finding, bool) {
+		return finding{port: pv.key, Finding: Finding{ID: id, Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"), Message: message,
+			Evidence: []string{fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])), "tunnel: " + proof}, Fix: fix}}, true
+	}
 	for _, a := range c.ev.explored(probe.PathTunnel, pv.key) {
-		if a.probe.Check == probe.CheckRedis && pv.check != probe.CheckRedis && (a.good() || a.outcome != nil && a.outcome.Class == probe.ClassErrorReply) {
-			owner, _ := c.backendOwner(pv)
-			return finding{port: pv.key, Finding: Finding{ID: "SVC707", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
-				Message: fmt.Sprintf("port %s of %s speaks redis, not %s.", a.port(), owner, pv.check),
-				Evidence: []string{
-					fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
-					"tunnel: it answers PING on port " + a.port(),
-				},
-				Fix: &Fix{Summary: "use the right port, or say the protocol in appProtocol"}}}, true
+		switch {
+		case a.probe.Check == probe.CheckRedis && pv.check != probe.CheckRedis && len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply)) > 0:
+			return told("SVC707", fmt.Sprintf("port %s of %s speaks redis, not %s.", a.port(), owner, pv.check),
+				"it answers PING on port "+a.port(), &Fix{Summary: "use the right port, or say the protocol in appProtocol"})
+		case a.probe.Check == pv.check && e[0].probe.TLS && !a.probe.TLS && targetOf(pv, a) && len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply)) > 0:
+			return told("SVC706", fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked inside it.", a.port(), owner, pv.check),
+				"it answers without TLS on port "+a.port(), c.plainFix(pv))
+		case a.probe.Check == probe.CheckTLS && a.asked() && (a.good() || a.outcome.Facts["tls"] != ""):
+			return told("SVC706", fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", a.port(), owner, pv.check),
+				"TLS handshake on port "+a.port()+" ("+a.outcome.Facts["tls"]+")", c.tlsFix(pv))
 		}
-		if a.probe.Check == pv.check && e[0].probe.TLS && !a.probe.TLS && targetOf(pv, a) && len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply)) > 0 {
-			owner, _ := c.backendOwner(pv)
-			return finding{port: pv.key, Finding: Finding{ID: "SVC706", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
-				Message: fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked inside it.", a.port(), owner, pv.check),
-				Evidence: []string{
-					fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
-					"tunnel: it answers without TLS on port " + a.port(),
-				},
-				Fix: c.plainFix(pv)}}, true
-		}
-		if a.probe.Check != probe.CheckTLS || !a.asked() || !a.good() && a.outcome.Facts["tls"] == "" {
-			continue
-		}
-		owner, _ := c.backendOwner(pv)
-		return finding{port: pv.key, Finding: Finding{ID: "SVC706", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
-			Message: fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", a.port(), owner, pv.check),
-			Evidence: []string{
-				fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])),
-				"tunnel: TLS handshake on port " + a.port() + " (" + a.outcome.Facts["tls"] + ")",
-			},
-			Fix: c.tlsFix(pv)}}, true
 	}
 	return finding{}, false
 }
