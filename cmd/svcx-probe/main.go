@@ -22,9 +22,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
@@ -36,7 +39,18 @@ var (
 	date    = "unknown"
 )
 
+// Thousands of questions leave much behind that is soon garbage, and a process
+// that lives for seconds has room for it: to collect it at every few MB costs more
+// than it is worth. The limit is half of what a probe Pod may use.
+const (
+	gcPercent   = 400
+	memoryLimit = 32 << 20 // bytes
+)
+
 func main() {
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimit)
+	logging.Disable() // it would repeat what servers send as it is
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -1,23 +1,21 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// askRedis wants +PONG for PING, and learns the server's run_id, version and role.
+// askRedis wants PONG for PING, and learns the server's run_id, version and role.
 //
-// It speaks RESP itself: a client library opens with HELLO, hides the first
-// bytes behind its own errors, and allocates as many bytes as a peer announces.
-// Here the peer may be anything, and the first bytes are what matters. That both
-// hear the same of a real server is tested with go-redis (TestAgreesWithGoRedis).
+// It talks as applications do, by go-redis, over a connection that has been
+// opened before: what kept it from opening is for the network's rules to tell.
 func askRedis(ctx context.Context, a *attempt) error {
 	conn, err := a.dial(ctx)
 	if err != nil {
@@ -28,42 +26,77 @@ func askRedis(ctx context.Context, a *attempt) error {
 			return err
 		}
 	}
-	r := &resp{a: a, w: conn, r: bufio.NewReaderSize(conn, 4096)}
-	if err := r.auth(); err != nil {
-		return err
+	r := &redisPeer{a: a, conn: &respConn{Conn: conn}}
+	client := redis.NewClient(&redis.Options{
+		Dialer:                   r.dial,
+		Protocol:                 2,
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		PoolSize:                 1,
+		ContextTimeoutEnabled:    true,
+		ReadTimeout:              -2, // the connection ends with ctx
+		WriteTimeout:             -2,
+		ReadBufferSize:           2048,
+		WriteBufferSize:          1024,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer client.Close()
+	r.client = client.Conn()
+	defer r.client.Close()
+	return r.ask(ctx)
+}
+
+type redisPeer struct {
+	a      *attempt
+	client *redis.Conn
+	conn   *respConn // nil once the client has it
+}
+
+// dial hands the client the connection that is there; it gets no other.
+func (r *redisPeer) dial(context.Context, string, string) (net.Conn, error) {
+	if r.conn.taken.Swap(true) {
+		return nil, net.ErrClosed
 	}
+	return r.conn, nil
+}
+
+func (r *redisPeer) ask(ctx context.Context) error {
 	// All at once: of thousands of servers asked, each costs one way there and back.
-	pong, err := r.ask([]string{"PING"}, []string{"INFO", "server"}, []string{"ROLE"})
-	if err != nil {
-		return r.withheld(err)
+	all := r.client.Pipeline()
+	login := r.login(ctx, all)
+	ping := all.Ping(ctx)
+	info := all.Info(ctx, "server")
+	role := all.Do(ctx, "ROLE")
+	_, _ = all.Exec(ctx)
+	if _, broken := r.conn.heard(); errors.Is(broken, errAnnounced) {
+		return r.a.badAnswer("RESP")
 	}
-	if pong != "PONG" {
-		return a.badAnswer("PONG")
+	var refused redis.Error
+	if login != nil && errors.As(login.Err(), &refused) {
+		return r.failure(login.Err())
 	}
-	a.detail = "PONG"
+	// An error of the connection marks all that was asked, also what was answered.
+	if ping.Val() != "PONG" {
+		if err := ping.Err(); err != nil {
+			return r.withheld(r.failure(err))
+		}
+		return r.a.badAnswer("PONG")
+	}
+	r.a.detail = "PONG"
 	// What follows is beside the answer: a server that refuses it to this user
 	// has still answered.
-	info, err := r.reply()
-	if err == nil {
-		a.backend = infoField(info, "run_id")
-		a.fact("version", infoField(info, "redis_version"))
-	}
-	if err == nil || refusal(err) {
-		r.role()
-	}
+	r.a.backend = infoField(info.Val(), "run_id")
+	r.a.fact("version", infoField(info.Val(), "redis_version"))
+	r.role(ctx, role)
 	return nil
 }
 
-type resp struct {
-	a *attempt
-	w net.Conn
-	r *bufio.Reader
-}
-
-// auth logs in when the probe names a password variable that is set. Without
-// a password the server is asked all the same: its answer tells whether it
-// wants one, and that it is a Redis.
-func (r *resp) auth() error {
+// login asks to be let in when the probe names a password variable that is set.
+// Without a password the server is asked all the same: its answer tells whether it
+// wants one, and that it is a Redis. The client is not told the password: what it
+// opens with (HELLO) lets one through that the server has not got.
+func (r *redisPeer) login(ctx context.Context, all redis.Pipeliner) *redis.Cmd {
 	p, o := r.a.probe, r.a.opts
 	if p.PasswordEnv == "" {
 		return nil
@@ -80,20 +113,37 @@ func (r *resp) auth() error {
 		return nil
 	}
 	r.a.hide(password)
-	args := []string{"AUTH"}
+	args := []any{"AUTH"}
 	if p.UsernameEnv != "" {
 		if user := o.Getenv(p.UsernameEnv); user != "" {
 			args = append(args, user)
 		}
 	}
-	_, err := r.ask(append(args, password))
-	return err
+	return all.Do(ctx, append(args, password)...)
+}
+
+// failure sorts an error of the client: what the server said in its protocol, what
+// was no such protocol, or what became of the connection.
+func (r *redisPeer) failure(err error) error {
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		return seen(ClassErrorReply, withoutArgs("-"+refused.Error()))
+	}
+	first, broken := r.conn.heard()
+	switch {
+	case first != "" && !strings.Contains(respTypes, first[:1]),
+		broken == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+		return r.a.badAnswer("RESP")
+	case broken == nil:
+		return err
+	}
+	return broken
 }
 
 // withheld turns a server's wish for a password that is kept from this place
 // into a failure of this side: it says nothing about the password. Where there
 // was none to be had, that is said beside the server's own words.
-func (r *resp) withheld(err error) error {
+func (r *redisPeer) withheld(err error) error {
 	var s *seenError
 	if !errors.As(err, &s) || s.class != ClassErrorReply || !strings.HasPrefix(s.detail, "-NOAUTH") {
 		return err
@@ -108,129 +158,25 @@ func (r *resp) withheld(err error) error {
 	return seen(ClassLocal, r.a.opts.Withheld)
 }
 
-// refusal reports whether a server answered in its protocol, with an error.
-func refusal(err error) bool {
-	var s *seenError
-	return errors.As(err, &s) && s.class == ClassErrorReply
-}
-
 // role records the reply to ROLE, and for a replica without its master what a read says:
 // it answers PING with PONG all the same.
-func (r *resp) role() {
-	parts, err := r.array()
+func (r *redisPeer) role(ctx context.Context, role *redis.Cmd) {
+	parts, err := role.Slice()
 	if err != nil || len(parts) == 0 {
 		return
 	}
-	r.a.fact("role", parts[0])
+	r.a.fact("role", fmt.Sprint(parts[0]))
 	if parts[0] != "slave" || len(parts) < 4 {
 		return
 	}
-	r.a.fact("masterLink", parts[3])
+	r.a.fact("masterLink", fmt.Sprint(parts[3]))
 	if parts[3] == "connected" {
 		return
 	}
-	var s *seenError
-	if _, err := r.ask([]string{"EXISTS", "svcx"}); refusal(err) && errors.As(err, &s) {
-		r.a.fact("read", s.detail)
+	var refused redis.Error
+	if err := r.client.Exists(ctx, "svcx").Err(); errors.As(err, &refused) {
+		r.a.fact("read", withoutArgs("-"+refused.Error()))
 	}
-}
-
-func (r *resp) send(commands ...[]string) error {
-	var b strings.Builder
-	for _, args := range commands {
-		fmt.Fprintf(&b, "*%d\r\n", len(args))
-		for _, arg := range args {
-			fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
-		}
-	}
-	_, err := io.WriteString(r.w, b.String())
-	return err
-}
-
-// ask sends commands and reads the reply to the first, which is one string or
-// number; those to the others are to be read in their order.
-func (r *resp) ask(commands ...[]string) (string, error) {
-	if err := r.send(commands...); err != nil {
-		// A peer in protected mode says why and closes at once; read what it said.
-		if reply, rerr := r.reply(); rerr != nil {
-			var s *seenError
-			if errors.As(rerr, &s) {
-				return reply, rerr
-			}
-		}
-		return "", err
-	}
-	return r.reply()
-}
-
-func (r *resp) line() (string, error) {
-	line, err := r.r.ReadString('\n')
-	if err == nil {
-		return strings.TrimRight(line, "\r\n"), nil
-	}
-	// Half a line that is already no RESP says more than the end of the connection.
-	if len(line) > 0 && !strings.ContainsRune("+-:$*_", rune(line[0])) {
-		return "", r.a.badAnswer("RESP")
-	}
-	return "", err
-}
-
-func (r *resp) reply() (string, error) {
-	line, err := r.line()
-	if err != nil {
-		return "", err
-	}
-	if line == "" {
-		return "", r.a.badAnswer("RESP")
-	}
-	switch line[0] {
-	case '+', ':':
-		return line[1:], nil
-	case '-':
-		return "", seen(ClassErrorReply, withoutArgs(line))
-	case '$':
-		n, err := strconv.Atoi(line[1:])
-		if err != nil || n > maxAnswer {
-			return "", r.a.badAnswer("RESP")
-		}
-		if n < 0 {
-			return "", nil
-		}
-		b := make([]byte, n+2)
-		if _, err := io.ReadFull(r.r, b); err != nil {
-			return "", err
-		}
-		return string(b[:n]), nil
-	}
-	return "", r.a.badAnswer("RESP")
-}
-
-// array reads an array's leading strings and numbers; it stops, without an
-// error, at a nested array, which none of its users needs.
-func (r *resp) array() ([]string, error) {
-	line, err := r.line()
-	if err != nil {
-		return nil, err
-	}
-	if !strings.HasPrefix(line, "*") {
-		return nil, r.a.badAnswer("RESP")
-	}
-	n, err := strconv.Atoi(line[1:])
-	if err != nil || n > 1024 {
-		return nil, r.a.badAnswer("RESP")
-	}
-	var parts []string
-	for range n {
-		if b, err := r.r.Peek(1); err != nil || b[0] == '*' {
-			return parts, err
-		}
-		part, err := r.reply()
-		if err != nil {
-			return parts, err
-		}
-		parts = append(parts, part)
-	}
-	return parts, nil
 }
 
 // withoutArgs drops the arguments that a server repeats of a command that it

@@ -190,6 +190,9 @@ func once(ctx context.Context, p Probe, o *Options, g *gate) result {
 	}
 }
 
+// unreadable is said of an answer in which a parser panics.
+const unreadable = "an answer that could not be read"
+
 func attemptOnce(ctx context.Context, p Probe, o *Options) (r result, err error) {
 	timeout := p.Timeout
 	if timeout <= 0 {
@@ -206,7 +209,7 @@ func attemptOnce(ctx context.Context, p Probe, o *Options) (r result, err error)
 	// A peer's bytes reach parsers here; a panic in one of them must not end the run.
 	defer func() {
 		if v := recover(); v != nil {
-			r = result{class: ClassProtocol, detail: "an answer that could not be read", a: a}
+			r = result{class: ClassProtocol, detail: unreadable, a: a}
 		}
 	}()
 	start := time.Now()

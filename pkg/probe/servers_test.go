@@ -42,6 +42,9 @@ func redisLike(replies map[string]string) func(net.Conn) {
 				arg, _ := in.ReadString('\n')
 				args = append(args, strings.TrimSpace(arg))
 			}
+			if len(args) > 0 {
+				args[0] = strings.ToUpper(args[0])
+			}
 			reply, ok := replies[strings.Join(args, " ")]
 			if !ok {
 				reply = "-ERR unknown command\r\n"

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
@@ -82,8 +83,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.finish(ctx, cmd, err)
 }
 
-// quietLogs keeps the client library's own log out of the way, unless --v asks for it.
+// quietLogs keeps the client libraries' own logs out of the way, unless --v asks for
+// that of the API server's. That of Redis' repeats what servers send as it is.
 func (p *program) quietLogs() {
+	logging.Disable()
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(fs)
 	_ = fs.Set("logtostderr", "false")
