@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 )
 
 // askMySQL does what mysqladmin ping does: it logs in as somebody unknown, and
@@ -35,7 +36,8 @@ func askMySQL(ctx context.Context, a *attempt) error {
 	if greeting[0] != 10 || !ok || len(rest) < 15 {
 		return a.badAnswer("MySQL")
 	}
-	a.fact("version", string(version))
+	// MariaDB says 5.5.5- before its own version: https://mariadb.com/kb/en/connection/
+	a.fact("version", strings.TrimPrefix(string(version), "5.5.5-"))
 	// Behind the thread's number (4), 8 bytes of salt and a zero stand the
 	// lower half of the server's capabilities.
 	if binary.LittleEndian.Uint16(rest[13:])&mysqlSSL != 0 {

@@ -17,7 +17,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -93,40 +92,6 @@ func TestRedis(t *testing.T) {
 			t.Errorf("outcome %+v without the variable, want it asked without and said so", out)
 		}
 	})
-}
-
-// TestRealRedis asks a real server, where the machine has one.
-func TestRealRedis(t *testing.T) {
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Log("redis-server is not on this machine; the lab's tests ask one in a Pod")
-		return
-	}
-	addr := closedPort(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(bin, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", "secret")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	p := Probe{Check: CheckRedis, Address: addr, Timeout: 2 * time.Second}
-	out := Outcome{Class: ClassRefused}
-	for deadline := time.Now().Add(10 * time.Second); out.Class == ClassRefused && time.Now().Before(deadline); {
-		out = askOne(t, p, Options{})
-	}
-	if out.Class != ClassErrorReply || !strings.HasPrefix(out.Detail, "-NOAUTH") {
-		t.Errorf("without a password: %+v", out)
-	}
-	p.PasswordEnv = "P"
-	out = askOne(t, p, Options{Getenv: func(string) string { return "wrong" }})
-	if out.Class != ClassErrorReply || !strings.HasPrefix(out.Detail, "-WRONGPASS") {
-		t.Errorf("with a wrong password: %+v", out)
-	}
-	p.Attempts = 4
-	out = askOne(t, p, Options{Getenv: func(string) string { return "secret" }})
-	if out.Class != ClassOK || out.Answers != 4 || len(out.Backends) != 1 || out.Facts["role"] != "master" {
-		t.Errorf("with the password: %+v", out)
-	}
 }
 
 func TestHTTP(t *testing.T) {
