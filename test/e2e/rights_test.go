@@ -61,6 +61,11 @@ func TestTheRightsOfTheManifestsSuffice(t *testing.T) {
 	verify(exec...).want(t, 3).contains(t, "permission to create pods/exec")
 	bind("svcx-exec", "create", "pods/exec")
 	verify(exec...).want(t, 0).contains(t, "exit code 0 from 1/1")
+	// The prober beside the plugin, sent into a Pod of the target's own image.
+	stream := []string{"--in-cluster", "--probe-via=stream"}
+	verify(stream...).want(t, 3).contains(t, "permission to create pods/attach")
+	bind("svcx-stream", "create", "pods/attach")
+	verify(stream...).want(t, 0).contains(t, "VERIFIED", "cluster-ip")
 	verify("--from=deploy/redis").want(t, 1).contains(t, "get deployments.apps")
 	bind("svcx-from", "get", "deployments.apps")
 	verify("--from=deploy/redis").want(t, 0).contains(t, "VERIFIED")
