@@ -3,44 +3,26 @@ package generate
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
-
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// left are the checks of kube-score that only the Spec's author can decide.
+// left are the checks of kube-score that only the Spec's author can decide; the
+// guide says why.
 var left = []string{
-	// A cluster that does not count its nodes' disks (kind and minikube without root), never schedules a Pod that asks for some. What the app writes
-	// is bounded by its volumes' sizeLimit.
 	"container-ephemeral-storage-request-and-limit",
-	// Always would keep images that were loaded onto the nodes by hand from starting,
-	// and running ones from starting again while the registry is away.
 	"container-image-pull-policy",
-	// Policies add up: one that admits everybody would open the app in a namespace
-	// that admits nobody, and who its clients are is not known.
 	"pod-networkpolicy",
-	// It takes rights of its own, and holds up whoever drains a node.
 	"deployment-has-poddisruptionbudget",
 }
 
 // The default tree has no critical finding of kube-score but for what is left to
 // its author; and none at all when the author says it.
 func TestScore(t *testing.T) {
-	stated := redisApp()
-	stated.Spec.Workload.ImagePullPolicy = corev1.PullAlways
-	stated.Spec.Workload.Resources = &corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{"cpu": resource.MustParse("50m"), "memory": resource.MustParse("64Mi"), "ephemeral-storage": resource.MustParse("64Mi")},
-		Limits:   corev1.ResourceList{"cpu": resource.MustParse("500m"), "memory": resource.MustParse("256Mi"), "ephemeral-storage": resource.MustParse("2Gi")},
-	}
-	one := intstr.FromInt32(1)
-	stated.Spec.PodDisruptionBudget = &PodDisruptionBudget{MaxUnavailable: &one}
-	stated.Spec.NetworkPolicy = &NetworkPolicy{From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "client"}}}}}
+	stated := statedInGuide(t)
 	for _, test := range []struct {
 		name string
 		app  *App
@@ -62,6 +44,23 @@ func TestScore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// statedInGuide is the App of the guide that says what else is left to its author.
+func statedInGuide(t *testing.T) *App {
+	t.Helper()
+	guide, err := os.ReadFile("../../docs/guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(guide), "### What is left to you\n")
+	_, block, _ := strings.Cut(section, "```yaml\n")
+	block, _, _ = strings.Cut(block, "```\n")
+	a, err := ParseApp([]byte(block), "guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // scored is what kube-score says of one check of an object.
