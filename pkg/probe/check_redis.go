@@ -50,7 +50,7 @@ func askRedis(ctx context.Context, a *attempt) error {
 type redisPeer struct {
 	a      *attempt
 	client *redis.Conn
-	conn   *respConn // nil once the client has it
+	conn   *respConn
 }
 
 // dial hands the client the connection that is there; it gets no other.
@@ -69,7 +69,7 @@ func (r *redisPeer) ask(ctx context.Context) error {
 	info := all.Info(ctx, "server")
 	role := all.Do(ctx, "ROLE")
 	_, _ = all.Exec(ctx)
-	if _, broken := r.conn.heard(); errors.Is(broken, errAnnounced) {
+	if errors.Is(r.conn.broken, errAnnounced) {
 		return r.a.badAnswer("RESP")
 	}
 	var refused redis.Error
@@ -129,9 +129,9 @@ func (r *redisPeer) failure(err error) error {
 	if errors.As(err, &refused) {
 		return seen(ClassErrorReply, withoutArgs("-"+refused.Error()))
 	}
-	first, broken := r.conn.heard()
+	first, broken := r.conn.first, r.conn.broken
 	switch {
-	case first != "" && !strings.Contains(respTypes, first[:1]),
+	case first != 0 && strings.IndexByte(respTypes, first) < 0,
 		broken == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return r.a.badAnswer("RESP")
 	case broken == nil:

@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -17,8 +16,6 @@ const (
 	maxElements = 4096
 	// maxHeader is more than the digits of any length within bounds.
 	maxHeader = 8
-	// maxFirst is how much is kept of a server's first line, in bytes.
-	maxFirst = 512
 )
 
 // errAnnounced ends a connection whose peer announces more than it can send.
@@ -27,13 +24,13 @@ var errAnnounced = errors.New("the peer announces more than 64 KiB")
 // respConn is a connection to a server that may be none. The client on it makes
 // room for what a reply announces: a string of 1 GB, an array of a billion. Here
 // such a reply ends before the client has read of it.
+//
+// Of its methods, only the client's goroutine that asks calls Read and Write.
 type respConn struct {
 	net.Conn
 	taken  atomic.Bool
 	answer string // to the client's greeting, not read yet
-
-	mu     sync.Mutex
-	first  []byte // the first line, as far as it came
+	first  byte   // what the peer began with
 	broken error  // what ended the connection
 
 	// Where in the stream of replies the next byte belongs. RESP nests without
@@ -44,9 +41,10 @@ type respConn struct {
 	elements int
 }
 
-// hello is what the client greets with, and notHello the answer that has it go on.
+// hello is the client's greeting, which asks for version 2 of RESP, and notHello the
+// answer that has it go on.
 const (
-	hello    = "*2\r\n$5\r\nhello\r\n"
+	hello    = "*2\r\n$5\r\nhello\r\n$1\r\n2\r\n"
 	notHello = "-NOPROTO\r\n"
 )
 
@@ -57,56 +55,33 @@ func (c *respConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := c.Conn.Read(p)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if room := maxFirst - len(c.first); room > 0 && (len(c.first) == 0 || c.first[len(c.first)-1] != '\n') {
-		c.keep(p[:min(n, room)])
+	if c.first == 0 && n > 0 {
+		c.first = p[0]
 	}
-	if c.broken == nil && !c.walk(p[:n]) {
-		c.broken = errAnnounced
+	if !c.walk(p[:n]) {
+		n, err = 0, errAnnounced
 	}
-	if c.broken == nil {
-		c.broken = err
-	}
-	if errors.Is(c.broken, errAnnounced) {
-		return 0, errAnnounced
-	}
-	return n, err
+	return n, c.note(err)
 }
 
 // Write sends all but the client's greeting, which is answered here: of thousands
 // of servers it would cost each another way there and back, and what they are
 // asked they answer without.
 func (c *respConn) Write(p []byte) (int, error) {
-	if strings.HasPrefix(string(p), hello) {
+	if string(p) == hello {
 		c.answer = notHello
 		return len(p), nil
 	}
 	n, err := c.Conn.Write(p)
-	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.broken == nil {
-			c.broken = err
-		}
-	}
-	return n, err
+	return n, c.note(err)
 }
 
-func (c *respConn) keep(p []byte) {
-	for _, b := range p {
-		c.first = append(c.first, b)
-		if b == '\n' {
-			return
-		}
+// note keeps the first error, which the client puts into words of its own.
+func (c *respConn) note(err error) error {
+	if c.broken == nil {
+		c.broken = err
 	}
-}
-
-// heard returns the peer's first line, and what ended the connection, if anything did.
-func (c *respConn) heard() (first string, broken error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return string(c.first), c.broken
+	return err
 }
 
 // walk goes through what has arrived; it is false at a length out of bounds.

@@ -45,6 +45,22 @@ func TestRedisAnnounces(t *testing.T) {
 	}
 }
 
+// The client's greeting would be another way there and back; an update of the client
+// that greets otherwise shows here.
+func TestRedisIsNotGreeted(t *testing.T) {
+	heard := make(chan string, 1)
+	peer := serve(t, func(c net.Conn) {
+		first := make([]byte, 512)
+		n, _ := c.Read(first)
+		heard <- string(first[:n])
+		_, _ = io.WriteString(c, "+PONG\r\n")
+	})
+	askOne(t, Probe{Check: CheckRedis, Address: peer, Timeout: 5 * time.Second}, Options{})
+	if got := <-heard; !strings.HasPrefix(got, "*1\r\n$4\r\nping\r\n") || !strings.HasSuffix(got, "role\r\n") && !strings.HasSuffix(got, "ROLE\r\n") {
+		t.Errorf("it began with %q", got)
+	}
+}
+
 // What comes after PONG, or does not, is beside the answer.
 func TestRedisEndsAfterPong(t *testing.T) {
 	for _, more := range []string{"", "$40\r\nrun_id", bulk("run_id:abc"), "garbage\r\n"} {
