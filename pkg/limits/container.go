@@ -248,11 +248,13 @@ func seccomp(report Report, p *corev1.SeccompProfile) {
 	if p == nil {
 		return
 	}
-	const local = corev1.SeccompProfileTypeLocalhost
-	mustBeOneOf(report.At("type"), p.Type, corev1.SeccompProfileTypeRuntimeDefault, local, corev1.SeccompProfileTypeUnconfined)
-	if at := report.At("localhostProfile"); p.Type == local && p.LocalhostProfile == nil {
+	const usual, local, none = corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeUnconfined
+	mustBeOneOf(report.At("type"), p.Type, usual, local, none)
+	at := report.At("localhostProfile")
+	switch {
+	case p.Type == local && p.LocalhostProfile == nil:
 		at.wrong(nil, "is missing, which type Localhost wants", "a file below the kubelet's seccomp folder, such as profiles/audit.json")
-	} else if p.Type != "" && p.Type != local && p.LocalhostProfile != nil {
+	case (p.Type == usual || p.Type == none) && p.LocalhostProfile != nil:
 		at.wrong(*p.LocalhostProfile, "has no use with type "+string(p.Type), "write type: Localhost")
 	}
 }

@@ -34,6 +34,8 @@ func TestProblems(t *testing.T) {
 		{"two of one", func(r limits.Report) {
 			limits.Probe(r, &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"a"}}, GRPC: &corev1.GRPCAction{Port: 1}}}, true)
 		}, []string{"[spec] <nil> must ask in exactly one way, and here are exec and grpc; remove the others false"}},
+		{"an address that is no range", func(r limits.Report) { limits.CIDR(r, "::ffff:192.0.2.1") },
+			[]string{"[spec] ::ffff:192.0.2.1 is not a range of addresses (CIDR); for one address write 192.0.2.1/32 false"}},
 		{"none", func(r limits.Report) { limits.Share(r, nil) }, nil},
 	} {
 		var got []string

@@ -22,7 +22,8 @@ func CIDR(report Report, value string) {
 	case err != nil || prefix.Addr().Is4In6():
 		next := "such as 192.0.2.0/24"
 		if addr, err := netip.ParseAddr(value); err == nil {
-			next = fmt.Sprintf("for one address write %s/%d", value, addr.BitLen())
+			addr = addr.Unmap().WithZone("")
+			next = fmt.Sprintf("for one address write %s/%d", addr, addr.BitLen())
 		}
 		report.wrong(value, "is not a range of addresses (CIDR)", next)
 	case prefix.Masked() != prefix:
