@@ -50,6 +50,11 @@ var odd = []struct{ field, spec string }{
 	{"workload.updateStrategy.rollingUpdate.maxUnavailable", "kind: StatefulSet\n    updateStrategy: {rollingUpdate: {maxUnavailable: all}}"},
 	{"podDisruptionBudget.maxUnavailable", "image: example/a\n  podDisruptionBudget: {maxUnavailable: +5%}"},
 	{"podDisruptionBudget.minAvailable", "image: example/a\n  podDisruptionBudget: {minAvailable: -0%}"},
+	{"workload.volumes[0].ephemeral.volumeClaimTemplate.spec.accessModes", "volumes: [{name: v, ephemeral: {volumeClaimTemplate: {spec: {resources: {requests: {storage: 1Gi}}}}}}]"},
+	{"workload.volumes[0].nfs.server", "volumes: [{name: v, nfs: {server: '', path: /a}}]"},
+	{"workload.securityContext.seccompProfile.localhostProfile", "securityContext: {seccompProfile: {type: Localhost}}"},
+	{"workload.securityContext.allowPrivilegeEscalation", "securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}, allowPrivilegeEscalation: false}"},
+	{"workload.envFrom[0].secretRef.name", "envFrom: [{secretRef: {name: a_b}}]"},
 	{"networkPolicy.from[0].ipBlock.cidr", "image: example/a\n  networkPolicy: {from: [{ipBlock: {cidr: '::ffff:192.0.2.0/120'}}]}"},
 
 	// What was refused before, so that both go on saying so.
@@ -65,6 +70,14 @@ var odd = []struct{ field, spec string }{
 	{"workload.securityContext.seccompProfile", "securityContext: {seccompProfile: {type: Nope}}"},
 	{"workload.volumes[0].configMap.defaultMode", "volumes: [{name: v, configMap: {name: c, defaultMode: 4096}}]"},
 	{"workload.ports", "ports: [{containerPort: 80, protocol: tcp}]"},
+
+	// What limits leaves to the schema, of which validate tells by that.
+	{"workload.tolerations[0].operator", "tolerations: [{key: a, operator: Like}]"},
+	{"workload.tolerations[0].effect", "tolerations: [{key: a, effect: Never}]"},
+	{"workload.topologySpreadConstraints[0].whenUnsatisfiable", "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ''}]"},
+	{"workload.readinessProbe.httpGet.scheme", "readinessProbe: {httpGet: {port: 8080, scheme: ftp}}"},
+	{"workload.strategy.type", "strategy: {type: Rolling}"},
+	{"workload.updateStrategy.type", "kind: StatefulSet\n    updateStrategy: {type: Rolling}"},
 }
 
 func required(term string) string {

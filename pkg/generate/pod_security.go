@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // portStart is the kernel parameter without which only root may listen on a port
@@ -49,26 +51,11 @@ func (w *Workload) security() *corev1.SecurityContext {
 		ReadOnlyRootFilesystem:   &yes,
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
-	if w.escalates() != "" {
+	if limits.Escalates(w.SecurityContext) != "" {
 		c.AllowPrivilegeEscalation = nil // the API refuses it
 	}
 	merge(c, w.SecurityContext)
 	return c
-}
-
-// escalates says what of the container's security context the API refuses beside
-// allowPrivilegeEscalation: false; empty for nothing. It looks for the capability
-// under its long name only.
-func (w *Workload) escalates() string {
-	const admin = "CAP_SYS_ADMIN"
-	switch c := w.SecurityContext; {
-	case c == nil:
-	case c.Privileged != nil && *c.Privileged:
-		return "privileged: true"
-	case c.Capabilities != nil && slices.Contains(c.Capabilities.Add, admin):
-		return "the capability " + admin
-	}
-	return ""
 }
 
 // runsAs is what a Spec says of the container's user; as the kubelet has it, what

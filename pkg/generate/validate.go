@@ -10,6 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // Validate returns an *InvalidError with everything that is wrong with a
@@ -32,6 +34,24 @@ type validator struct{ problems []Problem }
 
 func (v *validator) add(field, value, reason, next string) {
 	v.problems = append(v.problems, Problem{Field: field, Value: value, Reason: reason, Next: next})
+}
+
+// at tells of what limits finds in a field.
+func (v *validator) at(field string) limits.Report {
+	return func(p limits.Problem) {
+		at, value := field, ""
+		for _, part := range p.At {
+			if i, ok := part.(int); ok {
+				at += fmt.Sprintf("[%d]", i)
+			} else {
+				at += fmt.Sprintf(".%s", part)
+			}
+		}
+		if p.Value != nil {
+			value = fmt.Sprint(p.Value)
+		}
+		v.add(strings.TrimPrefix(at, "."), value, p.Reason+didYouMean(value, p.Known), p.Next)
+	}
 }
 
 func (v *validator) identity(a *App) {
@@ -95,13 +115,10 @@ func (v *validator) workload(a *App) {
 		}
 		v.add(imageField, w.Image, reason, next)
 	}
-	if w.Replicas != nil && *w.Replicas < 0 {
-		v.add("spec.workload.replicas", strconv.Itoa(int(*w.Replicas)), "is negative", "0 or more")
-	}
+	limits.Least(v.at("spec.workload.replicas"), w.Replicas, 0)
 	v.texts("spec.workload.command", w.Command)
 	v.texts("spec.workload.args", w.Args)
 	v.workloadDetails(a)
-	v.workloadLimits(a)
 }
 
 func (v *validator) texts(field string, list []string) {
@@ -243,7 +260,7 @@ func (v *validator) ports(a *App) {
 	seen, names := map[key]int{}, map[string]int{}
 	for i, p := range s.Ports {
 		field := fmt.Sprintf("spec.service.ports[%d]", i)
-		v.portNumber(field+".port", p.Port)
+		limits.Port(v.at(field+".port"), p.Port)
 		v.targetPort(a, field+".targetPort", p)
 		switch p.Protocol {
 		case corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP:
@@ -263,15 +280,9 @@ func (v *validator) ports(a *App) {
 		} else {
 			names[p.Name] = i
 		}
-		if p.AppProtocol != "" && len(validation.IsQualifiedName(p.AppProtocol)) > 0 {
-			v.add(field+".appProtocol", p.AppProtocol, strings.Join(validation.IsQualifiedName(p.AppProtocol), "; "), "such as http, redis or kubernetes.io/h2c")
+		if p.AppProtocol != "" {
+			limits.AppProtocol(v.at(field+".appProtocol"), p.AppProtocol)
 		}
-	}
-}
-
-func (v *validator) portNumber(field string, port int32) {
-	if len(validation.IsValidPortNum(int(port))) > 0 {
-		v.add(field, strconv.Itoa(int(port)), "is not a port", "1 to 65535")
 	}
 }
 

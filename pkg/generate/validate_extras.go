@@ -2,15 +2,15 @@ package generate
 
 import (
 	"fmt"
-	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // extras checks what may be there beside workload and Service.
@@ -41,7 +41,7 @@ func (v *validator) extras(a *App) {
 func (v *validator) generated(a *App) {
 	seen := map[string]bool{}
 	check := func(field, kind, name string, data map[string]string, lists ...[]string) {
-		v.objectName(field+".name", name)
+		limits.ObjectName(v.at(field+".name"), name)
 		if seen[kind+name] {
 			v.add(field+".name", name, "is there twice", "give each a name of its own")
 		}
@@ -51,9 +51,7 @@ func (v *validator) generated(a *App) {
 			if kind == "Secret" {
 				at = field + ".stringData." + key
 			}
-			if errs := validation.IsConfigMapKey(key); len(errs) > 0 {
-				v.add(at, "", "is not a key: "+strings.Join(errs, "; "), "such as password or redis.conf")
-			}
+			limits.DataKey(v.at(at), key)
 			v.texts(at, []string{data[key]})
 			v.block(at, data[key])
 		}
@@ -67,7 +65,21 @@ func (v *validator) generated(a *App) {
 		check(fmt.Sprintf("spec.configMaps[%d]", i), "ConfigMap", c.Name, c.Data, c.Files, c.Envs)
 	}
 	for i, s := range a.Spec.Secrets {
+		v.promised(fmt.Sprintf("spec.secrets[%d]", i), s)
 		check(fmt.Sprintf("spec.secrets[%d]", i), "Secret", s.Name, s.StringData, s.Files, s.Envs)
+	}
+}
+
+// promised demands the keys that a Secret's type promises.
+func (v *validator) promised(field string, s Secret) {
+	if len(s.Envs) > 0 {
+		return // their keys are not known here
+	}
+	for _, key := range limits.SecretKeys(s.Type) {
+		_, there := s.StringData[key]
+		if !there && !slices.ContainsFunc(s.Files, func(f string) bool { return f == key || strings.HasPrefix(f, key+"=") || strings.HasSuffix(f, "/"+key) }) {
+			v.add(field+".stringData."+key, "", "is missing, which a Secret of type "+string(s.Type)+" has", "give it here, or as one of files")
+		}
 	}
 }
 
@@ -90,30 +102,13 @@ func (v *validator) budget(p *PodDisruptionBudget) {
 		return
 	}
 	const at = "spec.podDisruptionBudget"
-	if count(p.MinAvailable != nil, p.MaxUnavailable != nil) != 1 {
+	if (p.MinAvailable != nil) == (p.MaxUnavailable != nil) {
 		v.add(at, "", "says how many Pods must stay or how many may be missing, and exactly one of the two", "such as maxUnavailable: 1")
 	}
-	v.share(at+".minAvailable", p.MinAvailable)
-	v.share(at+".maxUnavailable", p.MaxUnavailable)
+	limits.Share(v.at(at+".minAvailable"), p.MinAvailable)
+	limits.Share(v.at(at+".maxUnavailable"), p.MaxUnavailable)
 	if u := p.UnhealthyPodEvictionPolicy; u != nil {
-		oneOf(v, at+".unhealthyPodEvictionPolicy", *u, policyv1.IfHealthyBudget, policyv1.AlwaysAllow)
-	}
-}
-
-// share demands a number of Pods or a percentage.
-func (v *validator) share(field string, n *intstr.IntOrString) {
-	if n == nil {
-		return
-	}
-	if n.Type == intstr.Int {
-		if n.IntVal < 0 {
-			v.add(field, n.String(), "is negative", "0 or more")
-		}
-		return
-	}
-	percent, err := strconv.Atoi(strings.TrimSuffix(n.StrVal, "%"))
-	if err != nil || len(validation.IsValidPercent(n.StrVal)) > 0 || percent > 100 {
-		v.add(field, n.StrVal, "is neither a number nor a percentage", "such as 1 or 50%")
+		limits.OneOf(v.at(at+".unhealthyPodEvictionPolicy"), *u, policyv1.IfHealthyBudget, policyv1.AlwaysAllow)
 	}
 }
 
@@ -122,19 +117,8 @@ func (v *validator) autoscaler(a *App) {
 	if h == nil {
 		return
 	}
-	const at = "spec.horizontalPodAutoscaler."
-	least := int32(1)
-	if h.MinReplicas != nil {
-		least = *h.MinReplicas
-	}
-	if least < 1 {
-		v.add(at+"minReplicas", strconv.Itoa(int(least)), "is less than 1", "1 or more")
-	}
-	if h.MaxReplicas < 1 {
-		v.add(at+"maxReplicas", strconv.Itoa(int(h.MaxReplicas)), "is less than 1", "1 or more")
-	} else if h.MaxReplicas < least {
-		v.add(at+"maxReplicas", strconv.Itoa(int(h.MaxReplicas)), fmt.Sprintf("is less than minReplicas, %d", least), "give at least as many")
-	}
+	const at = "spec.horizontalPodAutoscaler"
+	limits.Autoscaler(v.at(at), h.MinReplicas, h.MaxReplicas)
 	if a.Spec.Workload.Replicas != nil {
 		v.add("spec.workload.replicas", strconv.Itoa(int(*a.Spec.Workload.Replicas)), "would be set back at each apply to fight with the autoscaler", "remove it; the least is horizontalPodAutoscaler.minReplicas")
 	}
@@ -149,30 +133,7 @@ func (v *validator) policy(p *NetworkPolicy) {
 		v.add(at, "", "is missing: with no client stated nobody could reach the app", "state the clients, such as a podSelector with matchLabels")
 	}
 	for i, peer := range p.From {
-		field := fmt.Sprintf("%s[%d]", at, i)
-		selectors := count(peer.PodSelector != nil, peer.NamespaceSelector != nil)
-		switch {
-		case peer.IPBlock != nil && selectors > 0:
-			v.add(field, "", "is a range of addresses and a selector at once", "make it two clients")
-		case peer.IPBlock == nil && selectors == 0:
-			v.add(field, "", "states no client", "one of podSelector, namespaceSelector, ipBlock")
-		case peer.IPBlock != nil:
-			v.ipBlock(field+".ipBlock", peer.IPBlock)
-		}
-		v.selector(field+".podSelector", peer.PodSelector)
-		v.selector(field+".namespaceSelector", peer.NamespaceSelector)
-	}
-}
-
-func (v *validator) ipBlock(field string, b *networkingv1.IPBlock) {
-	v.cidr(field+".cidr", b.CIDR)
-	for i, e := range b.Except {
-		at := fmt.Sprintf("%s.except[%d]", field, i)
-		v.cidr(at, e)
-		all, err := netip.ParsePrefix(b.CIDR)
-		if part, err2 := netip.ParsePrefix(e); err == nil && err2 == nil && (!all.Contains(part.Addr()) || part.Bits() <= all.Bits()) {
-			v.add(at, e, "is no part of "+b.CIDR, "except what is within it, or remove it")
-		}
+		limits.Peer(v.at(fmt.Sprintf("%s[%d]", at, i)), peer)
 	}
 }
 
@@ -242,9 +203,7 @@ func (v *validator) environmentPods(a *App, e Environment, at string, typ Servic
 		}
 		return
 	}
-	if e.Replicas != nil && *e.Replicas < 0 {
-		v.add(at+"replicas", strconv.Itoa(int(*e.Replicas)), "is negative", "0 or more")
-	}
+	limits.Least(v.at(at+"replicas"), e.Replicas, 0)
 	if e.Replicas != nil && a.Spec.HorizontalPodAutoscaler != nil {
 		v.add(at+"replicas", strconv.Itoa(int(*e.Replicas)), "would be set back at each apply to fight with the autoscaler", "remove it")
 	}

@@ -77,7 +77,7 @@ func TestValidatePairs(t *testing.T) {
 		{"autoscaler and replicas", workload("replicas: 2") + "  horizontalPodAutoscaler: {maxReplicas: 3}", "fight with the autoscaler"},
 		{"autoscaler upside down", pod + "  horizontalPodAutoscaler: {minReplicas: 3, maxReplicas: 2}", "is less than minReplicas, 3"},
 		{"policy for nobody", pod + "  networkPolicy: {}", "spec.networkPolicy.from: is missing"},
-		{"policy of two kinds", pod + "  networkPolicy: {from: [{ipBlock: {cidr: 192.0.2.0/24}, podSelector: {}}]}", "make it two clients"},
+		{"policy of two kinds", pod + "  networkPolicy: {from: [{ipBlock: {cidr: 192.0.2.0/24}, podSelector: {}}]}", "make two of it"},
 		{"file out of the tree", pod + "  configMaps: [{name: c, files: [../../etc/passwd]}]", "is not a file within the tree's base/"},
 		{"key", pod + "  configMaps: [{name: c, data: {'a/b': x}}]", "spec.configMaps[0].data.a/b"},
 

@@ -15,12 +15,14 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // workloadLimits checks what is around the template of a workload.
 func (r *ruling) workloadLimits(o *object) {
 	spec := path{"spec"}
-	least(r, o, spec.with("replicas"), o.workload.replicas, 0)
+	limits.Least(r.at(o, spec.with("replicas")), o.workload.replicas, 0)
 	switch o.kind {
 	case "Deployment":
 		if d := as[appsv1.Deployment](o); d != nil {
@@ -47,14 +49,14 @@ func (r *ruling) workloadLimits(o *object) {
 
 func (r *ruling) daemonSet(o *object, d *appsv1.DaemonSetSpec) {
 	spec := path{"spec"}
-	least(r, o, spec.with("minReadySeconds"), &d.MinReadySeconds, 0)
-	least(r, o, spec.with("revisionHistoryLimit"), d.RevisionHistoryLimit, 0)
+	limits.Least(r.at(o, spec.with("minReadySeconds")), &d.MinReadySeconds, 0)
+	limits.Least(r.at(o, spec.with("revisionHistoryLimit")), d.RevisionHistoryLimit, 0)
 	u := d.UpdateStrategy.RollingUpdate
 	if u == nil || d.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
 		return
 	}
 	at := spec.with("updateStrategy").with("rollingUpdate")
-	fewer, more := r.share(o, at.with("maxUnavailable"), u.MaxUnavailable, 100), r.share(o, at.with("maxSurge"), u.MaxSurge, 100)
+	fewer, more := limits.Share(r.at(o, at.with("maxUnavailable")), u.MaxUnavailable), limits.Share(r.at(o, at.with("maxSurge")), u.MaxSurge)
 	if u.MaxUnavailable == nil {
 		fewer = 1 // the API server fills in 1, and 0 for maxSurge
 	}
@@ -74,9 +76,9 @@ func (r *ruling) job(o *object, at path, j *batchv1.JobSpec) {
 		name   string
 		number *int32
 	}{{"parallelism", j.Parallelism}, {"completions", j.Completions}, {"backoffLimit", j.BackoffLimit}, {"ttlSecondsAfterFinished", j.TTLSecondsAfterFinished}} {
-		least(r, o, at.with(f.name), f.number, 0)
+		limits.Least(r.at(o, at.with(f.name)), f.number, 0)
 	}
-	least(r, o, at.with("activeDeadlineSeconds"), j.ActiveDeadlineSeconds, 0)
+	limits.Least(r.at(o, at.with("activeDeadlineSeconds")), j.ActiveDeadlineSeconds, 0)
 }
 
 // maxCronJobName leaves room for what is added to the names of its Jobs.
@@ -93,9 +95,9 @@ func (r *ruling) cronJob(o *object, c *batchv1.CronJobSpec) {
 	case !strings.HasPrefix(c.Schedule, "@") && len(strings.Fields(c.Schedule)) != 5:
 		r.wrong(o, at, show(c.Schedule)+" is no schedule: it has minute, hour, day of the month, month and day of the week", `such as "0 3 * * *" or "@daily"`)
 	}
-	least(r, o, spec.with("startingDeadlineSeconds"), c.StartingDeadlineSeconds, 0)
-	least(r, o, spec.with("successfulJobsHistoryLimit"), c.SuccessfulJobsHistoryLimit, 0)
-	least(r, o, spec.with("failedJobsHistoryLimit"), c.FailedJobsHistoryLimit, 0)
+	limits.Least(r.at(o, spec.with("startingDeadlineSeconds")), c.StartingDeadlineSeconds, 0)
+	limits.Least(r.at(o, spec.with("successfulJobsHistoryLimit")), c.SuccessfulJobsHistoryLimit, 0)
+	limits.Least(r.at(o, spec.with("failedJobsHistoryLimit")), c.FailedJobsHistoryLimit, 0)
 	job := spec.with("jobTemplate").with("spec")
 	if c.JobTemplate.Spec.Selector != nil {
 		r.wrong(o, job.with("selector"), "must not be there: each Job gets one of its own", "remove it")
@@ -103,71 +105,29 @@ func (r *ruling) cronJob(o *object, c *batchv1.CronJobSpec) {
 	r.job(o, job, &c.JobTemplate.Spec)
 }
 
-// progressDeadline is how long a rollout may make no progress, where that is not said.
-const progressDeadline = 600
-
 func (r *ruling) deployment(o *object, d *appsv1.DeploymentSpec) {
 	spec := path{"spec"}
-	least(r, o, spec.with("minReadySeconds"), &d.MinReadySeconds, 0)
-	least(r, o, spec.with("revisionHistoryLimit"), d.RevisionHistoryLimit, 0)
-	deadline := int32(progressDeadline)
+	limits.Least(r.at(o, spec.with("minReadySeconds")), &d.MinReadySeconds, 0)
+	limits.Least(r.at(o, spec.with("revisionHistoryLimit")), d.RevisionHistoryLimit, 0)
+	deadline := int32(limits.ProgressDeadline)
 	if d.ProgressDeadlineSeconds != nil {
 		deadline = *d.ProgressDeadlineSeconds
 	}
 	if deadline <= d.MinReadySeconds {
 		r.wrong(o, spec.with("progressDeadlineSeconds"), fmt.Sprintf("%d is not more than minReadySeconds, %d", deadline, d.MinReadySeconds), "make it longer than a Pod takes to count")
 	}
-	at := spec.with("strategy").with("rollingUpdate")
-	u := d.Strategy.RollingUpdate
-	if u == nil {
-		return
-	}
-	if d.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
-		r.wrong(o, at, "is refused with type Recreate", "remove one; in a patch, set it to null")
-		return
-	}
-	r.rolling(o, at, u.MaxUnavailable, u.MaxSurge)
-}
-
-// rolling checks how many Pods an update may take or add at a time.
-func (r *ruling) rolling(o *object, at path, unavailable, surge *intstr.IntOrString) {
-	fewer, more := r.share(o, at.with("maxUnavailable"), unavailable, 100), r.share(o, at.with("maxSurge"), surge, 0)
-	if fewer == 0 && more == 0 {
-		r.wrong(o, at.with("maxUnavailable"), "and maxSurge are both 0, so that no Pod could ever be replaced", "give one of them 1 or more")
-	}
+	limits.DeploymentStrategy(r.at(o, spec.with("strategy")), &d.Strategy)
 }
 
 func (r *ruling) statefulSet(o *object, s *appsv1.StatefulSetSpec) {
 	spec := path{"spec"}
-	least(r, o, spec.with("minReadySeconds"), &s.MinReadySeconds, 0)
-	least(r, o, spec.with("revisionHistoryLimit"), s.RevisionHistoryLimit, 0)
-	if u := s.UpdateStrategy.RollingUpdate; u != nil {
-		at := spec.with("updateStrategy").with("rollingUpdate")
-		if s.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
-			r.wrong(o, at, "is refused with type OnDelete", "remove one")
-		}
-		least(r, o, at.with("partition"), u.Partition, 0)
-		if r.share(o, at.with("maxUnavailable"), u.MaxUnavailable, 100) == 0 {
-			r.wrong(o, at.with("maxUnavailable"), "is 0, so that no Pod could ever be replaced", "1 or more")
-		}
-	}
+	limits.Least(r.at(o, spec.with("minReadySeconds")), &s.MinReadySeconds, 0)
+	limits.Least(r.at(o, spec.with("revisionHistoryLimit")), s.RevisionHistoryLimit, 0)
+	limits.StatefulSetStrategy(r.at(o, spec.with("updateStrategy")), &s.UpdateStrategy)
 	for i := range s.VolumeClaimTemplates {
 		at := spec.with("volumeClaimTemplates").with(i)
 		r.bad(o, at.with("metadata").with("name"), s.VolumeClaimTemplates[i].Name, "volume's name", validation.IsDNS1123Label(s.VolumeClaimTemplates[i].Name))
 	}
-}
-
-// claim checks what is asked of storage.
-func (r *ruling) claim(o *object, spec path, c *corev1.PersistentVolumeClaimSpec) {
-	if len(c.AccessModes) == 0 {
-		r.wrong(o, spec.with("accessModes"), "is missing", "such as [ReadWriteOnce]")
-	}
-	if storage, ok := c.Resources.Requests[corev1.ResourceStorage]; !ok {
-		r.wrong(o, spec.with("resources").with("requests").with("storage"), "is missing", "such as 1Gi")
-	} else if storage.Sign() <= 0 {
-		r.wrong(o, spec.with("resources").with("requests").with("storage"), storage.String()+" is no amount", "such as 1Gi")
-	}
-	r.selects(o, spec.with("selector"), c.Selector)
 }
 
 // kindLimits checks the kinds that stand beside a workload and its Services.
@@ -192,20 +152,20 @@ func (r *ruling) kindLimits(o *object) {
 		}
 	case "v1/PersistentVolumeClaim":
 		if c := as[corev1.PersistentVolumeClaim](o); c != nil {
-			r.claim(o, path{"spec"}, &c.Spec)
+			limits.Claim(r.at(o, path{"spec"}), &c.Spec)
 		}
 	case "policy/PodDisruptionBudget":
 		if p := as[policyv1.PodDisruptionBudget](o); p != nil {
 			if p.Spec.MinAvailable != nil && p.Spec.MaxUnavailable != nil {
 				r.wrong(o, path{"spec", "maxUnavailable"}, "is there, and minAvailable too", "remove one")
 			}
-			r.share(o, path{"spec", "minAvailable"}, p.Spec.MinAvailable, 100)
-			r.share(o, path{"spec", "maxUnavailable"}, p.Spec.MaxUnavailable, 100)
-			r.selects(o, path{"spec", "selector"}, p.Spec.Selector)
+			limits.Share(r.at(o, path{"spec", "minAvailable"}), p.Spec.MinAvailable)
+			limits.Share(r.at(o, path{"spec", "maxUnavailable"}), p.Spec.MaxUnavailable)
+			limits.Selector(r.at(o, path{"spec", "selector"}), p.Spec.Selector)
 		}
 	case "autoscaling/HorizontalPodAutoscaler":
 		if h := as[autoscalingv2.HorizontalPodAutoscaler](o); h != nil {
-			r.autoscalerLimits(o, &h.Spec)
+			limits.Autoscaler(r.at(o, path{"spec"}), h.Spec.MinReplicas, h.Spec.MaxReplicas)
 		}
 	case "networking.k8s.io/NetworkPolicy":
 		if p := as[networkingv1.NetworkPolicy](o); p != nil {
@@ -237,7 +197,7 @@ func (r *ruling) data(o *object, field string, data any) {
 	size := 0
 	for _, key := range slices.Sorted(maps.Keys(sizes)) {
 		size += sizes[key]
-		r.bad(o, path{field, key}, key, "key", validation.IsConfigMapKey(key))
+		limits.DataKey(r.at(o, path{field, key}), key)
 	}
 	if size > maxData {
 		r.wrong(o, path{field}, fmt.Sprintf("holds %d bytes in all; %d is the most", size, maxData), "")
@@ -246,10 +206,7 @@ func (r *ruling) data(o *object, field string, data any) {
 
 // secretKeys checks that a Secret has what its type promises.
 func (r *ruling) secretKeys(o *object, s *corev1.Secret) {
-	for _, key := range map[corev1.SecretType][]string{
-		corev1.SecretTypeTLS: {corev1.TLSCertKey, corev1.TLSPrivateKeyKey}, corev1.SecretTypeDockerConfigJson: {corev1.DockerConfigJsonKey},
-		corev1.SecretTypeDockercfg: {corev1.DockerConfigKey}, corev1.SecretTypeSSHAuth: {corev1.SSHAuthPrivateKey},
-	}[s.Type] {
+	for _, key := range limits.SecretKeys(s.Type) {
 		_, inData := s.Data[key]
 		_, inText := s.StringData[key]
 		if !inData && !inText {
@@ -258,47 +215,25 @@ func (r *ruling) secretKeys(o *object, s *corev1.Secret) {
 	}
 }
 
-func (r *ruling) autoscalerLimits(o *object, h *autoscalingv2.HorizontalPodAutoscalerSpec) {
-	spec := path{"spec"}
-	fewest := int32(1)
-	if h.MinReplicas != nil {
-		fewest = *h.MinReplicas
-	}
-	least(r, o, spec.with("minReplicas"), h.MinReplicas, 1)
-	if h.MaxReplicas < max(fewest, 1) {
-		r.wrong(o, spec.with("maxReplicas"), fmt.Sprintf("%d is less than minReplicas, %d", h.MaxReplicas, fewest), "give at least as many")
-	}
-}
-
 func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 	spec := path{"spec"}
-	r.selects(o, spec.with("podSelector"), &p.PodSelector)
+	limits.Selector(r.at(o, spec.with("podSelector")), &p.PodSelector)
 	rule := func(at path, field string, ports []networkingv1.NetworkPolicyPort, peers []networkingv1.NetworkPolicyPeer) {
 		for i, port := range ports {
 			here := at.with("ports").with(i)
 			if port.Port != nil {
-				r.portOrName(o, here.with("port"), *port.Port)
+				limits.PortOrName(r.at(o, here.with("port")), *port.Port)
 			}
 			switch end := port.EndPort; {
 			case end == nil:
 			case port.Port == nil || port.Port.Type == intstr.String || *end < port.Port.IntVal:
 				r.wrong(o, here.with("endPort"), fmt.Sprintf("%d ends no range: port is to be a number, and not larger", *end), "correct one of the two, or remove endPort")
 			default:
-				r.port(o, "limits", here.with("endPort"), *end)
+				limits.Port(r.at(o, here.with("endPort")), *end)
 			}
 		}
 		for i, peer := range peers {
-			here := at.with(field).with(i)
-			switch {
-			case peer.IPBlock != nil && (peer.PodSelector != nil || peer.NamespaceSelector != nil):
-				r.wrong(o, here.with("ipBlock"), "is there, and a selector too", "make two of it")
-			case peer.IPBlock == nil && peer.PodSelector == nil && peer.NamespaceSelector == nil:
-				r.wrong(o, here, "says nobody", "one of podSelector, namespaceSelector, ipBlock")
-			case peer.IPBlock != nil:
-				r.ipBlock(o, here.with("ipBlock"), peer.IPBlock)
-			}
-			r.selects(o, here.with("podSelector"), peer.PodSelector)
-			r.selects(o, here.with("namespaceSelector"), peer.NamespaceSelector)
+			limits.Peer(r.at(o, at.with(field).with(i)), peer)
 		}
 	}
 	for i, in := range p.Ingress {
@@ -310,18 +245,6 @@ func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 	for i, t := range p.PolicyTypes {
 		if !slices.Contains([]networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}, t) {
 			r.wrong(o, spec.with("policyTypes").with(i), show(string(t))+" is not a value of this field", "one of Ingress, Egress")
-		}
-	}
-}
-
-func (r *ruling) ipBlock(o *object, at path, b *networkingv1.IPBlock) {
-	r.cidr(o, at.with("cidr"), b.CIDR)
-	whole, err := netip.ParsePrefix(b.CIDR)
-	for i, except := range b.Except {
-		here := at.with("except").with(i)
-		r.cidr(o, here, except)
-		if part, partErr := netip.ParsePrefix(except); err == nil && partErr == nil && (!whole.Contains(part.Addr()) || part.Bits() <= whole.Bits()) {
-			r.wrong(o, here, show(except)+" is no part of cidr, "+b.CIDR, "name a smaller range within it")
 		}
 	}
 }
@@ -384,7 +307,7 @@ func (r *ruling) ingressPath(o *object, at path, p *networkingv1.HTTPIngressPath
 }
 
 func (r *ruling) backend(o *object, at path, b *networkingv1.IngressBackend) {
-	r.oneOf(o, at, map[string]bool{"service": b.Service != nil, "resource": b.Resource != nil})
+	limits.ExactlyOne(r.at(o, at), "must lead to exactly one thing", map[string]bool{"service": b.Service != nil, "resource": b.Resource != nil})
 	if b.Service == nil {
 		return
 	}
@@ -396,6 +319,6 @@ func (r *ruling) backend(o *object, at path, b *networkingv1.IngressBackend) {
 	case port.Name != "":
 		r.bad(o, at.with("port").with("name"), port.Name, "port's name", validation.IsValidPortName(port.Name))
 	default:
-		r.port(o, "limits", at.with("port").with("number"), port.Number)
+		limits.Port(r.at(o, at.with("port").with("number")), port.Number)
 	}
 }

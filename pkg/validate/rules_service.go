@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // service holds a Service's fields against its type and each other.
@@ -38,8 +40,8 @@ func (r *ruling) service(o *object) {
 	}
 	if c := s.SessionAffinityConfig; c != nil && s.SessionAffinity != corev1.ServiceAffinityClientIP {
 		r.add(o, Warning, "session-affinity", path{"spec", "sessionAffinityConfig"}, "is dropped by the API server without sessionAffinity: ClientIP", "write sessionAffinity: ClientIP, or remove it")
-	} else if c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil && (*c.ClientIP.TimeoutSeconds < 1 || *c.ClientIP.TimeoutSeconds > 86400) {
-		r.add(o, Error, "session-affinity", path{"spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"}, fmt.Sprintf("%d is out of range", *c.ClientIP.TimeoutSeconds), "1 to 86400")
+	} else {
+		limits.AffinityTimeout(r.report(o, "session-affinity", path{"spec", "sessionAffinityConfig"}), c)
 	}
 }
 
@@ -130,11 +132,9 @@ func (r *ruling) ports(o *object, typ corev1.ServiceType) {
 	numbers, names := map[key]int{}, map[string]int{}
 	for i, p := range s.Ports {
 		at := path{"spec", "ports", i}
-		r.port(o, "ports", at.with("port"), p.Port)
-		if t := p.TargetPort; t.StrVal != "" && len(validation.IsValidPortName(t.StrVal)) > 0 {
-			r.add(o, Error, "ports", at.with("targetPort"), fmt.Sprintf("%s is no port's name: %s", show(t.StrVal), validation.IsValidPortName(t.StrVal)[0]), "")
-		} else if t.StrVal == "" && (t.IntVal < 0 || t.IntVal > 65535) {
-			r.add(o, Error, "ports", at.with("targetPort"), fmt.Sprintf("%d is not a port", t.IntVal), "1 to 65535")
+		limits.Port(r.report(o, "ports", at.with("port")), p.Port)
+		if t := p.TargetPort; t.StrVal != "" || t.IntVal != 0 {
+			limits.PortOrName(r.report(o, "ports", at.with("targetPort")), t)
 		}
 		if p.NodePort != 0 && (p.NodePort < 30000 || p.NodePort > 32767) {
 			r.add(o, Warning, "node-port", at.with("nodePort"), fmt.Sprintf("%d is outside of 30000-32767, the range that clusters have unless told otherwise", p.NodePort), "")

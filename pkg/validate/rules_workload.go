@@ -2,7 +2,6 @@ package validate
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // changing are labels whose value is another one after the next release.
@@ -85,7 +86,7 @@ func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[
 	numbers := map[string]bool{}
 	for i, p := range c.Ports {
 		here := at.with("ports").with(i)
-		r.port(o, "ports", here.with("containerPort"), p.ContainerPort)
+		limits.Port(r.report(o, "ports", here.with("containerPort")), p.ContainerPort)
 		if p.Name != "" {
 			if msgs := validation.IsValidPortName(p.Name); len(msgs) > 0 {
 				r.add(o, Error, "ports", here.with("name"), fmt.Sprintf("%s is no container port's name: %s", show(p.Name), msgs[0]), "")
@@ -122,10 +123,5 @@ func (r *ruling) container(o *object, c *corev1.Container, at path, volumes map[
 			r.add(o, Error, "volumes", at.with("volumeMounts").with(i).with("name"), fmt.Sprintf("the Pod has no volume %s", show(m.Name)), "")
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Resources.Requests)) {
-		request := c.Resources.Requests[name]
-		if limit, ok := c.Resources.Limits[name]; ok && request.Cmp(limit) > 0 {
-			r.add(o, Error, "resources", at.with("resources").with("requests").with(string(name)), fmt.Sprintf("%s is more than the limit of %s", request.String(), limit.String()), "")
-		}
-	}
+	limits.WithinLimits(r.report(o, "resources", at.with("resources")), c.Resources)
 }

@@ -114,7 +114,7 @@ func TestBadFiles(t *testing.T) {
 		"merge of text": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  <<: a\n", ":5: error: <<: merges text, and only a map or a list of maps can be"},
 		"no kind":       {"apiVersion: v1\nkind:\nmetadata: {name: x}\n", ":2: error: kind: is empty"},
 		"kinds":         {"apiVersion: v1\nkind: {a: b}\nmetadata: {name: x}\n", ":2: error: kind: is a map where text is wanted"},
-		"empty key":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"\": a}\n", `:4: error: ConfigMap/x data[""]: is empty; write a key`},
+		"empty key":     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"\": a}\n", `:4: error: ConfigMap/x data[""]: is empty; such as password or redis.conf`},
 		"unread":        {"apiVersion: example.com/v1\nkind: A\nmetadata: {name: x, labels: {a: 1}}\n", ":3: error: A/x metadata.labels: cannot be read as the API server reads it: cannot unmarshal number"},
 		"infinite":      {"apiVersion: example.com/v1\nkind: A\nmetadata: {name: x}\nspec: .inf\n", "error: A/x: cannot be read as the API server reads it: unsupported value: +Inf"},
 		"tag":           {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: !a 80}]}\n", `is text where a whole number is wanted; remove the tag !a`},
