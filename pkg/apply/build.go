@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/openapi/kubernetesapi"
 )
 
 // buildLock keeps builds apart: kustomize holds its OpenAPI schema in package
@@ -93,11 +95,25 @@ func build(fsys filesys.FileSystem, dir string) (resmap.ResMap, error) {
 	// What both commands do when nothing is said: the kustomization's own
 	// sortOptions, else the legacy order.
 	o.Reorder = krusty.ReorderOptionUnspecified
-	m, err := krusty.MakeKustomizer(o).Run(fsys, dir)
+	m, err := runKustomize(krusty.MakeKustomizer(o), fsys, dir)
 	if err != nil {
 		return nil, &BuildError{Dir: dir, File: fileIn(fsys, dir, err), Err: oneLine(err)}
 	}
 	return m, nil
+}
+
+// runKustomize builds and leaves nothing of a kustomization's own schema (openapi) behind, which
+// the next build would take for its own. Of one that is no schema kustomize panics.
+func runKustomize(k *krusty.Kustomizer, fsys filesys.FileSystem, dir string) (m resmap.ResMap, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			m, err = nil, fmt.Errorf("%v", problem)
+		}
+		if openapi.GetSchemaVersion() != kubernetesapi.DefaultOpenAPI {
+			openapi.ResetOpenAPI()
+		}
+	}()
+	return k.Run(fsys, dir)
 }
 
 // checkDir gives the two commonest mistakes better words than kustomize has:

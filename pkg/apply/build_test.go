@@ -8,6 +8,7 @@ import (
 
 	kustomize "sigs.k8s.io/kustomize/kustomize/v5/commands/build"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
 // tree has a base and an overlay that uses what a generated tree uses.
@@ -180,5 +181,36 @@ func TestBuildErrors(t *testing.T) {
 				t.Errorf("more than one line: %q", err)
 			}
 		})
+	}
+}
+
+// A schema of a kustomization's own is no other's, and one that is none is an error.
+func TestBuildKeepsNoSchema(t *testing.T) {
+	fsys := files(t, map[string]string{"redis/overlays/nodeport/service-patch.yaml": `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: redis}
+spec: {template: {spec: {containers: [{name: redis, tty: true}]}}}
+`})
+	want, err := BuildYAML(fsys, "redis/overlays/nodeport")
+	if err != nil || !strings.Contains(string(want), "containerPort") {
+		t.Fatalf("%v\n%s", err, want)
+	}
+	for schema, fails := range map[string]bool{`{"definitions": {}}`: false, "[": true} {
+		for name, text := range map[string]string{
+			"own/kustomization.yaml": "resources: [../redis/base]\nopenapi: {path: schema.json}\npatches: [{patch: '{apiVersion: v1, kind: Service, metadata: {name: redis, labels: {a: b}}}'}]\n",
+			"own/schema.json":        schema,
+		} {
+			if err := fsys.WriteFile(name, []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		openapi.ResetOpenAPI() // as in a process that has built nothing yet
+		if _, err := BuildYAML(fsys, "own"); fails != (err != nil) || fails && !strings.Contains(err.Error(), "own/kustomization.yaml: invalid schema file") {
+			t.Errorf("%s: %v", schema, err)
+		}
+		if got, err := BuildYAML(fsys, "redis/overlays/nodeport"); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("after %s: %v\n%s\nwant\n%s", schema, err, got, want)
+		}
 	}
 }

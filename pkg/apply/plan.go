@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/servicetype"
 )
 
 // FieldManager owns the fields that this tool applies.
@@ -83,15 +85,15 @@ type FieldDiff struct {
 }
 
 // ServiceType is a Service's type as a user names it: the four of the API, and Headless.
-type ServiceType string
+type ServiceType = servicetype.Type
 
 // The five types.
 const (
-	ClusterIP    ServiceType = "ClusterIP"
-	NodePort     ServiceType = "NodePort"
-	LoadBalancer ServiceType = "LoadBalancer"
-	ExternalName ServiceType = "ExternalName"
-	Headless     ServiceType = "Headless" // ClusterIP with clusterIP: None
+	ClusterIP    = servicetype.ClusterIP
+	NodePort     = servicetype.NodePort
+	LoadBalancer = servicetype.LoadBalancer
+	ExternalName = servicetype.ExternalName
+	Headless     = servicetype.Headless // ClusterIP with clusterIP: None
 )
 
 // Transition explains a change of a live Service's type.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/servicetype"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
@@ -56,76 +57,47 @@ func toService(u *unstructured.Unstructured) (*corev1.Service, error) {
 	return s, nil
 }
 
-// field is a field that must not outlive a change of type, and the types that
-// have a use for it.
-type field struct {
-	path []string
-	used func(t ServiceType) bool
-}
-
-func only(types ...ServiceType) func(ServiceType) bool {
-	return func(t ServiceType) bool {
-		for _, want := range types {
-			if t == want {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-func notAlias(t ServiceType) bool { return t != ExternalName }
-
-// typed lists the fields that only some types use. The API server drops some of
-// them by itself, refuses others, and keeps the rest without a word, to be in force
-// again on the way back (dropTypeDependentFields and ValidateService in
-// k8s.io/kubernetes).
-var typed = []field{
-	{[]string{"spec", "loadBalancerSourceRanges"}, only(LoadBalancer)},
-	{[]string{"spec", "loadBalancerClass"}, only(LoadBalancer)},
-	{[]string{"spec", "loadBalancerIP"}, only(LoadBalancer)},
-	{[]string{"spec", "allocateLoadBalancerNodePorts"}, only(LoadBalancer)},
-	{[]string{"spec", "healthCheckNodePort"}, only(LoadBalancer)},
-	{[]string{"metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey}, only(LoadBalancer)},
-	{[]string{"spec", "externalTrafficPolicy"}, only(NodePort, LoadBalancer)},
-	{[]string{"spec", "externalIPs"}, only(ClusterIP, NodePort, LoadBalancer)},
-	{[]string{"spec", "externalName"}, only(ExternalName)},
-	{[]string{"spec", "selector"}, notAlias},
-	{[]string{"spec", "ports"}, notAlias},
-	{[]string{"spec", "clusterIP"}, notAlias},
-	{[]string{"spec", "clusterIPs"}, notAlias},
-	{[]string{"spec", "ipFamilies"}, notAlias},
-	{[]string{"spec", "ipFamilyPolicy"}, notAlias},
-	{[]string{"spec", "internalTrafficPolicy"}, notAlias},
-	{[]string{"spec", "publishNotReadyAddresses"}, notAlias},
-	{[]string{"spec", "trafficDistribution"}, notAlias},
-	{[]string{"spec", "sessionAffinityConfig"}, only(ClusterIP, NodePort, LoadBalancer)},
-}
-
 // stale lists the fields of u that the new type has no use for and the
 // manifest does not ask for.
 func (s *serviceSwitch) stale(u *unstructured.Unstructured) [][]string {
 	return staleFields(u, s.desired, s.To)
 }
 
+// staleFields goes over the fields that only some types use. The API server drops some
+// of them by itself, refuses others, and keeps the rest without a word, to be in force
+// again on the way back (dropTypeDependentFields and ValidateService in
+// k8s.io/kubernetes).
 func staleFields(u, desired *unstructured.Unstructured, to ServiceType) [][]string {
 	if u == nil {
 		return nil
 	}
 	var found [][]string
-	outside := keepsExternalIPs(u, desired, to)
-	for _, f := range typed {
-		_, has := nested(u, f.path...)
-		_, wanted := nested(desired, f.path...)
-		if has && !wanted && !f.used(to) && !(outside && f.path[1] == "externalTrafficPolicy") {
-			found = append(found, f.path)
+	drop := func(path ...string) {
+		_, has := nested(u, path...)
+		if _, wanted := nested(desired, path...); has && !wanted {
+			found = append(found, path)
 		}
 	}
-	// sessionAffinity is always there; what it is when nobody asks is None.
-	if v, _ := nested(u, "spec", "sessionAffinity"); v == string(corev1.ServiceAffinityClientIP) && (to == Headless || to == ExternalName) {
-		if _, wanted := nested(desired, "spec", "sessionAffinity"); !wanted {
-			found = append(found, []string{"spec", "sessionAffinity"})
+	affinity, _ := nested(u, "spec", "sessionAffinity")
+	for _, name := range servicetype.Fields() {
+		keep := servicetype.Uses(to, name)
+		switch name {
+		case "externalTrafficPolicy":
+			keep = keep || keepsExternalIPs(u, desired, to)
+		case "internalTrafficPolicy", "trafficDistribution":
+			keep = keep || to == Headless // the API server takes them there, and fills in the first
+		case "sessionAffinity": // always there; what it is when nobody asks is None
+			keep = keep || affinity != string(corev1.ServiceAffinityClientIP)
 		}
+		if !keep {
+			drop("spec", name)
+		}
+	}
+	if to != LoadBalancer {
+		drop("metadata", "annotations", corev1.AnnotationLoadBalancerSourceRangesKey)
+	}
+	if to == ExternalName {
+		drop("spec", "ports")
 	}
 	if to == NodePort || to == LoadBalancer {
 		return found
@@ -317,27 +289,19 @@ func (c *Client) putBack(ctx context.Context, before *unstructured.Unstructured,
 	return nil, failed
 }
 
-// restore is the patch that gives live the spec that it had before, and those
-// annotations that the way to another type took from it.
+// restore is the patch that gives live the spec that it had before, and the
+// annotation that the way to another type took from it.
 func restore(before, live *unstructured.Unstructured) []op {
 	ops := []op{{Op: "replace", Path: "/spec", Value: before.Object["spec"]}}
+	const key = corev1.AnnotationLoadBalancerSourceRangesKey
 	have := live.GetAnnotations()
-	lost := map[string]string{}
-	for _, f := range typed {
-		if f.path[0] != "metadata" {
-			continue
-		}
-		key := f.path[len(f.path)-1]
-		if v, had := before.GetAnnotations()[key]; had {
-			if _, has := have[key]; !has {
-				lost[key] = v
-			}
-		}
-	}
-	if len(have) == 0 && len(lost) > 0 {
-		return append(ops, op{Op: "add", Path: "/metadata/annotations", Value: lost})
-	}
-	for key, v := range lost {
+	_, has := have[key]
+	v, had := before.GetAnnotations()[key]
+	switch {
+	case has || !had:
+	case len(have) == 0:
+		ops = append(ops, op{Op: "add", Path: "/metadata/annotations", Value: map[string]string{key: v}})
+	default:
 		ops = append(ops, op{Op: "add", Path: pointer([]string{"metadata", "annotations", key}), Value: v})
 	}
 	return ops

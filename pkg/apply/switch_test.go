@@ -280,8 +280,8 @@ func TestStaleExternalIPs(t *testing.T) {
 	}{
 		{ClusterIP, live, "{}", nil},
 		{LoadBalancer, live, "{}", nil},
-		{Headless, live, "{}", []string{"externalTrafficPolicy", "externalIPs"}},
-		{ExternalName, live, "{}", []string{"externalTrafficPolicy", "externalIPs"}},
+		{Headless, live, "{}", []string{"externalIPs", "externalTrafficPolicy"}},
+		{ExternalName, live, "{}", []string{"externalIPs", "externalTrafficPolicy"}},
 		{ClusterIP, live, "{externalIPs: [192.0.2.9]}", nil},
 		{Headless, live, "{externalIPs: [192.0.2.9]}", nil},
 		{ExternalName, live, "{externalIPs: [192.0.2.9]}", []string{"externalTrafficPolicy"}},

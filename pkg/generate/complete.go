@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -95,10 +96,7 @@ func (a *App) Complete() {
 }
 
 func completePort(p *ServicePort, workload bool) {
-	p.Protocol = corev1.Protocol(strings.ToUpper(string(p.Protocol)))
-	if p.Protocol == "" {
-		p.Protocol = corev1.ProtocolTCP
-	}
+	p.Protocol = cmp.Or(corev1.Protocol(strings.ToUpper(string(p.Protocol))), defaultProtocol)
 	if p.TargetPort == (intstr.IntOrString{}) && workload {
 		p.TargetPort = intstr.FromInt32(p.Port)
 	}

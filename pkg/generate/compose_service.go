@@ -298,7 +298,7 @@ func (r *composeReader) ports(a *App) {
 		}
 		p := ServicePort{Port: int32(n), TargetPort: intstr.FromInt32(int32(n)), Protocol: corev1.Protocol(strings.ToUpper(protocol))}
 		for _, there := range a.Spec.Service.Ports {
-			if there.Port == p.Port && (there.Protocol == p.Protocol || string(there.Protocol)+string(p.Protocol) == "TCP") {
+			if there.Same(p) {
 				return
 			}
 		}

@@ -1,6 +1,9 @@
 package generate
 
 import (
+	"cmp"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -38,11 +41,15 @@ func (a *App) targetNumber(p ServicePort) int32 {
 	return 0
 }
 
-func protocolOf(p corev1.ContainerPort) corev1.Protocol {
-	if p.Protocol == "" {
-		return corev1.ProtocolTCP
-	}
-	return p.Protocol
+// defaultProtocol is that of a port which says none.
+const defaultProtocol = corev1.ProtocolTCP
+
+func protocolOf(p corev1.ContainerPort) corev1.Protocol { return cmp.Or(p.Protocol, defaultProtocol) }
+
+// Same reports whether two ports have one number and protocol, by which a Service tells
+// its ports apart.
+func (p ServicePort) Same(other ServicePort) bool {
+	return p.Port == other.Port && strings.EqualFold(string(cmp.Or(p.Protocol, defaultProtocol)), string(cmp.Or(other.Protocol, defaultProtocol)))
 }
 
 // containerPorts are the ports of the container: those that the workload names,

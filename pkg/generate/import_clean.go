@@ -179,7 +179,7 @@ func cleanPod(spec map[string]any) {
 		drop(c, containerDefaults)
 		for _, p := range items(c, "ports") {
 			if p["protocol"] == nil {
-				p["protocol"] = "TCP" // said always: list items are told apart by it
+				p["protocol"] = string(defaultProtocol) // said always: list items are told apart by it
 			}
 		}
 		image, _ := c["image"].(string)
@@ -208,7 +208,7 @@ func cleanService(o map[string]any, live bool, pinned map[string]bool) {
 	drop(o, serviceDefaults)
 	for _, p := range items(spec, "ports") {
 		if p["protocol"] == nil {
-			p["protocol"] = "TCP"
+			p["protocol"] = string(defaultProtocol)
 		}
 		if live && !pinned[fmt.Sprintf("%v/%v", p["port"], p["protocol"])] {
 			delete(p, "nodePort")
@@ -238,7 +238,7 @@ func pinnedNodePorts(u *unstructured.Unstructured) map[string]bool {
 		for _, p := range items(applied, "spec", "ports") {
 			protocol := p["protocol"]
 			if protocol == nil {
-				protocol = "TCP"
+				protocol = string(defaultProtocol)
 			}
 			if p["nodePort"] != nil {
 				out[fmt.Sprintf("%v/%v", p["port"], protocol)] = true

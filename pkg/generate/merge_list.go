@@ -163,7 +163,7 @@ func mergeKeys(item *yaml.Node) []string {
 			keys = append(keys, "name "+name)
 		}
 		if port := value("containerPort", value("port", "")); port != "" {
-			keys = append(keys, "port "+port+"/"+value("protocol", "TCP"))
+			keys = append(keys, "port "+port+"/"+value("protocol", string(defaultProtocol)))
 		}
 	}
 	if len(keys) == 0 {

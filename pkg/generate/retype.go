@@ -10,6 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/servicetype"
 )
 
 // Retype gives an environment's Service another type, and takes out of it what
@@ -61,29 +63,6 @@ func (a *App) OverlayDir(overlay string) string {
 		return e.Dir()
 	}
 	return Overlay(a.Spec.Service.Type)
-}
-
-// typedSpec names the fields of a Service's spec that only some types have a use
-// for, and those types.
-var typedSpec = map[string][]ServiceType{
-	"allocateLoadBalancerNodePorts": {LoadBalancer},
-	"healthCheckNodePort":           {LoadBalancer},
-	"loadBalancerClass":             {LoadBalancer},
-	"loadBalancerIP":                {LoadBalancer},
-	"loadBalancerSourceRanges":      {LoadBalancer},
-	"externalTrafficPolicy":         {NodePort, LoadBalancer},
-	"externalName":                  {ExternalName},
-	"clusterIP":                     {ClusterIP, NodePort, LoadBalancer, Headless},
-	"clusterIPs":                    {ClusterIP, NodePort, LoadBalancer, Headless},
-	"ipFamilies":                    {ClusterIP, NodePort, LoadBalancer, Headless},
-	"ipFamilyPolicy":                {ClusterIP, NodePort, LoadBalancer, Headless},
-	"selector":                      {ClusterIP, NodePort, LoadBalancer, Headless},
-	"publishNotReadyAddresses":      {ClusterIP, NodePort, LoadBalancer, Headless},
-	"internalTrafficPolicy":         {ClusterIP, NodePort, LoadBalancer},
-	"trafficDistribution":           {ClusterIP, NodePort, LoadBalancer},
-	"sessionAffinity":               {ClusterIP, NodePort, LoadBalancer},
-	"sessionAffinityConfig":         {ClusterIP, NodePort, LoadBalancer},
-	"externalIPs":                   {ClusterIP, NodePort, LoadBalancer},
 }
 
 // StaleField is a field of a Service that its type has no use for.
@@ -181,14 +160,14 @@ func staleSpec(name, spec *yaml.Node, t ServiceType) []staleField {
 	var out []staleField
 	for i := 0; i+1 < len(spec.Content); i += 2 {
 		key, value := spec.Content[i], spec.Content[i+1]
-		types, typed := typedSpec[key.Value]
-		if key.Value == "clusterIP" && value.Value == "None" {
-			types = []ServiceType{Headless}
+		uses := servicetype.Uses(t, key.Value)
+		switch {
+		case key.Value == "clusterIP" && value.Value == "None":
+			uses = t == Headless
+		case key.Value == "externalTrafficPolicy" && field(spec, "externalIPs") != nil:
+			uses = servicetype.Uses(t, "externalIPs")
 		}
-		if key.Value == "externalTrafficPolicy" && field(spec, "externalIPs") != nil {
-			types = []ServiceType{ClusterIP, NodePort, LoadBalancer}
-		}
-		if typed && !slices.Contains(types, t) {
+		if !uses {
 			out = append(out, staleField{StaleField{"spec." + key.Value, key.Line}, spec, i, name})
 		}
 		if key.Value != "ports" || t == NodePort || t == LoadBalancer {

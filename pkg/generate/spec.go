@@ -4,6 +4,8 @@ package generate
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/servicetype"
 )
 
 // The identity of svcx.yaml.
@@ -61,15 +63,15 @@ type Spec struct {
 }
 
 // ServiceType is a Service's type as a user names it: the four of the API, and Headless.
-type ServiceType string
+type ServiceType = servicetype.Type
 
 // The five types.
 const (
-	ClusterIP    ServiceType = "ClusterIP"
-	NodePort     ServiceType = "NodePort"
-	LoadBalancer ServiceType = "LoadBalancer"
-	ExternalName ServiceType = "ExternalName"
-	Headless     ServiceType = "Headless" // spec.type ClusterIP with spec.clusterIP None
+	ClusterIP    = servicetype.ClusterIP
+	NodePort     = servicetype.NodePort
+	LoadBalancer = servicetype.LoadBalancer
+	ExternalName = servicetype.ExternalName
+	Headless     = servicetype.Headless // spec.type ClusterIP with spec.clusterIP None
 )
 
 // Service describes the Service. A field reaches the overlays of those types only

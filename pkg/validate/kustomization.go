@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -21,9 +22,16 @@ type kustomization struct {
 	root      *yaml.Node
 	component bool
 	resources []string // files and folders, as paths
-	patches   []patch
-	broken    string // the file for which it cannot be built, "" when it can
+	// configFolders are those of which the objects configure plugins.
+	configFolders []string
+	plugins       *kustomization // whose plugins it configures
+	patches       []patch
+	outside       []outside
+	broken        string // the file for which it cannot be built, "" when it can
 }
+
+// folders are the kustomizations that it is built from; files are among them.
+func (k *kustomization) folders() []string { return slices.Concat(k.resources, k.configFolders) }
 
 // patch is a patch of a kustomization, in a file of its own or within it.
 type patch struct {
@@ -154,7 +162,7 @@ func stringsOf(n *yaml.Node) []string {
 	var out []string
 	for _, c := range n.Content {
 		if c = real(c); c.Kind == yaml.ScalarNode {
-			out = append(out, c.Value)
+			out = append(out, scalar(c))
 		}
 	}
 	return out

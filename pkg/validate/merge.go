@@ -14,12 +14,13 @@ type merges struct {
 	file string
 	done map[*yaml.Node]bool // an anchor is met at each of its aliases
 	out  []Finding
+	lost []*yaml.Node // maps of one field each
 }
 
-func expand(file string, root *yaml.Node) []Finding {
+func expand(file string, root *yaml.Node) *merges {
 	m := &merges{file: file, done: map[*yaml.Node]bool{}}
 	m.node(root)
-	return m.out
+	return m
 }
 
 func (m *merges) node(n *yaml.Node) {
@@ -43,6 +44,7 @@ func (m *merges) mapping(n *yaml.Node) {
 	place, own := map[string]int{}, map[string]bool{}
 	put := func(key, value *yaml.Node) {
 		if i, there := place[key.Value]; there {
+			m.lost = append(m.lost, &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(content[i : i+2])})
 			content[i], content[i+1] = key, value
 			return
 		}

@@ -179,7 +179,7 @@ func flatten(docs []*document) []*document {
 		items, _ := field(d.root, "items")
 		if text(d.root, "kind") == "List" && text(d.root, "apiVersion") == "v1" && items != nil && (items.Kind == yaml.SequenceNode || items.Tag == "!!null") {
 			for _, i := range items.Content {
-				out = append(out, &document{file: d.file, root: real(i)})
+				out = append(out, &document{file: d.file, root: real(i), lost: d.lost})
 			}
 			continue
 		}

@@ -43,6 +43,9 @@ func (t *tree) patches(k *kustomization) {
 }
 
 func (t *tree) patchFile(k *kustomization, ref string, target *yaml.Node, at string, line int) {
+	if address(ref) {
+		return // which is told
+	}
 	p := filepath.Join(k.dir, filepath.FromSlash(ref))
 	if _, err := os.Lstat(p); err != nil {
 		t.problem(k.file, line, "patches", at, show(ref)+" does not exist", "correct the path, or remove the patch")
@@ -102,9 +105,7 @@ func (t *tree) patch(k *kustomization, d *document, target *yaml.Node, line int)
 		}
 		// With a target, a patch may leave out what it is about.
 		if text(d.root, "apiVersion") != "" && text(d.root, "kind") != "" {
-			for _, f := range structure(t.kinds, d, true) {
-				t.add(f)
-			}
+			t.structure(d)
 		}
 		p.doc = d
 	}

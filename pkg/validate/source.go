@@ -27,6 +27,7 @@ const (
 type document struct {
 	file string
 	root *yaml.Node
+	lost []*yaml.Node // the fields that merges (<<) took the place of, which kustomize may read all the same
 }
 
 // readFile reads a plain file of bounded size; a link may lead to another
@@ -149,8 +150,9 @@ func parse(file string, data []byte) ([]*document, []Finding) {
 		if !weigh(n.Content[0], map[*yaml.Node]bool{}, &count) {
 			return nil, append(findings, fail(n.Content[0].Line, fmt.Sprintf("has aliases that expand to more than %d values", maxNodes), "write the values out")...)
 		}
-		findings = append(findings, expand(file, n.Content[0])...)
-		docs = append(docs, &document{file: file, root: n.Content[0]})
+		m := expand(file, n.Content[0])
+		findings = append(findings, m.out...)
+		docs = append(docs, &document{file: file, root: n.Content[0], lost: m.lost})
 	}
 }
 

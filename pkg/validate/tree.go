@@ -62,6 +62,7 @@ func Dir(ctx context.Context, dir string, o Options) (*Result, error) {
 	for _, dir := range folders {
 		t.load(dir)
 	}
+	t.tellOutside()
 	t.strays(dir, files)
 	for _, dir := range folders {
 		if k := t.known[folder(dir)]; k != nil {
@@ -148,14 +149,15 @@ func (t *tree) load(dir string) *kustomization {
 			t.resource(k, ref, fmt.Sprintf("%s[%d]", name, i), line)
 		}
 	}
-	t.charts(k)
+	k.findOutside()
 	t.patches(k)
+	t.configs(k)
 	return k
 }
 
 func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 	if remote(ref) {
-		t.add(Finding{File: k.file, Line: line, Field: fieldName, Severity: Note, Rule: "remote", Message: "is elsewhere and was not fetched, so what builds on it was not built"})
+		k.elsewhere(k.file, line, fieldName, ref)
 		return
 	}
 	p := filepath.Join(k.dir, filepath.FromSlash(ref))
@@ -164,12 +166,14 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 	case filepath.IsAbs(ref):
 		t.problem(k.file, line, "resources", fieldName, "is an absolute path, which kustomize refuses", "write it relative to this file")
 		k.broken = k.file
+	case err != nil && strings.Contains(ref, "://"):
+		t.problem(k.file, line, "resources", fieldName, show(ref)+" is no address that kustomize fetches", "begin it with https:// or ssh://, or name a file or folder")
+		k.broken = k.file
 	case err != nil:
 		t.problem(k.file, line, "resources", fieldName, show(ref)+" does not exist", "correct the path, or remove it")
 		k.broken = k.file
 	case isDir(info) && t.loading[folder(p)]:
-		t.problem(k.file, line, "resources", fieldName, show(ref)+" leads back to this kustomization, which kustomize refuses", "remove one of the two references")
-		k.broken = k.file
+		t.leadsBack(k, ref, fieldName, line)
 	case isDir(info):
 		t.used[folder(p)] = true
 		if strings.HasPrefix(fieldName, "components") {
@@ -191,9 +195,7 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 			docs = flatten(docs)
 			t.docs[p], t.ill[p] = docs, !ok
 			for _, d := range docs {
-				for _, f := range structure(t.kinds, d, true) {
-					t.add(f)
-				}
+				t.structure(d)
 			}
 		}
 		if t.ill[p] {
@@ -202,10 +204,25 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 	}
 }
 
+func (t *tree) leadsBack(k *kustomization, ref, fieldName string, line int) {
+	t.problem(k.file, line, "resources", fieldName, show(ref)+" leads back to this kustomization, which kustomize refuses", "remove one of the two references")
+	k.broken = k.file
+}
+
+// structure checks a document as it is written. What configures a plugin is no object;
+// among objects it is found when they are built.
+func (t *tree) structure(d *document) {
+	if text(d.root, "apiVersion") == builtin {
+		return
+	}
+	for _, f := range structure(t.kinds, d, true) {
+		t.add(f)
+	}
+}
+
 // sources are the documents that a kustomization's objects come from, patches
-// before what they patch; local is false when a part of them is elsewhere.
+// before what they patch; local is false when a part of them is not seen.
 func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*document, local bool) {
-	local = true
 	if k == nil || seen[k] {
 		return nil, k != nil
 	}
@@ -215,11 +232,8 @@ func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*
 			docs = append(docs, p.doc)
 		}
 	}
-	for _, name := range []string{"resources", "bases", "components"} {
-		list, _ := field(k.root, name)
-		local = local && !slices.ContainsFunc(stringsOf(list), remote)
-	}
-	for _, name := range []string{"helmCharts", "helmChartInflationGenerator", "generators", "transformers", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
+	local = len(k.outside) == 0
+	for _, name := range []string{"generators", "transformers", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
 		n, _ := field(k.root, name)
 		local = local && n == nil
 	}
@@ -264,10 +278,14 @@ func (t *tree) builds(ctx context.Context, folders []string, o Options) error {
 			return err
 		}
 		sources, _ := t.sources(k, map[*kustomization]bool{})
-		if t.fetches(k, map[*kustomization]bool{}) {
+		if t.partly(k, map[*kustomization]bool{}) {
 			continue
 		}
-		data, err := o.Build(dir)
+		place := dir
+		if repository.MatchString(dir) {
+			place = "." + string(filepath.Separator) + dir // else kustomize has it cloned
+		}
+		data, err := o.Build(place)
 		if err != nil {
 			if why, flag := needsProgram(err); why != "" {
 				t.add(Finding{File: k.file, Severity: Note, Rule: "build", Message: "was not built: " + why, Next: checkOutput(dir, flag)})
@@ -294,7 +312,7 @@ func (t *tree) unbuildable(k *kustomization, seen map[*kustomization]bool) strin
 	if k.broken != "" {
 		return k.broken
 	}
-	for _, p := range k.resources {
+	for _, p := range k.folders() {
 		if cause := t.unbuildable(t.known[folder(p)], seen); cause != "" {
 			return cause
 		}

@@ -169,22 +169,13 @@ func TestRealCleanup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		removed, err := Cleanup(context.Background(), c.cfg, c.namespace, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(removed) > 0 {
-			if len(removed) != 1 || removed[0].Name != probePodName+"dead" {
-				t.Errorf("removed %v, want the dead run's Pod alone", removed)
-			}
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the dead run's Pod was not removed")
-		}
-		time.Sleep(500 * time.Millisecond) // its deadline is what is waited for
+	c.kubectl("", "wait", "-n", c.namespace, "pod/"+probePodName+"dead", "--for=jsonpath={.status.reason}=DeadlineExceeded", "--timeout=30s")
+	removed, err := Cleanup(context.Background(), c.cfg, c.namespace, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(removed) != 1 || removed[0].Name != probePodName+"dead" {
+		t.Errorf("removed %v, want the dead run's Pod alone", removed)
 	}
 }
 

@@ -293,16 +293,10 @@ func (f *appFlags) change(cmd *cobra.Command, app *generate.App) {
 // withUnsaid gives each port that flags name what they cannot say, or leave unsaid, of
 // the one of its number and protocol that was there: its name, node port and appProtocol.
 func withUnsaid(given, there []generate.ServicePort) []generate.ServicePort {
-	protocol := func(p generate.ServicePort) string {
-		if p.Protocol == "" {
-			return string(corev1.ProtocolTCP)
-		}
-		return strings.ToUpper(string(p.Protocol))
-	}
 	out := slices.Clone(given)
 	for i, p := range out {
 		for _, old := range there {
-			if old.Port != p.Port || protocol(old) != protocol(p) {
+			if !old.Same(p) {
 				continue
 			}
 			out[i] = old
