@@ -87,8 +87,12 @@ func (c *serviceCase) checkSelector() {
 		if len(c.over) > 0 {
 			r.Summary = fmt.Sprintf("%s matches no Pod but %s", sel, plural(len(c.over), "Pod")+" that ended")
 		}
-		if w := c.matchingWorkload(); w != nil {
-			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the template of %s, which has no Pods", sel, w.ref)
+		switch w := c.matchingWorkloads(); len(w) {
+		case 0:
+		case 1:
+			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the template of %s, which has no Pods", sel, w[0].ref)
+		default:
+			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the templates of %s, which have no Pods", sel, shortList(refs(w), 2))
 		}
 	}
 	c.add(r)
@@ -119,17 +123,6 @@ func (c *serviceCase) ownersText() string {
 		return ""
 	}
 	return " of " + shortList(names, 2)
-}
-
-// matchingWorkload returns a workload whose Pods the selector would match.
-func (c *serviceCase) matchingWorkload() *workload {
-	for i := range c.v.workload {
-		w := &c.v.workload[i]
-		if w.ref.Namespace == c.svc.Namespace && selects(c.svc, w.labels) {
-			return w
-		}
-	}
-	return nil
 }
 
 func (c *serviceCase) checkEndpoints(pv portView) {

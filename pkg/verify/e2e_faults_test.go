@@ -123,6 +123,9 @@ func TestRealFaults(t *testing.T) {
 		c := c.in(t)
 		other := newCluster(t, c.namespace+"-b")
 		other.apply(service("password", spec("password", 6379)))
+		// As long as they have a Service where they are, they are not missing elsewhere.
+		other.eventually("password", StateFailed, "")
+		c.kubectl("", "delete", "service", "password", "-n", c.namespace)
 		other.eventually("password", StateFailed, "SVC102")
 	})
 	t.Run("not there", func(t *testing.T) {

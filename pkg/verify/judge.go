@@ -192,6 +192,9 @@ func (c *serviceCase) unexplained() {
 	for _, r := range loose {
 		f.Evidence = append(f.Evidence, r.Name+": "+r.Summary)
 	}
+	if first.Name == checkSelector && c.selectsNothing() {
+		f.Evidence = append(f.Evidence, c.unmadeText()...)
+	}
 	if first.Name == checkEndpoints {
 		for _, p := range sample(c.pods, 3) {
 			f.Evidence = append(f.Evidence, "Pod/"+p.Name+": "+podText(p))

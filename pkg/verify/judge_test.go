@@ -103,7 +103,8 @@ func documents(t *testing.T, file string) [][]byte {
 
 // kindField maps a kind to the Snapshot field that holds it.
 var kindField = map[string]string{"Service": "Services", "Pod": "Pods", "Node": "Nodes", "Event": "Events", "EndpointSlice": "EndpointSlices",
-	"Deployment": "Deployments", "ReplicaSet": "ReplicaSets", "StatefulSet": "StatefulSets", "DaemonSet": "DaemonSets", "NetworkPolicy": "NetworkPolicies", "Namespace": "Namespaces"}
+	"Deployment": "Deployments", "ReplicaSet": "ReplicaSets", "StatefulSet": "StatefulSets", "DaemonSet": "DaemonSets", "NetworkPolicy": "NetworkPolicies", "Namespace": "Namespaces",
+	"ReplicationController": "ReplicationControllers", "Job": "Jobs", "CronJob": "CronJobs"}
 
 // merge applies a JSON merge patch (RFC 7396).
 func merge(dst, patch map[string]any) map[string]any {

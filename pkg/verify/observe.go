@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -184,18 +185,26 @@ func observe(ctx context.Context, c *clients, t Target, tree *Expected) (*Snapsh
 	var ranges []string
 	var holders []corev1.Service
 	var noHolders error
+	var homes []corev1.Service
+	var noHomes error
 	more.Go(func() { readNamespaces(ctx, c, s) })
 	more.Go(func() { ranges, holders, noHolders = readRefusers(ctx, c, s, ns) })
 	more.Go(func() {
+		readMakers(ctx, c, s, ns)
 		if ns != metav1.NamespaceAll { // else the Pods of all are there
-			searchElsewhere(ctx, c, s)
+			homes, noHomes = searchElsewhere(ctx, c, s)
 		}
 		readLogs(ctx, c, s)
 	})
 	more.Wait()
 	s.ServiceCIDRs = ranges
 	s.Services = append(s.Services, holders...)
-	note(gapHolders, "", noHolders)
+	for i := range homes {
+		if s.service(homes[i].Namespace+"/"+homes[i].Name) == nil {
+			s.Services = append(s.Services, homes[i])
+		}
+	}
+	note(gapHolders, "", cmp.Or(noHolders, noHomes))
 	return s, nil
 }
 
@@ -330,19 +339,15 @@ func lastKept(m *metav1.ObjectMeta) time.Time {
 }
 
 // searchElsewhere looks in all namespaces for the Pods of Services whose
-// selector matches none in their own.
-func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
+// selector matches none in their own, and returns the Services that these Pods have
+// where they are.
+func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) (homes []corev1.Service, err error) {
 	v := newView(s)
-	searched := 0
 	var left []string
-	for _, key := range s.Targets {
-		svc := v.service(key)
-		if svc == nil || len(svc.Spec.Selector) == 0 || svc.Spec.Type == corev1.ServiceTypeExternalName ||
-			v.gap("pods", svc.Namespace) != nil || len(v.selected(svc)) > 0 {
-			continue
-		}
-		if searched++; searched > maxElsewhere {
-			left = append(left, key)
+	var found []corev1.Pod
+	for i, svc := range v.bareTargets() {
+		if i >= maxElsewhere {
+			left = append(left, svc.Namespace+"/"+svc.Name)
 			continue
 		}
 		selector := labels.SelectorFromSet(svc.Spec.Selector).String()
@@ -351,12 +356,12 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 		})
 		if err != nil {
 			s.Gaps = append(s.Gaps, Gap{Resource: gapElsewhere, Reason: probe.Printable(err.Error(), maxReason)})
-			return
+			return nil, nil
 		}
 		for _, p := range list.Items {
 			if p.Namespace != svc.Namespace && p.Labels[LabelProbe] == "" && v.pod(p.Namespace, p.Name) == nil {
 				p.ManagedFields = nil
-				s.Pods = append(s.Pods, p)
+				found = append(found, p)
 			}
 		}
 	}
@@ -364,6 +369,18 @@ func searchElsewhere(ctx context.Context, c *clients, s *Snapshot) {
 		s.Gaps = append(s.Gaps, Gap{Resource: gapElsewhere, Reason: probe.Printable(
 			fmt.Sprintf("those of %d Services were looked for, not those of %s; verify these alone", maxElsewhere, shortList(left, 3)), maxReason)})
 	}
+	s.Pods = append(s.Pods, found...)
+	if len(found) == 0 {
+		return nil, nil
+	}
+	homes, err = listAll(ctx, c.core.Services(metav1.NamespaceAll).List, func(l *corev1.ServiceList) []corev1.Service { return l.Items })
+	homes = slices.DeleteFunc(homes, func(svc corev1.Service) bool {
+		return !slices.ContainsFunc(found, func(p corev1.Pod) bool { return p.Namespace == svc.Namespace && selects(&svc, p.Labels) })
+	})
+	for i := range homes {
+		homes[i].ManagedFields = nil
+	}
+	return homes, err
 }
 
 // gapElsewhere marks in Snapshot.Gaps that other namespaces' Pods could not be seen.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -346,5 +347,27 @@ func TestSearchElsewhereIsBounded(t *testing.T) {
 		if !slices.Equal(got, tc.gaps) {
 			t.Errorf("%d lost Services, target %+v: gaps %q, want %q", tc.lost, tc.target, got, tc.gaps)
 		}
+	}
+}
+
+// TestObserveReadsWhatElseMakesPods: only for a Service that selects none, and of it
+// only what the Service would select.
+func TestObserveReadsWhatElseMakesPods(t *testing.T) {
+	a := newAPI(t)
+	a.forbid = map[string]bool{"cronjobs": true}
+	svc := a.snapshot.Services[0].DeepCopy()
+	svc.Name, svc.Spec.Selector = "batch", map[string]string{"app": "batch"}
+	a.snapshot.Services = append(a.snapshot.Services, *svc)
+	for _, app := range []string{"batch", "other"} {
+		j := batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: app, Namespace: "demo"}}
+		j.Spec.Template.Labels = map[string]string{"app": app}
+		a.snapshot.Jobs = append(a.snapshot.Jobs, j)
+	}
+	s, err := Observe(t.Context(), a.start(), Target{Namespace: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Jobs) != 1 || s.Jobs[0].Name != "batch" || len(s.Gaps) != 1 || s.Gaps[0].Resource != "cronjobs" {
+		t.Errorf("%d Jobs, gaps %v", len(s.Jobs), s.Gaps)
 	}
 }

@@ -21,8 +21,10 @@ func ruleControllers(c *serviceCase) []finding {
 	}
 	f := Finding{ID: "SVC331", Severity: SeverityFailure,
 		Fix: &Fix{Summary: shell.Advice("restore kube-controller-manager", shell.Kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
-	if w := c.matchingWorkload(); w != nil && w.unseen && (w.replicas == nil || *w.replicas > 0) &&
-		len(c.pods) == 0 && c.v.gap("pods", c.svc.Namespace) == nil {
+	for _, w := range c.matchingWorkloads() {
+		if !w.unseen || w.desired() == 0 || len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+			continue
+		}
 		at, since, status := w.changed, "changed", "a status from before"
 		if w.ignored {
 			at, since, status = w.created, "created", "no status"

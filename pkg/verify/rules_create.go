@@ -16,14 +16,27 @@ import (
 // ruleCannotCreate: SVC315 to SVC318. The API server refuses the Pods of the
 // workload; who refuses them stands in its own words.
 func ruleCannotCreate(c *serviceCase) []finding {
-	w := c.matchingWorkload()
-	if w == nil || c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil || len(c.podsOf(w)) >= w.desired() {
+	if c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil {
 		return nil
 	}
-	text, evidence := c.refusal(w)
-	if text == "" {
-		return nil
+	var out []finding
+	for _, w := range c.matchingWorkloads() {
+		want := w.desired()
+		if _, one := w.ordinal(c.svc.Spec.Selector); one {
+			want = min(want, 1)
+		}
+		if len(c.podsOf(w)) >= want {
+			continue
+		}
+		if text, evidence := c.refusal(w); text != "" {
+			out = append(out, finding{Finding: c.cannotCreate(w, text, evidence)})
+		}
 	}
+	return out
+}
+
+// cannotCreate says of one workload who refuses its Pods.
+func (c *serviceCase) cannotCreate(w *workload, text, evidence string) Finding {
 	f := Finding{Severity: c.workloadSeverity(), Object: w.ref, Field: "spec.template.spec", Evidence: []string{evidence}}
 	cause, fix := "the API server refuses them", "change what the message names"
 	for _, r := range refusals {
@@ -40,7 +53,7 @@ func ruleCannotCreate(c *serviceCase) []finding {
 	if n := len(c.podsOf(w)); n > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%d of %d Pods exist", n, w.desired()))
 	}
-	return []finding{{Finding: f}}
+	return f
 }
 
 // refusals sorts the API server's words. The order counts: a webhook's text may
@@ -61,6 +74,9 @@ var refusals = []struct {
 
 // desired returns how many Pods a workload should have, as far as that is known.
 func (w *workload) desired() int {
+	if w.idle {
+		return 0
+	}
 	if w.replicas != nil {
 		return int(*w.replicas)
 	}

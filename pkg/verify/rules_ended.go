@@ -13,13 +13,23 @@ import (
 // ruleEnded: SVC332. The selected Pods have run to their end, and nobody replaces
 // them, or those that do end at once, too.
 func ruleEnded(c *serviceCase) []finding {
-	if len(c.over) == 0 || c.svc.Spec.Type == corev1.ServiceTypeExternalName {
+	if c.svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil
 	}
-	if w := c.matchingWorkload(); w != nil {
-		return c.endAtOnce(w)
+	if len(c.over) == 0 {
+		return c.betweenRuns()
 	}
-	if len(c.pods) > 0 {
+	replaced := false
+	for _, w := range c.matchingWorkloads() {
+		if w.toEnd() {
+			continue
+		}
+		replaced = true
+		if f := c.endAtOnce(w); f != nil {
+			return f
+		}
+	}
+	if replaced || len(c.pods) > 0 || c.has("SVC301") {
 		return nil
 	}
 	owner := c.v.ownerOf(c.over[0])
@@ -36,6 +46,20 @@ func ruleEnded(c *serviceCase) []finding {
 		f.Evidence = append(f.Evidence, "Pod/"+p.Name+": "+endText(p))
 	}
 	return []finding{{Finding: f}}
+}
+
+// betweenRuns finds a Job that has ended, or a CronJob that waits for its time, and
+// nothing else that would make Pods for the Service.
+func (c *serviceCase) betweenRuns() []finding {
+	all := c.matchingWorkloads()
+	if len(all) == 0 || len(c.pods) > 0 || c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil ||
+		slices.ContainsFunc(all, func(w *workload) bool { return !w.idle }) {
+		return nil
+	}
+	return []finding{{Finding: Finding{ID: "SVC332", Severity: SeverityFailure, Object: all[0].ref, Field: "spec.template.spec.restartPolicy",
+		Message:  fmt.Sprintf("%s, whose Pods %s selects, runs them to their end, and has none now.", all[0].ref, c.ref()),
+		Evidence: []string{selectorText(c.svc.Spec.Selector) + " matches the template of " + listWords(refs(all)) + ", and no Pod"},
+		Fix:      &Fix{Summary: fmt.Sprintf("%s runs Pods to their end; run what is to serve as a Deployment", all[0].ref)}}}}
 }
 
 // endAtOnce finds Pods that a node does not accept, which their workload makes anew

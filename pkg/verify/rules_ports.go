@@ -200,8 +200,13 @@ func wrongPort(a, b evidence) bool {
 
 func refusedAll(e evidence) bool { return len(e) == 0 || e.all(probe.ClassRefused) }
 
-// backendOwner returns what the Pods behind a port belong to, and the first of them.
-func (c *serviceCase) backendOwner(pv portView) (ObjectRef, *corev1.Pod) {
+// backendOwner returns the Pod of which the first of some answers tells, or else the
+// first behind a port, and what it belongs to.
+func (c *serviceCase) backendOwner(pv portView, told ...answer) (ObjectRef, *corev1.Pod) {
+	if len(told) > 0 && c.v.pods[told[0].probe.Pod] != nil {
+		pod := c.v.pods[told[0].probe.Pod]
+		return c.v.ownerOf(pod), pod
+	}
 	for _, e := range pv.usable {
 		if e.pod != nil {
 			return c.v.ownerOf(e.pod), e.pod
@@ -216,7 +221,7 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 		bad = a
 	}
 	port, _ := strconv.Atoi(other.port())
-	_, backend := c.backendOwner(pv)
+	_, backend := c.backendOwner(pv, other)
 	f := finding{port: pv.key, Finding: Finding{ID: "SVC204", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort"),
 		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; %s %s on %d.",
 			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), other.probe.Check.Good(), port)}}
@@ -314,8 +319,8 @@ func classEvidence(e evidence) string {
 }
 
 func (c *serviceCase) loopbackOnly(pv portView, a, b evidence) finding {
-	owner, pod := c.backendOwner(pv)
 	good := a.where(probe.ClassOK)
+	owner, pod := c.backendOwner(pv, good...)
 	return finding{port: pv.key, Finding: Finding{ID: "SVC205", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
 		Message: fmt.Sprintf("the application of %s listens on 127.0.0.1:%s only: it answers inside its Pod, and no client can reach it.", owner, good[0].port()),
 		Evidence: []string{
@@ -366,15 +371,15 @@ func allAddresses(owner ObjectRef, pod *corev1.Pod, port string) *Fix {
 }
 
 func (c *serviceCase) podAddressOnly(pv portView, a evidence) finding {
-	owner, _ := c.backendOwner(pv)
+	owner, _ := c.backendOwner(pv, a...)
 	return finding{port: pv.key, Finding: Finding{ID: "SVC206", Severity: SeverityNote, Object: owner,
 		Message:  fmt.Sprintf("the application of %s listens on the Pod's address only: its clients reach it, but kubectl port-forward does not.", owner),
 		Evidence: []string{"connect refused on localhost inside the Pod, port " + a[0].port()}}}
 }
 
 func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
-	owner, pod := c.backendOwner(pv)
 	all := slices.Concat(b, a)
+	owner, pod := c.backendOwner(pv, all...)
 	f := finding{port: pv.key, Finding: Finding{ID: "SVC207", Severity: SeverityFailure, Object: owner, Field: "spec.template.spec.containers",
 		Message:  fmt.Sprintf("nothing listens on port %s in the Pods of %s, although they run.", all[0].port(), owner),
 		Evidence: []string{"connect refused: " + all.addresses(4)},

@@ -49,7 +49,7 @@ func ruleErrorReply(c *serviceCase) []finding {
 		if len(bad) == 0 || c.failure(pv.key) {
 			continue
 		}
-		owner, _ := c.backendOwner(pv)
+		owner, _ := c.backendOwner(pv, bad...)
 		reply := bad[0].outcome.Detail
 		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: owner,
 			Evidence: []string{fmt.Sprintf("%s: %q from %d/%d", path, reply, len(bad), len(e))}}}
@@ -89,7 +89,7 @@ func ruleMasterless(c *serviceCase) []finding {
 		if len(bad) == 0 || c.failure(pv.key) {
 			continue
 		}
-		owner, _ := c.backendOwner(pv)
+		owner, _ := c.backendOwner(pv, bad...)
 		facts := bad[0].outcome.Facts
 		f := Finding{ID: "SVC704", Severity: SeverityFailure, Object: owner,
 			Message:  fmt.Sprintf("the Redis of %s is a replica that has lost its master: it answers PING, and its data is stale.", owner),
@@ -137,7 +137,7 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC710", Severity: SeverityFailure, Object: ObjectRef{Kind: "Pod", Namespace: c.svc.Namespace, Name: name},
 			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", e.pods(), c.ref(), good, answerWord(good),
 				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
-			Fix: &Fix{Summary: "see to that Pod, or replace it", Command: shell.Kubectl("delete pod %s -n %s", name, c.svc.Namespace)}}}
+			Fix: c.badBackendFix(bad[0].probe.Pod, e)}}
 		for _, a := range sample(bad, 3) {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s: %s: %s", path, a.probe.Address, a.outcome.Class, a.outcome.Detail))
 		}
@@ -145,6 +145,23 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// badBackendFix replaces a Pod whose workload makes another in its place, and has good
+// ones: one that is made anew from a template of which all Pods fail fails too, and
+// what a Job was about to do would be lost.
+func (c *serviceCase) badBackendFix(key string, e evidence) *Fix {
+	pod := c.v.pods[key]
+	if pod == nil {
+		return &Fix{Summary: "see to that Pod, or replace it"}
+	}
+	switch owner := c.v.ownerOf(pod); {
+	case owner.Kind == "Pod" || owner.Kind == "Job":
+		return &Fix{Summary: "see to that Pod, or take it out of what the Service selects"}
+	case len(c.ofOwner(e, owner).where(probe.ClassOK)) == 0:
+		return &Fix{Summary: fmt.Sprintf("see why none of the Pods of %s answers well", owner)}
+	}
+	return &Fix{Summary: "see to that Pod, or replace it", Command: shell.Kubectl("delete pod %s -n %s", pod.Name, pod.Namespace)}
 }
 
 func answerWord(n int) string {
@@ -182,7 +199,7 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 		if len(bad) == 0 || len(bad) < len(e) {
 			continue
 		}
-		owner, _ := c.backendOwner(pv)
+		owner, _ := c.backendOwner(pv, bad...)
 		o := bad[0].outcome
 		peer := o.Facts["peer"]
 		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
@@ -236,7 +253,7 @@ func ruleHangs(c *serviceCase) []finding {
 		if e.all(probe.ClassClosed) {
 			does = "ends them without an answer: it fails on them, or expects"
 		}
-		owner, _ := c.backendOwner(pv)
+		owner, _ := c.backendOwner(pv, e...)
 		f := finding{port: pv.key, Finding: Finding{ID: "SVC711", Severity: SeverityFailure, Object: owner,
 			Message:  fmt.Sprintf("the server of %s accepts connections on port %s and %s another protocol than %s.", owner, e[0].port(), does, pv.check),
 			Evidence: []string{fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0]))},
@@ -258,7 +275,7 @@ func (c *serviceCase) silentTLS(pv portView, e evidence, path probe.Path) (findi
 	if !e.all(probe.ClassClosed, probe.ClassNoAnswer) {
 		return finding{}, false
 	}
-	owner, _ := c.backendOwner(pv)
+	owner, _ := c.backendOwner(pv, e...)
 	told := func(id, message, proof string, fix *Fix) (finding, bool) {
 		return finding{port: pv.key, Finding: Finding{ID: id, Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"), Message: message,
 			Evidence: []string{fmt.Sprintf("%s: %s", path, classWords(e[0].outcome.Class, fmt.Sprintf("%d/%d", len(e), len(e)), e[0])), "tunnel: " + proof}, Fix: fix}}, true

@@ -126,10 +126,11 @@ func ruleTerminating(c *serviceCase) []finding {
 	for _, p := range sample(c.pods, 3) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s is terminating since %s", p.Name, p.DeletionTimestamp.UTC().Format("15:04:05")))
 	}
-	if w := c.matchingWorkload(); w != nil && w.replicas != nil && *w.replicas == 0 {
+	if off := c.stopped(); len(off) > 0 && !off[0].toEnd() {
+		w := off[0]
 		f.Evidence = append(f.Evidence, w.ref.String()+" spec.replicas is 0")
 		f.Object = w.ref
-		f.Fix = scaleFix(w)
+		f.Fix = c.scaleFix(w)
 	}
 	if anyUsable(c.ports) {
 		f.Severity = SeverityWarning

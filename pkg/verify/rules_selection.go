@@ -45,7 +45,7 @@ func (c *serviceCase) namesake() *workload {
 // workload's template, matches the selector.
 func (c *serviceCase) selectsNothing() bool {
 	return c.svc.Spec.Type != corev1.ServiceTypeExternalName && len(c.svc.Spec.Selector) > 0 && len(c.pods) == 0 &&
-		c.v.gap("pods", c.svc.Namespace) == nil && c.matchingWorkload() == nil && len(c.over) == 0
+		c.v.gap("pods", c.svc.Namespace) == nil && len(c.matchingWorkloads()) == 0 && len(c.over) == 0
 }
 
 // ruleElsewhere: SVC102.
@@ -53,23 +53,14 @@ func ruleElsewhere(c *serviceCase) []finding {
 	if !c.selectsNothing() || c.has("SVC103", "SVC104") {
 		return nil
 	}
-	found := map[string][]string{}
-	for ns, pods := range c.v.byNS {
-		if ns == c.svc.Namespace {
-			continue
-		}
-		for _, p := range pods {
-			if selects(c.svc, p.Labels) && !ended(p) {
-				found[ns] = append(found[ns], p.Name)
-			}
-		}
-	}
-	if len(found) == 0 {
+	found, _ := c.matchElsewhere()
+	// Labels that Pods of many namespaces carry say nothing of where these are.
+	if len(found) == 0 || len(found) > 2 {
 		return nil
 	}
 	// A selector of common labels may match strangers elsewhere; labels that are
 	// near in the same namespace are the likelier cause.
-	if c.nearest() != nil {
+	if c.nearest() != nil || c.missingReplica() != nil {
 		return nil
 	}
 	namespaces := slices.Sorted(maps.Keys(found))
@@ -82,13 +73,41 @@ func ruleElsewhere(c *serviceCase) []finding {
 	}
 	f.Fix = &Fix{Summary: fmt.Sprintf("move the Service to namespace %s, or the Pods to %s; clients elsewhere use the name %s.%s",
 		namespaces[0], c.svc.Namespace, c.svc.Name, namespaces[0])}
+	if len(namespaces) > 1 {
+		f.Fix.Summary = fmt.Sprintf("move the Service to the namespace of the Pods that are meant, or these to %s; clients elsewhere use the name %s.NAMESPACE", c.svc.Namespace, c.svc.Name)
+	}
 	return []finding{{Finding: f}}
+}
+
+// matchElsewhere returns the Pods of other namespaces that the selector would match,
+// by namespace, and as a number those that a Service of their own namespace has: an
+// application that is complete where it is is not missing here.
+func (c *serviceCase) matchElsewhere() (found map[string][]string, served int) {
+	found = map[string][]string{}
+	for ns, pods := range c.v.byNS {
+		if ns == c.svc.Namespace {
+			continue
+		}
+		for _, p := range pods {
+			switch {
+			case !selects(c.svc, p.Labels) || ended(p):
+			case c.v.hasService(p):
+				served++
+			default:
+				found[ns] = append(found[ns], p.Name)
+			}
+		}
+	}
+	return found, served
 }
 
 // ruleWrongSelector: SVC101.
 func ruleWrongSelector(c *serviceCase) []finding {
 	if !c.selectsNothing() || c.has("SVC102", "SVC103", "SVC104") {
 		return nil
+	}
+	if w := c.missingReplica(); w != nil {
+		return c.selectsMissingReplica(w)
 	}
 	w := c.nearest()
 	if w == nil {
@@ -105,6 +124,42 @@ func ruleWrongSelector(c *serviceCase) []finding {
 			fmt.Sprintf("labels of %s: %s", w.ref, selectorText(w.labels)),
 		},
 		Fix: selectorFix("select the Pods of "+w.ref.String(), c.ref(), c.svc.Spec.Selector, want)}
+	if onePod(c.svc.Spec.Selector) {
+		// One Pod was meant, as a database's primary is; all of them are another thing.
+		f.Fix = &Fix{Summary: "name a Pod that is there, or select the Pods of " + w.ref.String()}
+	}
+	return []finding{{Finding: f}}
+}
+
+// missingReplica returns a StatefulSet of which the selector means one Pod by a number
+// that it does not have, or nil.
+func (c *serviceCase) missingReplica() *workload {
+	for i := range c.v.workload {
+		w := &c.v.workload[i]
+		if _, one := w.ordinal(c.svc.Spec.Selector); one && w.ref.Namespace == c.svc.Namespace && !w.makesFor(c.svc) {
+			return w
+		}
+	}
+	return nil
+}
+
+// selectsMissingReplica: SVC101 of a Pod's own name or number.
+func (c *serviceCase) selectsMissingReplica(w *workload) []finding {
+	n, _ := w.ordinal(c.svc.Spec.Selector)
+	have, last := fmt.Sprintf("%s-%d", w.ref.Name, w.start), w.start+w.desired()-1
+	if last > w.start {
+		have += fmt.Sprintf(" to %s-%d", w.ref.Name, last)
+	}
+	f := Finding{ID: "SVC101", Severity: SeverityFailure, Object: c.ref(), Field: "spec.selector",
+		Message: fmt.Sprintf("%s selects the Pod %s-%d alone, and there is none: %s has %s (%s).", c.ref(), w.ref.Name, n, w.ref, plural(w.desired(), "replica"), have),
+		Evidence: []string{
+			fmt.Sprintf("%s matches no Pod in namespace %s", selectorText(c.svc.Spec.Selector), c.svc.Namespace),
+			fmt.Sprintf("%s spec.replicas is %d", w.ref, w.desired()),
+		},
+		Fix: &Fix{Summary: "select a Pod that is there"}}
+	if n > last {
+		f.Fix.Summary = fmt.Sprintf("run %d replicas of %s, or select a Pod that is there", n-w.start+1, w.ref)
+	}
 	return []finding{{Finding: f}}
 }
 

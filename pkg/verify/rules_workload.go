@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,22 +39,46 @@ func (c *serviceCase) servedBeside(pods map[string]bool) bool {
 
 // ruleScaledToZero: SVC301.
 func ruleScaledToZero(c *serviceCase) []finding {
-	w := c.matchingWorkload()
-	if w == nil || len(c.pods) > 0 || w.replicas == nil || *w.replicas != 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+	off := c.stopped()
+	if len(off) == 0 || len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
 		return nil
 	}
+	w := off[0]
 	f := Finding{ID: "SVC301", Severity: SeverityFailure, Object: w.ref, Field: "spec.replicas",
 		Message:  fmt.Sprintf("%s is scaled to zero, so %s has no Pods to send traffic to.", w.ref, c.ref()),
-		Evidence: []string{"spec.replicas is 0"},
-		Fix:      scaleFix(w)}
+		Evidence: []string{"spec.replicas is 0"}}
+	if w.suspended {
+		f.Field, f.Evidence = "spec.suspend", []string{"spec.suspend is true"}
+		f.Message = fmt.Sprintf("%s is suspended, so %s has no Pods to send traffic to.", w.ref, c.ref())
+		f.Fix = c.resumeFix(w)
+	} else {
+		f.Fix = c.scaleFix(w)
+	}
+	if len(off) > 1 {
+		f.Evidence = append(f.Evidence, "the same goes for "+shortList(refs(off[1:]), 3))
+	}
 	return []finding{{Finding: f}}
 }
 
-// scaleFix runs one replica of a workload.
-func scaleFix(w *workload) *Fix {
-	f := patchFix("run at least one replica", w.ref, map[string]any{"spec": map[string]any{"replicas": 1}})
-	f.Command = shell.Kubectl("scale %s %s -n %s --replicas=1", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace)
+// scaleFix runs one replica of a workload, or as many as there have to be for the
+// one Pod that the Service selects.
+func (c *serviceCase) scaleFix(w *workload) *Fix {
+	replicas, summary := 1, "run at least one replica"
+	if n, one := w.ordinal(c.svc.Spec.Selector); one && n > w.start {
+		replicas = n - w.start + 1
+		summary = fmt.Sprintf("run %d replicas, so that there is a Pod %s-%d", replicas, w.ref.Name, n)
+	}
+	f := patchFix(summary, w.ref, map[string]any{"spec": map[string]any{"replicas": replicas}})
+	f.Command = shell.Kubectl("scale %s %s -n %s --replicas=%s", strings.ToLower(w.ref.Kind), w.ref.Name, w.ref.Namespace, strconv.Itoa(replicas))
 	return f
+}
+
+// resumeFix lets a Job run. A CronJob then waits for its time, and its Pods end.
+func (c *serviceCase) resumeFix(w *workload) *Fix {
+	if w.ref.Kind != "Job" {
+		return &Fix{Summary: fmt.Sprintf("%s runs Pods to their end, now and then; run what is to serve as a Deployment", w.ref)}
+	}
+	return patchFix("let the Job run, unless a queue holds it back, which lets it run in its turn", w.ref, map[string]any{"spec": map[string]any{"suspend": false}})
 }
 
 // rulePods looks at each selected Pod that is not ready and reports each cause

@@ -8,6 +8,7 @@ package verify
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -24,14 +25,20 @@ type Snapshot struct {
 	// report; one that is not among Services is in Expected only.
 	Targets []string `json:"targets"`
 
-	Services        []corev1.Service             `json:"services,omitempty"`
-	EndpointSlices  []discoveryv1.EndpointSlice  `json:"endpointSlices,omitempty"`
-	Pods            []corev1.Pod                 `json:"pods,omitempty"`
-	Nodes           []corev1.Node                `json:"nodes,omitempty"`
-	Deployments     []appsv1.Deployment          `json:"deployments,omitempty"`
-	ReplicaSets     []appsv1.ReplicaSet          `json:"replicaSets,omitempty"`
-	StatefulSets    []appsv1.StatefulSet         `json:"statefulSets,omitempty"`
-	DaemonSets      []appsv1.DaemonSet           `json:"daemonSets,omitempty"`
+	Services       []corev1.Service            `json:"services,omitempty"`
+	EndpointSlices []discoveryv1.EndpointSlice `json:"endpointSlices,omitempty"`
+	Pods           []corev1.Pod                `json:"pods,omitempty"`
+	Nodes          []corev1.Node               `json:"nodes,omitempty"`
+	Deployments    []appsv1.Deployment         `json:"deployments,omitempty"`
+	ReplicaSets    []appsv1.ReplicaSet         `json:"replicaSets,omitempty"`
+	StatefulSets   []appsv1.StatefulSet        `json:"statefulSets,omitempty"`
+	DaemonSets     []appsv1.DaemonSet          `json:"daemonSets,omitempty"`
+	// These are read only where a target selects no Pods, and kept where it would
+	// select theirs.
+	ReplicationControllers []corev1.ReplicationController `json:"replicationControllers,omitempty"`
+	Jobs                   []batchv1.Job                  `json:"jobs,omitempty"`
+	CronJobs               []batchv1.CronJob              `json:"cronJobs,omitempty"`
+
 	NetworkPolicies []networkingv1.NetworkPolicy `json:"networkPolicies,omitempty"`
 	Events          []corev1.Event               `json:"events,omitempty"`
 	Namespaces      []corev1.Namespace           `json:"namespaces,omitempty"`

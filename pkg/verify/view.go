@@ -100,6 +100,11 @@ func (v *view) matching(svc *corev1.Service) (pods, over []*corev1.Pod) {
 	return pods, over
 }
 
+// hasService reports whether a Service of a Pod's own namespace selects it.
+func (v *view) hasService(p *corev1.Pod) bool {
+	return slices.ContainsFunc(v.s.Services, func(svc corev1.Service) bool { return svc.Namespace == p.Namespace && selects(&svc, p.Labels) })
+}
+
 // ended reports whether a Pod has run to its end, well or not: it never serves again.
 func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
@@ -114,6 +119,10 @@ type workload struct {
 	template    *corev1.PodTemplateSpec
 	created     time.Time
 	changed     time.Time // in anything but its status
+	start       int       // the number of a StatefulSet's first Pod
+	// suspended says that a Job or CronJob was told to make no Pods, and idle that it
+	// makes none now, be it that it has ended, or waits for its time.
+	suspended, idle bool
 	// unseen says that its controller has not looked at it since it was last changed,
 	// and ignored that it never has.
 	unseen, ignored bool
@@ -136,6 +145,9 @@ func workloads(s *Snapshot) []workload {
 	for i := range s.StatefulSets {
 		d := &s.StatefulSets[i]
 		add("StatefulSet", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
+		if d.Spec.Ordinals != nil {
+			out[len(out)-1].start = int(d.Spec.Ordinals.Start)
+		}
 	}
 	for i := range s.DaemonSets {
 		d := &s.DaemonSets[i]
@@ -146,6 +158,25 @@ func workloads(s *Snapshot) []workload {
 		if metav1.GetControllerOf(d) == nil {
 			add("ReplicaSet", d.ObjectMeta, d.Status.ObservedGeneration, d.Spec.Selector, d.Spec.Replicas, &d.Spec.Template)
 		}
+	}
+	for i := range s.ReplicationControllers {
+		if d := &s.ReplicationControllers[i]; d.Spec.Template != nil {
+			add("ReplicationController", d.ObjectMeta, d.Status.ObservedGeneration, &metav1.LabelSelector{MatchLabels: d.Spec.Selector}, d.Spec.Replicas, d.Spec.Template)
+		}
+	}
+	// Jobs and CronJobs do not say which generation their controller has seen.
+	for i := range s.Jobs {
+		d := &s.Jobs[i]
+		add("Job", d.ObjectMeta, d.Generation, d.Spec.Selector, nil, &d.Spec.Template)
+		w := &out[len(out)-1]
+		w.suspended = d.Spec.Suspend != nil && *d.Spec.Suspend && !jobOver(d)
+		w.idle = w.suspended || jobOver(d)
+	}
+	for i := range s.CronJobs {
+		d := &s.CronJobs[i]
+		add("CronJob", d.ObjectMeta, d.Generation, nil, nil, &d.Spec.JobTemplate.Spec.Template)
+		w := &out[len(out)-1]
+		w.suspended, w.idle = d.Spec.Suspend != nil && *d.Spec.Suspend, true
 	}
 	return out
 }
