@@ -94,7 +94,7 @@ func (c *serviceCase) namedPortFix(pv portView, pod *corev1.Pod) *Fix {
 	if pod != nil {
 		if cp := likelyPort(pod, pv.port); cp != nil {
 			var target any = cp.ContainerPort
-			if cp.Name != "" {
+			if leadsTo(pod, pv.port, cp.Name, cp.ContainerPort) {
 				target = cp.Name
 			}
 			return portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
@@ -104,14 +104,18 @@ func (c *serviceCase) namedPortFix(pv portView, pod *corev1.Pod) *Fix {
 }
 
 // likelyPort returns the container port that a Service port was meant for: the
-// one with its number, the one with a name alike, or the only one.
+// one with its number, the one with a name that means the same, or the only one.
 func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
-	var all []*corev1.ContainerPort
+	var all, same []*corev1.ContainerPort
 	for _, ctr := range served(pod) {
 		for j := range ctr.Ports {
 			cp := &ctr.Ports[j]
-			if protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
-				all = append(all, cp)
+			if protocolOf(cp.Protocol) != protocolOf(sp.Protocol) {
+				continue
+			}
+			all = append(all, cp)
+			if sameMeaning(cp.Name, sp.TargetPort.StrVal) && !standsBeside(cp.Name, sp.TargetPort.StrVal) {
+				same = append(same, cp)
 			}
 		}
 	}
@@ -120,15 +124,20 @@ func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
 			return cp
 		}
 	}
-	for _, cp := range all {
-		if cp.Name != "" && alikeValues(cp.Name, sp.TargetPort.StrVal) {
-			return cp
-		}
+	if len(same) == 1 {
+		return same[0]
 	}
 	if len(all) == 1 {
 		return all[0]
 	}
 	return nil
+}
+
+// leadsTo reports whether a name as targetPort leads to a port of a Pod: of several
+// containers that declare the name, the first counts.
+func leadsTo(pod *corev1.Pod, sp corev1.ServicePort, name string, number int32) bool {
+	sp.TargetPort = intstr.FromString(name)
+	return name != "" && targetNumber(pod, sp) == number
 }
 
 // otherProtocol returns the other protocol under which a Pod declares a port of this name.
@@ -181,6 +190,7 @@ func ruleListening(c *serviceCase) []finding {
 		case wrongPort(aAsked, bAsked):
 			if other := c.otherPort(pv); other != nil {
 				out = append(out, c.wrongTarget(pv, *other, aAsked, bAsked))
+				out = append(out, c.alsoWrong(pv, *other)...)
 			} else if len(aAsked) == 0 || len(bAsked) > 0 || c.check(string(probe.PathTunnel), c.linePort(pv)) == StateFailed {
 				if refusedAll(aAsked) && refusedAll(bAsked) {
 					out = append(out, c.nothingListens(pv, aAsked, bAsked))
@@ -219,19 +229,20 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 	_, backend := c.backendOwner(pv)
 	f := finding{port: pv.key, Finding: Finding{ID: "SVC204", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort"),
 		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; %s %s on %d.",
-			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), other.probe.Check.Good(), port)}}
+			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), does(other), port)}}
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", classEvidence(bad), bad.addresses(3)))
-	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), c.answersOn(pv, other).addresses(3)))
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", does(other), c.answersOn(pv, other).addresses(3)))
 	var target any = port
 	named := pv.port.TargetPort.Type == intstr.String
 	// A name stays a name where the container has one for that port, be it the
 	// live Service's or the tree's.
-	for _, name := range containerPortNames(backend, int32(port)) {
-		if named || name == c.expectedTarget(pv) {
+	names := containerPortNames(backend, int32(port))
+	for _, name := range names {
+		if (named || name == c.expectedTarget(pv)) && leadsTo(backend, pv.port, name, int32(port)) {
 			target = name
 		}
 	}
-	if named && backend != nil && target == any(port) {
+	if named && backend != nil && len(names) == 0 {
 		// The Service's name is right; the container's number behind it is not.
 		f.Object, f.Field = c.v.ownerOf(backend), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
 		f.Fix = renumberFix(f.Object, backend, pv.port.TargetPort.StrVal, int32(port))
@@ -270,11 +281,27 @@ func renumberFix(owner ObjectRef, pod *corev1.Pod, name string, number int32) *F
 	return &Fix{Summary: summary}
 }
 
-// answersOn returns the good answers of all backends on the port of one of them.
+// alsoWrong is what stands in the way of clients besides the target port: that the
+// other port answers on localhost alone, or speaks TLS.
+func (c *serviceCase) alsoWrong(pv portView, other answer) []finding {
+	refused := slices.DeleteFunc(c.ev.explored(probe.PathPod, pv.key).where(probe.ClassRefused), func(a answer) bool { return a.port() != other.port() })
+	switch {
+	case !other.good():
+		if f, ok := c.spokenTo(pv, evidence{other}, other.probe.Path); ok {
+			return []finding{f}
+		}
+	case other.probe.Path == probe.PathTunnel && len(refused) > 0:
+		return []finding{c.loopbackOnly(pv, c.answersOn(pv, other), refused)}
+	}
+	return nil
+}
+
+// answersOn returns the answers of all backends on the port of one of them that are
+// like its own.
 func (c *serviceCase) answersOn(pv portView, one answer) evidence {
 	var out evidence
-	for _, a := range c.ev.explored(one.probe.Path, pv.key).where(probe.ClassOK) {
-		if a.port() == one.port() {
+	for _, a := range c.ev.explored(one.probe.Path, pv.key).where(one.outcome.Class) {
+		if a.port() == one.port() && a.probe.Check == one.probe.Check {
 			out = append(out, a)
 		}
 	}
@@ -284,19 +311,19 @@ func (c *serviceCase) answersOn(pv portView, one answer) evidence {
 // whoAnswers names the container behind a port, where that can be told.
 func whoAnswers(pod *corev1.Pod, port int32) string {
 	if pod == nil {
-		return "its Pods answer"
+		return "its Pod"
 	}
 	for _, ctr := range served(pod) {
 		for _, cp := range ctr.Ports {
 			if cp.ContainerPort == port {
-				return fmt.Sprintf("container %q answers", ctr.Name)
+				return fmt.Sprintf("container %q", ctr.Name)
 			}
 		}
 	}
 	if len(served(pod)) == 1 {
-		return fmt.Sprintf("container %q answers", pod.Spec.Containers[0].Name)
+		return fmt.Sprintf("container %q", pod.Spec.Containers[0].Name)
 	}
-	return "its Pods answer"
+	return "its Pod"
 }
 
 func wrongPortWords(e evidence) string {
