@@ -253,7 +253,7 @@ func ruleHangs(c *serviceCase) []finding {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel, inside the Pod: %s", classWords(inside[0].outcome.Class, fmt.Sprintf("%d/%d", len(inside), len(inside)), inside[0])))
 		}
 		if slow {
-			f.Message = fmt.Sprintf("the server of %s answers on port %s, but slowly: inside its Pod after %s, and clients elsewhere are asked to wait %s at most.",
+			f.Message = fmt.Sprintf("the server of %s answers slowly on port %s: inside its Pod after %s; from elsewhere no answer came within %s.",
 				owner, e[0].port(), latency(inside.slowest()), patience)
 			f.Evidence[len(f.Evidence)-1] = fmt.Sprintf("tunnel, inside the Pod, which is given more time: %s after %s", pv.check.Good(), latency(inside.slowest()))
 			f.Fix.Summary = "see what the application waits for"
