@@ -297,21 +297,67 @@ func (c *serviceCase) checkPod(pv portView) {
 	n := len(e.distinct())
 	r := c.line(probe.PathPod, pv, e, fmt.Sprintf("%s from %d/%d", pv.check.Good(), n, n)+certificates(e))
 	if other := c.otherPort(pv); other != nil && r.State == StateFailed {
-		r.Summary += fmt.Sprintf("; %s answers %s", other.port(), other.probe.Check.Good())
+		r.Summary += fmt.Sprintf("; %s %s", other.port(), does(*other))
 	}
 	c.add(r)
 }
 
-// otherPort returns the good answer of another port of a backend, or nil.
+// otherPort returns the answer of another port of a backend that the Service port
+// may be meant for, or nil: a good one, or, where its own target is refused, that of
+// the right server in TLS, without TLS or with an error.
 func (c *serviceCase) otherPort(pv portView) *answer {
+	var second *answer
+	refused := refusedAll(c.ev.on(probe.PathTunnel, "", pv.key).asked()) && refusedAll(c.ev.on(probe.PathPod, "", pv.key).asked())
 	for _, path := range []probe.Path{probe.PathPod, probe.PathTunnel} {
 		for _, a := range c.ev.explored(path, pv.key) {
-			if a.good() && !targetOf(pv, a) {
+			switch {
+			case !a.asked() || targetOf(pv, a) || c.standsBeside(pv, a):
+			case a.good():
 				return &a
+			case refused && second == nil && (a.outcome.Class == probe.ClassErrorReply || inTLS(a) || notInTLS(a)):
+				second = &a
 			}
 		}
 	}
-	return nil
+	return second
+}
+
+// standsBeside reports whether the port that was asked is, by its name, not for what
+// the Service port is for.
+func (c *serviceCase) standsBeside(pv portView, a answer) bool {
+	return slices.ContainsFunc(containerPortNames(c.v.pods[a.probe.Pod], portNumber(a)), func(name string) bool {
+		return standsBeside(name, pv.port.TargetPort.StrVal+"-"+pv.port.Name)
+	})
+}
+
+// inTLS reports whether a server was asked without TLS and says that it speaks it.
+func inTLS(a answer) bool { return a.outcome.Facts["peer"] == "tls" }
+
+// notInTLS reports whether a server was asked inside TLS and does not speak it.
+func notInTLS(a answer) bool {
+	return a.outcome.Class == probe.ClassTLS && strings.Contains(a.outcome.Detail, "does not speak TLS")
+}
+
+// does words what a server does that was asked, after what it is called by.
+func does(a answer) string {
+	good := a.probe.Check.Good()
+	switch {
+	case inTLS(a):
+		return "speaks TLS"
+	case notInTLS(a):
+		return "answers without TLS"
+	case !a.good():
+		return fmt.Sprintf("answers %q", a.outcome.Detail)
+	case a.probe.Check == probe.CheckTCP:
+		return "accepts connections"
+	case a.probe.Check == probe.CheckTLS:
+		return "speaks TLS"
+	case a.probe.Check == probe.CheckPostgres, a.probe.Check == probe.CheckMySQL:
+		return "takes logins"
+	case strings.HasPrefix(good, "answers"):
+		return good
+	}
+	return "answers " + good
 }
 
 // targetOf reports whether an exploratory answer is about the port's own target.

@@ -223,6 +223,8 @@ func (c *serviceCase) checkExternalName() {
 	r.Port, r.Detail = "", nil
 	if l := nameLookup(e); l != nil && l.outcome != nil && l.asked() && !l.good() {
 		r.Summary = evidence{*l}.tally().bad()
+	} else if r.State == StateFailed {
+		r.Summary = c.line(probe.PathExternalName, pv, conn, good).Summary
 	}
 	c.add(r)
 }

@@ -52,56 +52,84 @@ func prefixCheck(name string) (probe.Check, bool) {
 	return check, true
 }
 
+// standsBeside reports whether the name of a port says that it is beside the one that
+// was wanted, which has no such word of its own.
+func standsBeside(name, wanted string) bool {
+	have := strings.Split(strings.ToLower(wanted), "-")
+	return slices.ContainsFunc(strings.Split(strings.ToLower(name), "-"), func(w string) bool {
+		_, protocol := appProtocols[w]
+		return !protocol && slices.Contains(besides, w) && !slices.ContainsFunc(have, func(h string) bool { return h != "" && alikeValues(h, w) })
+	})
+}
+
+// sameMeaning reports whether two names of ports are alike, or words for one protocol
+// ("http" and "web") rather than for two ("http" and "https").
+func sameMeaning(a, b string) bool {
+	x, known := appProtocols[strings.ToLower(a)]
+	y, both := appProtocols[strings.ToLower(b)]
+	if known && both {
+		return x == y
+	}
+	return a != "" && alikeValues(a, b)
+}
+
+// guess is by what the check of a port was told, where nobody has said it.
+type guess int
+
+const (
+	told       guess = iota // by the user, the appProtocol or the whole name, or it is TCP or UDP
+	fromName                // by what the name starts with
+	fromNumber              // by the number alone
+)
+
 // chooseCheck picks the protocol question for a Service port: what the user
 // said, the appProtocol, the name (or what it starts with), the number, TCP.
-// guessed says that it was what the name starts with, the only one of these that
-// nobody has meant as the protocol.
-func chooseCheck(override probe.Check, p corev1.ServicePort) (check probe.Check, guessed bool) {
+func chooseCheck(override probe.Check, p corev1.ServicePort) (probe.Check, guess) {
 	if override == probe.CheckExec {
 		override = "" // it is asked beside the port's own
 	}
 	if protocolOf(p.Protocol) == corev1.ProtocolUDP {
 		if override == probe.CheckDNSServer {
-			return override, false
+			return override, told
 		}
-		if says, guessed := speaksDNS(p); override == "" && says {
-			return probe.CheckDNSServer, guessed
+		if says, by := speaksDNS(p); override == "" && says {
+			return probe.CheckDNSServer, by
 		}
-		return probe.CheckUDP, false
+		return probe.CheckUDP, told
 	}
 	if override != "" && override != probe.CheckUDP {
-		return override, false
+		return override, told
 	}
 	if p.AppProtocol != nil && *p.AppProtocol != "" {
 		if c, ok := appProtocols[strings.ToLower(*p.AppProtocol)]; ok && c != probe.CheckUDP {
-			return c, false
+			return c, told
 		}
-		return probe.CheckTCP, false // it names a protocol that no check asks yet
+		return probe.CheckTCP, told // it names a protocol that no check asks yet
 	}
 	name := strings.ToLower(p.Name)
 	if c, ok := appProtocols[name]; ok && c != probe.CheckUDP {
-		return c, false
+		return c, told
 	}
 	if c, ok := prefixCheck(name); ok {
-		return c, true
+		return c, fromName
 	}
 	if c, ok := wellKnown[p.Port]; ok {
-		return c, false
+		return c, fromNumber
 	}
-	return probe.CheckTCP, false
+	return probe.CheckTCP, told
 }
 
-// speaksDNS reports whether a UDP port says that it is a name server's; guessed, that
-// only what its name starts with does.
-func speaksDNS(p corev1.ServicePort) (says, guessed bool) {
+// speaksDNS reports whether a UDP port says that it is a name server's, by its
+// number too: a server there that answers no queries is hardly another.
+func speaksDNS(p corev1.ServicePort) (says bool, by guess) {
 	if p.AppProtocol != nil && *p.AppProtocol != "" {
-		return appProtocols[strings.ToLower(*p.AppProtocol)] == probe.CheckDNSServer, false
+		return appProtocols[strings.ToLower(*p.AppProtocol)] == probe.CheckDNSServer, told
 	}
 	name := strings.ToLower(p.Name)
 	if p.Port == 53 || name == "dns" || name == "dns-udp" {
-		return true, false
+		return true, told
 	}
-	return strings.HasPrefix(name, "dns-"), true
+	return strings.HasPrefix(name, "dns-"), fromName
 }
 
 // tlsPorts are the words for protocols that start inside TLS, beside those that

@@ -57,10 +57,22 @@ func gather(probes []probe.Probe, outcomes []probe.Outcome) map[string]evidence 
 }
 
 // afterWrongGuess reads anew what came back about ports whose check was only told
-// from how their name begins. Where all that answers is in one other protocol, the
+// from how their name begins, or from their number. Where all that answers is in one
+// other protocol, be it one that is not known where there was a number only, the
 // guess was wrong and no fault of the server's: that it is reached is what counts.
 // Where another port of the Pods does answer as guessed, the port is wrong instead.
-func afterWrongGuess(ev evidence) evidence {
+func afterWrongGuess(ev evidence, ports []portView) evidence {
+	numbered := map[string]bool{}
+	for _, pv := range ports {
+		numbered[pv.key] = pv.guess == fromNumber
+	}
+	// other reports an answer in another protocol, and names that, if it is known.
+	other := func(a answer) (peer string, ok bool) {
+		if numbered[a.probe.Port] && !a.probe.Exploratory && notInTLS(a) {
+			return "plain", true
+		}
+		return a.outcome.Facts["peer"], a.outcome.Class == probe.ClassProtocol
+	}
 	guess := map[string]probe.Check{}
 	for _, a := range ev {
 		if a.probe.Guessed && !a.probe.Exploratory {
@@ -73,28 +85,29 @@ func afterWrongGuess(ev evidence) evidence {
 		if !a.probe.Guessed || !a.asked() || a.probe.Check != guess[port] {
 			continue
 		}
-		switch a.outcome.Class {
-		case probe.ClassOK, probe.ClassErrorReply:
-			right[port] = true
-		case probe.ClassProtocol:
+		if peer, ok := other(a); ok {
 			if peers[port] == nil {
 				peers[port] = map[string]bool{}
 			}
-			peers[port][a.outcome.Facts["peer"]] = true
+			peers[port][peer] = true
 		}
+		right[port] = right[port] || len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply)) > 0
 	}
 	out := slices.Clone(ev)
 	for i, a := range out {
 		p := peers[a.probe.Port]
 		// A server that wants TLS may well speak the protocol inside it.
-		if len(p) != 1 || p[""] || p["tls"] || right[a.probe.Port] || !a.probe.Guessed || a.probe.Exploratory {
+		if len(p) != 1 || p[""] && !numbered[a.probe.Port] || p["tls"] || right[a.probe.Port] || !a.probe.Guessed || a.probe.Exploratory {
 			continue
 		}
 		out[i].probe.Check = probe.CheckTCP
 		if a.probe.Network == "udp" {
 			out[i].probe.Check = probe.CheckUDP
 		}
-		if a.outcome != nil && a.outcome.Class == probe.ClassProtocol {
+		if a.outcome == nil {
+			continue
+		}
+		if _, ok := other(a); ok {
 			o := *a.outcome
 			o.Class, o.Answers, o.Detail = probe.ClassOK, o.Attempts, "connected"
 			out[i].outcome = &o
@@ -138,6 +151,15 @@ func (e evidence) explored(path probe.Path, port string) evidence {
 		if a.probe.Path == path && a.probe.Exploratory && a.probe.Port == port {
 			out = append(out, a)
 		}
+	}
+	return out
+}
+
+// slowest returns the longest time that a good answer took.
+func (e evidence) slowest() time.Duration {
+	var out time.Duration
+	for _, a := range e.where(probe.ClassOK) {
+		out = max(out, a.outcome.Latency)
 	}
 	return out
 }

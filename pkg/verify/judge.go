@@ -95,12 +95,13 @@ func rules() []rule {
 }
 
 func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVerdict {
-	ev = afterWrongGuess(ev)
+	ports := v.ports(svc, Checks{})
+	ev = afterWrongGuess(ev, ports)
 	pods, over := v.matching(svc)
 	if !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
 		ev = withoutCertificate(ev)
 	}
-	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: v.ports(svc, Checks{}), pods: pods, over: over}
+	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: ports, pods: pods, over: over}
 	// The checks are those that were asked, which the user may have chosen.
 	for i := range c.ports {
 		for _, a := range ev {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -93,16 +94,22 @@ const gapHolders = "services in other namespaces"
 // readRefusers reads that for which the API server may refuse what the tree
 // wants: the ranges of cluster IPs, and the Services of other namespaces that
 // have a node port or an address it asks for. Nothing is read where the tree
-// asks for none of these, or has them already. Ranges that cannot be read (they
-// are an API since Kubernetes 1.33, and are not everybody's) are not known.
+// asks for none of these, or has them already; but the ranges are where somebody
+// has written endpoints. Those that cannot be read (they are an API since
+// Kubernetes 1.33, and are not everybody's) are not known.
 func readRefusers(ctx context.Context, c *clients, s *Snapshot, seen string) (ranges []string, holders []corev1.Service, err error) {
-	ports, addresses, families := map[int32]bool{}, map[string]bool{}, false
+	ports, addresses, ranged := map[int32]bool{}, map[string]bool{}, false
 	for _, key := range s.Targets {
 		want, live := s.absent(key), s.service(key)
+		// Which may be addresses of Services.
+		ranged = ranged || live != nil && !headless(live) && slices.ContainsFunc(s.EndpointSlices, func(e discoveryv1.EndpointSlice) bool {
+			return e.Namespace == live.Namespace && e.Labels[discoveryv1.LabelServiceName] == live.Name &&
+				slices.ContainsFunc(e.Endpoints, func(p discoveryv1.Endpoint) bool { return p.TargetRef == nil })
+		})
 		if want == nil || want.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
-		families = families || len(want.Spec.IPFamilies) > 0 || want.Spec.IPFamilyPolicy != nil
+		ranged = ranged || len(want.Spec.IPFamilies) > 0 || want.Spec.IPFamilyPolicy != nil
 		for _, p := range want.Spec.Ports {
 			if p.NodePort != 0 && !hasNodePort(live, p) {
 				ports[p.NodePort] = true
@@ -114,7 +121,7 @@ func readRefusers(ctx context.Context, c *clients, s *Snapshot, seen string) (ra
 			}
 		}
 	}
-	if families || len(addresses) > 0 {
+	if ranged || len(addresses) > 0 {
 		if list, err := listAll(ctx, c.networking.ServiceCIDRs().List, func(l *networkingv1.ServiceCIDRList) []networkingv1.ServiceCIDR { return l.Items }); err == nil {
 			for i := range list {
 				ranges = append(ranges, list[i].Spec.CIDRs...)

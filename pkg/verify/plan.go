@@ -28,7 +28,11 @@ const (
 	// maxExplored is how many Pods are asked exploratory questions.
 	maxExplored = 3
 
+	// tunnelTimeout is longer than that of other paths: the way through the API server
+	// takes its share.
 	tunnelTimeout = 3 * time.Second
+	// patience is for how long an answer is waited for on those, the second time.
+	patience = 2 * probe.DefaultTimeout
 )
 
 // PlanOptions narrows what PlanProbes asks.
@@ -216,7 +220,7 @@ func base(svc *corev1.Service, pv portView) probe.Probe {
 	if pv.check == probe.CheckHTTP || pv.check == probe.CheckHTTPS {
 		pr.HTTPPath, pr.HTTPHost = readyPath(pv)
 	}
-	pr.Guessed = pv.guessed
+	pr.Guessed = pv.guess != told
 	return pr
 }
 
@@ -320,10 +324,10 @@ func (p *planner) tunnel(svc *corev1.Service, pv portView, pod string, port int3
 
 // otherPorts asks the other ports that a Pod declares, at its address.
 func (p *planner) otherPorts(svc *corev1.Service, pv portView, pod *corev1.Pod, address string, except int32) {
-	if pod == nil || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP {
+	if pod == nil {
 		return
 	}
-	for _, n := range declaredPorts(pod, except) {
+	for _, n := range declaredFor(pod, pv.port.Protocol, except) {
 		pr := base(svc, pv)
 		pr.Path, pr.From, pr.Pod, pr.Exploratory = probe.PathPod, probe.FromCluster, pod.Namespace+"/"+pod.Name, true
 		pr.Address = hostPort(address, n)

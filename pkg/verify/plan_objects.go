@@ -24,10 +24,15 @@ func declaresAny(pod *corev1.Pod) bool {
 
 // declaredPorts lists the TCP ports that a Pod's containers declare.
 func declaredPorts(pod *corev1.Pod, except int32) []int32 {
+	return declaredFor(pod, corev1.ProtocolTCP, except)
+}
+
+// declaredFor lists the ports of one protocol that a Pod's containers declare.
+func declaredFor(pod *corev1.Pod, proto corev1.Protocol, except int32) []int32 {
 	var out []int32
 	for _, ctr := range served(pod) {
 		for _, cp := range ctr.Ports {
-			if protocolOf(cp.Protocol) == corev1.ProtocolTCP && cp.ContainerPort != except && len(out) < 8 {
+			if protocolOf(cp.Protocol) == protocolOf(proto) && cp.ContainerPort != except && len(out) < 8 {
 				out = append(out, cp.ContainerPort)
 			}
 		}

@@ -9,11 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // externalRules find what is wrong outside the cluster: load balancers and
 // external names (5xx, 6xx).
-var externalRules = []rule{rulePendingLoadBalancer, ruleExternalLocal, ruleSourceRanges, ruleExternalAddress, ruleExternalUnknown, ruleExternalHost, ruleExternalIgnored}
+var externalRules = []rule{rulePendingLoadBalancer, ruleExternalLocal, ruleSourceRanges, ruleExternalAddress, ruleExternalUnknown, ruleExternalHost, ruleAliasInside, ruleExternalIgnored}
 
 // unserved is what shows that nobody makes a load balancer.
 const unserved = "no event and no controller's finalizer on the Service"
@@ -96,4 +97,65 @@ func ruleExternalUnknown(c *serviceCase) []finding {
 		Message:  fmt.Sprintf("%s stands for %s, a name that does not exist.", c.ref(), name),
 		Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist"},
 		Fix:      &Fix{Summary: "correct spec.externalName"}}}}
+}
+
+// ruleAliasInside: SVC606. The name of a Service of the cluster resolves, whether it
+// has the port that is asked for or anybody to serve it, or not.
+func ruleAliasInside(c *serviceCase) []finding {
+	to := c.aliased()
+	if to == nil {
+		return nil
+	}
+	ref := ObjectRef{Kind: "Service", Namespace: to.Namespace, Name: to.Name}
+	for _, pv := range c.ports {
+		e := c.ev.on(probe.PathExternalName, "", pv.key).connecting().asked()
+		if c.failure(pv.key) || !e.all(probe.ClassRefused, probe.ClassTimeout, probe.ClassUnreachable) {
+			continue
+		}
+		f := finding{port: pv.key, Finding: Finding{ID: "SVC606", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "port"),
+			Evidence: []string{fmt.Sprintf("external-name: %s: %s", e[0].outcome.Class, e[0].probe.Address)}}}
+		all := c.v.ports(to, Checks{})
+		at := slices.IndexFunc(all, func(p portView) bool { return numberKey(p.port) == numberKey(pv.port) })
+		switch {
+		case at < 0:
+			var have []string
+			for _, p := range to.Spec.Ports {
+				have = append(have, numberKey(p))
+			}
+			f.Message = fmt.Sprintf("%s stands for %s, which has no port %s; it has %s.", c.ref(), ref, numberKey(pv.port), listWords(have))
+			f.Fix = &Fix{Summary: "use a port that it has, here and in the clients, or give it this one"}
+			if len(to.Spec.Ports) == 1 {
+				number := to.Spec.Ports[0].Port
+				f.Fix = portsFix(fmt.Sprintf("use port %d, here and in the clients, or give %s this one", number, ref), c.svc, pv.index,
+					map[string]any{"port": number, "targetPort": number})
+			}
+		case len(all[at].usable) == 0 && !all[at].unknown:
+			f.Object, f.Field = ref, ""
+			f.Message = fmt.Sprintf("%s stands for %s, which has no endpoints for port %s.", c.ref(), ref, numberKey(pv.port))
+			f.Fix = &Fix{Summary: shell.Advice("see why", shell.Kubectl("svcx verify %s -n %s", to.Name, to.Namespace))}
+		default:
+			continue
+		}
+		return []finding{f}
+	}
+	return nil
+}
+
+// aliased returns the Service of this cluster that an alias stands for, by its name
+// and what that resolves to; nil where it is none, or cannot be seen.
+func (c *serviceCase) aliased() *corev1.Service {
+	words := strings.Split(c.svc.Spec.ExternalName, ".")
+	if c.svc.Spec.Type != corev1.ServiceTypeExternalName || len(words) < 3 || words[2] != "svc" {
+		return nil
+	}
+	to, l := c.v.service(words[1]+"/"+words[0]), nameLookup(c.ev.on(probe.PathExternalName, "", ""))
+	if to == nil || l == nil || !l.good() {
+		return nil
+	}
+	for _, ip := range clusterIPs(to) {
+		if slices.ContainsFunc(l.outcome.Resolved, func(r string) bool { return sameIP(r, ip) }) {
+			return to
+		}
+	}
+	return nil
 }

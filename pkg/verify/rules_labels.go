@@ -7,9 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
 // ruleTreeRelabels: SVC103. In the tree itself the selector does not match the
@@ -151,94 +148,4 @@ func pairs(set map[string]string, keys []string) string {
 		out = append(out, k+"="+set[k])
 	}
 	return listWords(out)
-}
-
-// ruleHandMadeSlice: SVC108. There is an EndpointSlice made by hand for a
-// Service without selector, and it does not fit.
-func ruleHandMadeSlice(c *serviceCase) []finding {
-	if len(c.svc.Spec.Selector) > 0 || c.svc.Spec.Type == corev1.ServiceTypeExternalName || c.v.gap("endpointslices", c.svc.Namespace) != nil {
-		return nil
-	}
-	own := c.v.slices[c.key()]
-	if len(own) == 0 {
-		if s := c.strayedSlice(); s != nil {
-			have := "no label " + discoveryv1.LabelServiceName
-			if v, ok := s.Labels[discoveryv1.LabelServiceName]; ok {
-				have = fmt.Sprintf("label %s=%s", discoveryv1.LabelServiceName, v)
-			}
-			ref := ObjectRef{Kind: "EndpointSlice", Namespace: s.Namespace, Name: s.Name}
-			return []finding{{Finding: Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "metadata.labels",
-				Message:  fmt.Sprintf("%s seems meant for %s, but has %s: the Service leads nowhere.", ref, c.ref(), have),
-				Evidence: []string{"spec.selector is empty", "no EndpointSlice carries the label " + discoveryv1.LabelServiceName + "=" + c.svc.Name, ref.String() + " has " + have},
-				Fix:      patchFix("label the slice for the Service", ref, map[string]any{"metadata": map[string]any{"labels": map[string]any{discoveryv1.LabelServiceName: c.svc.Name}}})}}}
-		}
-		return nil
-	}
-	var out []finding
-	for _, pv := range c.ports {
-		if len(pv.usable) > 0 {
-			continue
-		}
-		s := own[0]
-		ref := ObjectRef{Kind: "EndpointSlice", Namespace: s.Namespace, Name: s.Name}
-		f := Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "ports", Evidence: []string{"ports of " + ref.String() + ": " + slicePortsText(s)}}
-		switch {
-		case s.AddressType == discoveryv1.AddressTypeFQDN:
-			f.Field = "addressType"
-			f.Message = fmt.Sprintf("%s holds names (addressType FQDN), which no service proxy uses.", ref)
-			f.Fix = &Fix{Summary: "use addresses, or a Service of type ExternalName"}
-		case len(pv.noPort) > 0:
-			f.Message = fmt.Sprintf("%s has no port %q for %s, as %s calls it: ports are matched by name and protocol.", ref, pv.port.Name, protocolOf(pv.port.Protocol), c.ref())
-			f.Fix = &Fix{Summary: fmt.Sprintf("name the slice's port %q", pv.port.Name)}
-			if len(s.Ports) == 1 && s.Ports[0].Port != nil && len(own) == 1 {
-				f.Fix = sliceFix(f.Fix.Summary, ref, *s.Ports[0].Port, pv.port)
-			}
-		default:
-			continue
-		}
-		out = append(out, finding{Finding: f, port: pv.key})
-	}
-	return out
-}
-
-// sliceFix names the one port of a slice as the Service does.
-func sliceFix(summary string, ref ObjectRef, number int32, p corev1.ServicePort) *Fix {
-	return patchFix(summary, ref, map[string]any{"ports": []any{map[string]any{"name": p.Name, "port": number, "protocol": string(protocolOf(p.Protocol))}}})
-}
-
-func slicePortsText(s *discoveryv1.EndpointSlice) string {
-	var out []string
-	for _, p := range s.Ports {
-		name, proto, number := "", corev1.ProtocolTCP, int32(0)
-		if p.Name != nil {
-			name = *p.Name
-		}
-		if p.Protocol != nil {
-			proto = *p.Protocol
-		}
-		if p.Port != nil {
-			number = *p.Port
-		}
-		out = append(out, fmt.Sprintf("%q %d/%s", name, number, proto))
-	}
-	if len(out) == 0 {
-		return "none"
-	}
-	return probe.Printable(shortList(out, 6), maxEventText)
-}
-
-// strayedSlice returns a slice that belongs to no Service and, by its name or
-// label, was meant for this one.
-func (c *serviceCase) strayedSlice() *discoveryv1.EndpointSlice {
-	for i := range c.v.s.EndpointSlices {
-		s := &c.v.s.EndpointSlices[i]
-		label := s.Labels[discoveryv1.LabelServiceName]
-		if s.Namespace != c.svc.Namespace || label != "" && c.v.service(s.Namespace+"/"+label) != nil {
-			continue
-		}
-		if s.Name == c.svc.Name || strings.HasPrefix(s.Name, c.svc.Name+"-") || label != "" && alikeValues(label, c.svc.Name) {
-			return s
-		}
-	}
-	return nil
 }

@@ -19,147 +19,6 @@ func portField(pv portView, name string) string {
 	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
 }
 
-// ruleNamedPort: SVC201, SVC202 and SVC203. The EndpointSlices say it: ready
-// endpoints in a slice without the port.
-func ruleNamedPort(c *serviceCase) []finding {
-	var out []finding
-	for _, pv := range c.ports {
-		if len(pv.noPort) == 0 || pv.port.TargetPort.Type != intstr.String {
-			continue
-		}
-		name := pv.port.TargetPort.StrVal
-		f := finding{port: pv.key, Finding: Finding{ID: "SVC201", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort")}}
-		f.Evidence = []string{fmt.Sprintf("%s ready, in an EndpointSlice without port %q", plural(len(pv.noPort), "endpoint"), pv.key)}
-		var pod *corev1.Pod
-		for _, e := range pv.noPort {
-			if e.pod != nil {
-				pod = e.pod
-				break
-			}
-		}
-		who := "no container of its Pods"
-		switch {
-		case len(pv.usable) > 0:
-			f.ID, f.Severity = "SVC203", SeverityWarning
-			f.Message = fmt.Sprintf("only %d of %d Pods behind %s declare a port named %q: the others get no traffic.",
-				len(pv.usable), len(pv.usable)+len(pv.noPort), c.ref(), name)
-			f.Fix = &Fix{Summary: fmt.Sprintf("declare the port %q in all of them", name)}
-			if pod != nil {
-				f.Object = c.v.ownerOf(pod)
-				f.Field = "spec.template.spec.containers[].ports"
-				f.Fix = declareFix(f.Fix.Summary, f.Object, pod, name, pv.usable[0].port, pv.port.Protocol)
-			}
-		case pod != nil && otherProtocol(pod, name, pv.port.Protocol) != "":
-			other := otherProtocol(pod, name, pv.port.Protocol)
-			f.ID = "SVC202"
-			f.Field = portField(pv, "protocol")
-			f.Message = fmt.Sprintf("%s sends %s to the target port %q, which its Pods declare for %s.", c.ref(), protocolOf(pv.port.Protocol), name, other)
-			f.Fix = &Fix{Summary: fmt.Sprintf("use protocol %s, or declare the container port for %s", other, protocolOf(pv.port.Protocol))}
-		default:
-			f.Message = fmt.Sprintf("%s sends port %q to the target port named %q, which %s declares.", c.ref(), pv.key, name, who)
-			f.Fix = c.namedPortFix(pv, pod)
-		}
-		if pod != nil {
-			f.Evidence = append(f.Evidence, "ports that Pod/"+pod.Name+" declares: "+declaredText(pod))
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// declareFix names a container's port as the other Pods behind the Service do:
-// that of the same number, which need not be declared yet where the Pod has one
-// container only.
-func declareFix(summary string, owner ObjectRef, pod *corev1.Pod, name string, number int32, proto corev1.Protocol) *Fix {
-	for _, ctr := range served(pod) {
-		ports := slices.Clone(ctr.Ports)
-		at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool {
-			return p.ContainerPort == number && protocolOf(p.Protocol) == protocolOf(proto)
-		})
-		switch {
-		case at >= 0:
-			ports[at].Name = name
-		case len(served(pod)) == 1:
-			ports = append(ports, corev1.ContainerPort{Name: name, ContainerPort: number, Protocol: proto})
-		default:
-			continue
-		}
-		return containersFix(summary, owner, pod, map[string]map[string]any{ctr.Name: {"ports": containerPorts(ports)}})
-	}
-	return &Fix{Summary: summary}
-}
-
-// namedPortFix proposes the one port that can be meant.
-func (c *serviceCase) namedPortFix(pv portView, pod *corev1.Pod) *Fix {
-	if pod != nil {
-		if cp := likelyPort(pod, pv.port); cp != nil {
-			var target any = cp.ContainerPort
-			if cp.Name != "" {
-				target = cp.Name
-			}
-			return portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
-		}
-	}
-	return &Fix{Summary: fmt.Sprintf("name the container's port %q, or use its number as targetPort", pv.port.TargetPort.StrVal)}
-}
-
-// likelyPort returns the container port that a Service port was meant for: the
-// one with its number, the one with a name alike, or the only one.
-func likelyPort(pod *corev1.Pod, sp corev1.ServicePort) *corev1.ContainerPort {
-	var all []*corev1.ContainerPort
-	for _, ctr := range served(pod) {
-		for j := range ctr.Ports {
-			cp := &ctr.Ports[j]
-			if protocolOf(cp.Protocol) == protocolOf(sp.Protocol) {
-				all = append(all, cp)
-			}
-		}
-	}
-	for _, cp := range all {
-		if cp.ContainerPort == sp.Port {
-			return cp
-		}
-	}
-	for _, cp := range all {
-		if cp.Name != "" && alikeValues(cp.Name, sp.TargetPort.StrVal) {
-			return cp
-		}
-	}
-	if len(all) == 1 {
-		return all[0]
-	}
-	return nil
-}
-
-// otherProtocol returns the other protocol under which a Pod declares a port of this name.
-func otherProtocol(pod *corev1.Pod, name string, not corev1.Protocol) corev1.Protocol {
-	for _, ctr := range served(pod) {
-		for _, cp := range ctr.Ports {
-			if cp.Name == name && protocolOf(cp.Protocol) != protocolOf(not) {
-				return protocolOf(cp.Protocol)
-			}
-		}
-	}
-	return ""
-}
-
-func declaredText(pod *corev1.Pod) string {
-	var out []string
-	for _, ctr := range served(pod) {
-		for _, cp := range ctr.Ports {
-			s := fmt.Sprintf("%d/%s", cp.ContainerPort, protocolOf(cp.Protocol))
-			if cp.Name != "" {
-				s = cp.Name + " " + s
-			}
-			out = append(out, s)
-		}
-	}
-	if len(out) == 0 {
-		return "none"
-	}
-	return shortList(out, 6)
-}
-
 // ruleListening: SVC204, SVC205, SVC206 and SVC207, from the pattern of what
 // answers inside the Pod (A, the tunnel) and at its address (B).
 func ruleListening(c *serviceCase) []finding {
@@ -181,6 +40,7 @@ func ruleListening(c *serviceCase) []finding {
 		case wrongPort(aAsked, bAsked):
 			if other := c.otherPort(pv); other != nil {
 				out = append(out, c.wrongTarget(pv, *other, aAsked, bAsked))
+				out = append(out, c.alsoWrong(pv, *other)...)
 			} else if len(aAsked) == 0 || len(bAsked) > 0 || c.check(string(probe.PathTunnel), c.linePort(pv)) == StateFailed {
 				if refusedAll(aAsked) && refusedAll(bAsked) {
 					out = append(out, c.nothingListens(pv, aAsked, bAsked))
@@ -224,19 +84,20 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 	_, backend := c.backendOwner(pv, other)
 	f := finding{port: pv.key, Finding: Finding{ID: "SVC204", Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "targetPort"),
 		Message: fmt.Sprintf("%s sends port %q to targetPort %s, where %s; %s %s on %d.",
-			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), other.probe.Check.Good(), port)}}
+			c.ref(), pv.key, bad[0].port(), wrongPortWords(bad), whoAnswers(backend, int32(port)), does(other), port)}}
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", classEvidence(bad), bad.addresses(3)))
-	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", other.probe.Check.Good(), c.answersOn(pv, other).addresses(3)))
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s", does(other), c.answersOn(pv, other).addresses(3)))
 	var target any = port
 	named := pv.port.TargetPort.Type == intstr.String
 	// A name stays a name where the container has one for that port, be it the
 	// live Service's or the tree's.
-	for _, name := range containerPortNames(backend, int32(port)) {
-		if named || name == c.expectedTarget(pv) {
+	names := containerPortNames(backend, int32(port))
+	for _, name := range names {
+		if (named || name == c.expectedTarget(pv)) && leadsTo(backend, pv.port, name, int32(port)) {
 			target = name
 		}
 	}
-	if named && backend != nil && target == any(port) {
+	if named && backend != nil && len(names) == 0 {
 		// The Service's name is right; the container's number behind it is not.
 		f.Object, f.Field = c.v.ownerOf(backend), fmt.Sprintf("spec.template.spec.containers[].ports[name=%s].containerPort", pv.port.TargetPort.StrVal)
 		f.Fix = renumberFix(f.Object, backend, pv.port.TargetPort.StrVal, int32(port))
@@ -275,11 +136,27 @@ func renumberFix(owner ObjectRef, pod *corev1.Pod, name string, number int32) *F
 	return &Fix{Summary: summary}
 }
 
-// answersOn returns the good answers of all backends on the port of one of them.
+// alsoWrong is what stands in the way of clients besides the target port: that the
+// other port answers on localhost alone, or speaks TLS.
+func (c *serviceCase) alsoWrong(pv portView, other answer) []finding {
+	refused := slices.DeleteFunc(c.ev.explored(probe.PathPod, pv.key).where(probe.ClassRefused), func(a answer) bool { return a.port() != other.port() })
+	switch {
+	case !other.good():
+		if f, ok := c.spokenTo(pv, evidence{other}, other.probe.Path); ok {
+			return []finding{f}
+		}
+	case other.probe.Path == probe.PathTunnel && len(refused) > 0:
+		return []finding{c.loopbackOnly(pv, c.answersOn(pv, other), refused)}
+	}
+	return nil
+}
+
+// answersOn returns the answers of all backends on the port of one of them that are
+// like its own.
 func (c *serviceCase) answersOn(pv portView, one answer) evidence {
 	var out evidence
-	for _, a := range c.ev.explored(one.probe.Path, pv.key).where(probe.ClassOK) {
-		if a.port() == one.port() {
+	for _, a := range c.ev.explored(one.probe.Path, pv.key).where(one.outcome.Class) {
+		if a.port() == one.port() && a.probe.Check == one.probe.Check {
 			out = append(out, a)
 		}
 	}
@@ -289,19 +166,19 @@ func (c *serviceCase) answersOn(pv portView, one answer) evidence {
 // whoAnswers names the container behind a port, where that can be told.
 func whoAnswers(pod *corev1.Pod, port int32) string {
 	if pod == nil {
-		return "its Pods answer"
+		return "its Pod"
 	}
 	for _, ctr := range served(pod) {
 		for _, cp := range ctr.Ports {
 			if cp.ContainerPort == port {
-				return fmt.Sprintf("container %q answers", ctr.Name)
+				return fmt.Sprintf("container %q", ctr.Name)
 			}
 		}
 	}
 	if len(served(pod)) == 1 {
-		return fmt.Sprintf("container %q answers", pod.Spec.Containers[0].Name)
+		return fmt.Sprintf("container %q", pod.Spec.Containers[0].Name)
 	}
-	return "its Pods answer"
+	return "its Pod"
 }
 
 func wrongPortWords(e evidence) string {

@@ -195,45 +195,52 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 			out = append(out, f)
 			continue
 		}
-		bad := e.where(probe.ClassProtocol, probe.ClassTLS)
-		if len(bad) == 0 || len(bad) < len(e) {
-			continue
+		if f, ok := c.spokenTo(pv, e, path); ok {
+			out = append(out, f)
 		}
-		owner, _ := c.backendOwner(pv, bad...)
-		o := bad[0].outcome
-		peer := o.Facts["peer"]
-		f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
-			Evidence: []string{fmt.Sprintf("%s: %s", path, o.Detail)}}}
-		switch {
-		case peer == "tls":
-			f.ID = "SVC706"
-			f.Message = fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", bad[0].port(), owner, pv.check)
-			f.Fix = c.tlsFix(pv)
-		case o.Class == probe.ClassTLS && strings.Contains(o.Detail, "does not speak TLS"):
-			f.ID = "SVC706"
-			f.Message = fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked.", bad[0].port(), owner, pv.check)
-			f.Fix = c.plainFix(pv)
-		case o.Class == probe.ClassProtocol && peer != "":
-			f.ID = "SVC707"
-			f.Message = fmt.Sprintf("port %s of %s speaks %s, not %s.", bad[0].port(), owner, peer, pv.check)
-			f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
-		case o.Class == probe.ClassProtocol && !slices.Contains([]probe.Check{probe.CheckTCP, probe.CheckUDP, probe.CheckExec}, pv.check):
-			f.ID = "SVC707"
-			f.Message = fmt.Sprintf("port %s of %s answers, and not in %s: %s", bad[0].port(), owner, pv.check, o.Detail)
-			f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
-		case o.Class == probe.ClassTLS && o.Facts[probe.FactClientCert] == "":
-			f.ID, f.Object, f.Field = "SVC712", owner, ""
-			f.Message = fmt.Sprintf("TLS fails with port %s of %s: %s", bad[0].port(), owner, o.Detail)
-			if until := o.Facts["certNotAfter"]; until != "" {
-				f.Evidence = append(f.Evidence, fmt.Sprintf("its certificate is for %s, until %s", o.Facts["certNames"], until))
-			}
-			f.Fix = &Fix{Summary: "renew or correct the server's certificate or its TLS settings"}
-		default:
-			continue
-		}
-		out = append(out, f)
 	}
 	return out
+}
+
+// spokenTo tells by all the answers of a port that it was asked in the wrong protocol.
+func (c *serviceCase) spokenTo(pv portView, e evidence, path probe.Path) (finding, bool) {
+	bad := e.where(probe.ClassProtocol, probe.ClassTLS)
+	if len(bad) == 0 || len(bad) < len(e) {
+		return finding{}, false
+	}
+	owner, _ := c.backendOwner(pv, bad...)
+	o := bad[0].outcome
+	peer := o.Facts["peer"]
+	f := finding{port: pv.key, Finding: Finding{Severity: SeverityFailure, Object: c.ref(), Field: portField(pv, "appProtocol"),
+		Evidence: []string{fmt.Sprintf("%s: %s", path, o.Detail)}}}
+	switch {
+	case inTLS(bad[0]):
+		f.ID = "SVC706"
+		f.Message = fmt.Sprintf("port %s of %s speaks TLS, and %s was asked without it.", bad[0].port(), owner, pv.check)
+		f.Fix = c.tlsFix(pv)
+	case notInTLS(bad[0]):
+		f.ID = "SVC706"
+		f.Message = fmt.Sprintf("port %s of %s does not speak TLS, and %s was asked.", bad[0].port(), owner, pv.check)
+		f.Fix = c.plainFix(pv)
+	case o.Class == probe.ClassProtocol && peer != "":
+		f.ID = "SVC707"
+		f.Message = fmt.Sprintf("port %s of %s speaks %s, not %s.", bad[0].port(), owner, peer, pv.check)
+		f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
+	case o.Class == probe.ClassProtocol && !slices.Contains([]probe.Check{probe.CheckTCP, probe.CheckUDP, probe.CheckExec}, pv.check):
+		f.ID = "SVC707"
+		f.Message = fmt.Sprintf("port %s of %s answers, and not in %s: %s", bad[0].port(), owner, pv.check, o.Detail)
+		f.Fix = &Fix{Summary: "use the right port, or say the protocol in appProtocol"}
+	case o.Class == probe.ClassTLS && o.Facts[probe.FactClientCert] == "":
+		f.ID, f.Object, f.Field = "SVC712", owner, ""
+		f.Message = fmt.Sprintf("TLS fails with port %s of %s: %s", bad[0].port(), owner, o.Detail)
+		if until := o.Facts["certNotAfter"]; until != "" {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("its certificate is for %s, until %s", o.Facts["certNames"], until))
+		}
+		f.Fix = &Fix{Summary: "renew or correct the server's certificate or its TLS settings"}
+	default:
+		return finding{}, false
+	}
+	return f, true
 }
 
 // ruleHangs: SVC711. Connections are accepted, by the kernel at least, and then kept
@@ -246,7 +253,8 @@ func ruleHangs(c *serviceCase) []finding {
 	for _, pv := range c.ports {
 		e, path := c.direct(pv.key)
 		inside := c.ev.on(probe.PathTunnel, "", pv.key).asked()
-		if c.failure(pv.key) || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP || !e.all(probe.ClassNoAnswer, probe.ClassClosed) || len(inside) > 0 && !inside.all(probe.ClassNoAnswer, probe.ClassClosed) {
+		slow := inside.slowest() > patience && inside.all(probe.ClassNoAnswer, probe.ClassOK)
+		if c.failure(pv.key) || protocolOf(pv.port.Protocol) != corev1.ProtocolTCP || !e.all(probe.ClassNoAnswer, probe.ClassClosed) || len(inside) > 0 && !slow && !inside.all(probe.ClassNoAnswer, probe.ClassClosed) {
 			continue
 		}
 		does := "does not answer: it hangs, or waits for"
@@ -261,7 +269,13 @@ func ruleHangs(c *serviceCase) []finding {
 		if path != probe.PathTunnel && len(inside) > 0 {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("tunnel, inside the Pod: %s", classWords(inside[0].outcome.Class, fmt.Sprintf("%d/%d", len(inside), len(inside)), inside[0])))
 		}
-		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok {
+		if slow {
+			f.Message = fmt.Sprintf("the server of %s answers slowly on port %s: inside its Pod after %s; from elsewhere no answer came within %s.",
+				owner, e[0].port(), latency(inside.slowest()), patience)
+			f.Evidence[len(f.Evidence)-1] = fmt.Sprintf("tunnel, inside the Pod, which is given more time: %s after %s", pv.check.Good(), latency(inside.slowest()))
+			f.Fix.Summary = "see what the application waits for"
+		}
+		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok && !slow {
 			f.Fix.Summary = shell.Advice("see what the application does", shell.Kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"
 		}
 		out = append(out, f)

@@ -43,7 +43,7 @@ type Snapshot struct {
 	Events          []corev1.Event               `json:"events,omitempty"`
 	Namespaces      []corev1.Namespace           `json:"namespaces,omitempty"`
 	// ServiceCIDRs are the ranges that cluster IPs are given from; read only where
-	// the tree asks for what depends on them.
+	// the tree asks for what depends on them, or endpoints are written by hand.
 	ServiceCIDRs []string `json:"serviceCIDRs,omitempty"`
 
 	// Logs are the last words of containers of the targets that have ended.

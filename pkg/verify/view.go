@@ -219,8 +219,8 @@ type portView struct {
 	index int // in spec.ports
 	port  corev1.ServicePort
 	check probe.Check
-	// guessed says that the check was told from how the port's name begins.
-	guessed bool
+	// guess is by what the check was told.
+	guess guess
 	// command, when set, is run in place of the check where a container can.
 	command []string
 
@@ -243,7 +243,7 @@ func (v *view) ports(svc *corev1.Service, asked Checks) []portView {
 
 func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked Checks) portView {
 	pv := portView{key: PortKey(p), index: index, port: p, command: asked.of(p).Command}
-	pv.check, pv.guessed = chooseCheck(asked.of(p).Check, p)
+	pv.check, pv.guess = chooseCheck(asked.of(p).Check, p)
 	if v.gap("endpointslices", svc.Namespace) != nil {
 		pv.unknown = true
 		pv.usable = v.fromPods(svc, p)
