@@ -89,6 +89,10 @@ func configCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	return finding{}, false
 }
 
+// missingClaim finds the claim that the scheduler names as missing; its words of a
+// claim that is not bound may end with "not found" as well.
+var missingClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
+
 // claimCause: SVC313.
 func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 	var claims []string
@@ -97,19 +101,21 @@ func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 			claims = append(claims, v.PersistentVolumeClaim.ClaimName)
 		}
 	}
+	state, fix := "is not bound", "create the claim, or give it a storage class that this cluster serves, or a volume"
+	if m := missingClaim.FindStringSubmatch(text); m != nil {
+		claims, state, fix = []string{m[1]}, "does not exist", "create the claim, or correct its name in the volume"
+	} else if len(claims) > 0 {
+		fix = shell.Advice("give the claim a storage class that this cluster serves, or a volume",
+			shell.Kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...))
+	}
 	which := "a PersistentVolumeClaim"
 	if len(claims) > 0 {
 		which = "PersistentVolumeClaim " + shortList(claims, 3)
 	}
-	state := "is not bound"
-	if strings.Contains(text, "not found") {
-		state = "does not exist"
-	}
 	return finding{Finding: Finding{ID: "SVC313", Object: owner, Field: "spec.template.spec.volumes",
 		Message:  fmt.Sprintf("the Pods of %s wait for their volume: %s %s.", owner, which, state),
 		Evidence: []string{"Pod/" + p.Name + " " + evidence},
-		Fix: &Fix{Summary: "create the claim, or give it a storage class that this cluster serves, or a volume",
-			Command: shell.Kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...)}}}
+		Fix:      &Fix{Summary: fix}}}
 }
 
 // volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
@@ -125,6 +131,9 @@ func volumeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
 	if !waiting || ev == nil {
 		return finding{}, false
+	}
+	if containsAny(ev.Message, "failed to sync configmap cache", "failed to sync secret cache") {
+		return finding{}, false // the kubelet is late, and tries again
 	}
 	text := probe.Printable(ev.Message, maxEventText)
 	evidence := fmt.Sprintf("event %s on Pod/%s: %s", ev.Reason, p.Name, text)
