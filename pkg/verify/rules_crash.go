@@ -33,7 +33,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		}
 		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
 		words := c.lastWords(p, cs.Name, last)
-		if msg := lastLine(words); msg != "" {
+		if msg := lastLine(words); msg != "" && last.Reason != startError {
 			evidence = append(evidence, "its last words: "+msg)
 		}
 		logs := shell.Kubectl("logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
