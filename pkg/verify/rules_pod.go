@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,20 +121,16 @@ func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 
 // volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
 func volumeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	waiting := false
-	for _, cs := range statuses(p) {
-		if w := cs.State.Waiting; w != nil && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
-			waiting = true
-		} else if cs.State.Running != nil || cs.State.Terminated != nil {
-			return finding{}, false
-		}
-	}
-	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
-	if !waiting || ev == nil {
+	// An image is only pulled when all volumes are there.
+	if len(statuses(p)) == 0 || slices.ContainsFunc(statuses(p), func(cs corev1.ContainerStatus) bool { return !creating(cs) }) {
 		return finding{}, false
 	}
-	if containsAny(ev.Message, "failed to sync configmap cache", "failed to sync secret cache") {
-		return finding{}, false // the kubelet is late, and tries again
+	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "Pulling", "Pulled", "Created")
+	if ev == nil || !strings.HasPrefix(ev.Reason, "Failed") {
+		return finding{}, false
+	}
+	if containsAny(ev.Message, "failed to sync configmap cache", "failed to sync secret cache", "no relationship found") {
+		return finding{}, false // the kubelet, or what it may read, is late, and it tries again
 	}
 	text := probe.Printable(ev.Message, maxEventText)
 	evidence := fmt.Sprintf("event %s on Pod/%s: %s", ev.Reason, p.Name, text)
