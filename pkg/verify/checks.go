@@ -260,7 +260,7 @@ func (c *serviceCase) tunnelRefused(pv portView, e evidence, r *CheckResult) {
 	case direct.all(probe.ClassOK):
 		r.State, r.Summary = StateNotProbed, fmt.Sprintf("not decisive: localhost refuses on %s; the app listens on the Pod's address", e[0].port())
 	case len(e.where(probe.ClassOK)) > 0 && len(direct.asked()) > 0:
-	case len(direct.asked()) == 0 && len(c.ev.explored(probe.PathTunnel, pv.key).where(probe.ClassOK)) == 0:
+	case len(direct.asked()) == 0 && !slices.ContainsFunc(c.ev.explored(probe.PathTunnel, pv.key), func(a answer) bool { return a.good() && !targetOf(pv, a) }):
 		r.State = StateNotProven
 		r.Summary += " on localhost; whether the Pod's address answers was not seen"
 		_, r.Needs = direct.tally().needs()

@@ -113,7 +113,7 @@ func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVer
 	}
 	c.runChecks()
 	for _, r := range rules() {
-		c.findings = append(c.findings, r(c)...)
+		c.findings = append(c.findings, c.overtaken(r(c))...)
 	}
 	c.unexplained()
 	c.settle()

@@ -164,7 +164,8 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 		for _, p := range v.selected(svc) {
 			for _, cs := range statuses(p) {
 				k := key{v.ownerOf(p), cs.Name}
-				if crashed(cs, s.Taken.Time) == nil || seen[k] || len(seen) >= maxLogs {
+				last := crashed(p, cs, s.Taken.Time)
+				if last == nil || last.Reason == startError || seen[k] || len(seen) >= maxLogs {
 					continue
 				}
 				seen[k] = true

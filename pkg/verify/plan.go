@@ -286,15 +286,15 @@ func (p *planner) backends(svc *corev1.Service, pv portView) {
 		p.otherPorts(svc, pv, e.pod, e.address, e.port)
 		p.otherProtocol(svc, pv, e)
 	}
-	if len(pv.usable) > 0 || pv.unknown {
+	if pv.unknown {
 		return
 	}
-	// Nobody is ready: what running Pods answer tells a bad readiness probe
-	// from an app that does not listen.
+	// What running Pods answer that are not ready tells a bad readiness probe from
+	// an app that does not listen.
 	n := 0
 	for _, pod := range p.v.selected(svc) {
 		port := targetNumber(pod, pv.port)
-		if port == 0 || !running(pod) || pod.Status.PodIP == "" {
+		if port == 0 || !running(pod) || pod.Status.PodIP == "" || len(pv.usable) > 0 && (podReady(pod) || pod.DeletionTimestamp != nil) {
 			continue
 		}
 		if n++; n > maxExplored {

@@ -16,9 +16,12 @@ import (
 // crashCause: SVC307, SVC308, SVC319 and SVC323. A container ends over and over.
 func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	for _, cs := range statuses(p) {
-		last := crashed(cs, c.v.s.Taken.Time)
+		last := crashed(p, cs, c.v.s.Taken.Time)
 		if last == nil {
-			continue
+			// What ends well when it is told to may still be told to over and over.
+			if last = lastRun(cs, c.v.s.Taken.Time); last == nil || last.ExitCode != 0 || c.killedByProbe(p, cs, last) == nil {
+				continue
+			}
 		}
 		field := containerField(p, cs.Name)
 		how := fmt.Sprintf("exit code %d", last.ExitCode)
@@ -30,13 +33,13 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		}
 		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
 		words := c.lastWords(p, cs.Name, last)
-		if msg := lastLine(words); msg != "" {
+		if msg := lastLine(words); msg != "" && last.Reason != startError {
 			evidence = append(evidence, "its last words: "+msg)
 		}
 		logs := shell.Kubectl("logs %s -n %s -c %s --previous", p.Name, p.Namespace, cs.Name)
 		f := Finding{ID: "SVC307", Object: owner, Field: field, Evidence: evidence}
 		switch link := c.serviceLink(p, words); {
-		case last.Reason == "OOMKilled":
+		case last.Reason == "OOMKilled", last.Reason == startError && strings.Contains(last.Message, "OOM-killed"):
 			f.ID, f.Field = "SVC308", field+".resources.limits.memory"
 			f.Message = fmt.Sprintf("container %s of %s is killed for want of memory.", cs.Name, owner)
 			f.Fix = &Fix{Summary: "raise the memory limit"}
@@ -50,6 +53,12 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over, since its liveness or startup probe fails.", cs.Name, owner)
 			f.Evidence = append(f.Evidence, "event "+ev.Reason+": "+probe.Printable(ev.Message, maxEventText))
 			f.Fix = &Fix{Summary: "correct the probe's port, path or delays, or what the application answers to it"}
+		case last.Reason == startError: // and it has written no log
+			f.Message = fmt.Sprintf("container %s of %s cannot be started: %s", cs.Name, owner, lastLine(last.Message))
+			f.Fix = &Fix{Summary: "correct its command, args or workingDir, or use an image that has what they name"}
+		case last.ExitCode == 0 && last.Signal == 0:
+			f.Message = fmt.Sprintf("container %s of %s ends over and over, as if its work were done: %s.", cs.Name, owner, how)
+			f.Fix = &Fix{Summary: shell.Advice("give it a command that stays in the foreground; its log says what it did", logs)}
 		default:
 			f.Message = fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how)
 			f.Fix = &Fix{Summary: shell.Advice("its log says why", logs)}
@@ -59,24 +68,53 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 	return finding{}, false
 }
 
+// startError is why a container has ended that never ran: the runtime does not find
+// or may not run its command, for one.
+const startError = "StartError"
+
 // crashed returns how a container ended that does so again and again, or nil.
-// Between two crashes it runs for a while: it counts as crashing as long as it
-// has not run for longer than it did the last time. What ran for longer than any
-// back-off and runs again was restarted, by a node's reboot perhaps.
-func crashed(cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
-	last := cs.LastTerminationState.Terminated
+func crashed(p *corev1.Pod, cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
+	last := cs.State.Terminated
 	if last == nil {
-		last = cs.State.Terminated
+		last = cs.LastTerminationState.Terminated
 	}
-	waiting := cs.State.Waiting != nil && cs.State.Waiting.Reason == "CrashLoopBackOff"
+	reason := ""
+	if w := cs.State.Waiting; w != nil {
+		reason = w.Reason
+	}
 	switch {
-	case last == nil, last.Reason == "Completed" && !waiting:
+	case reason == "RunContainerError" && last == nil:
+		return &corev1.ContainerStateTerminated{Reason: startError, ExitCode: 128, Message: cs.State.Waiting.Message}
+	case last == nil:
 		return nil
-	case cs.State.Terminated != nil && cs.State.Terminated.ExitCode == 0:
-		return nil // an init container that was tried again, and is done
-	case waiting, cs.State.Terminated != nil:
+	case reason == "CrashLoopBackOff", reason == "RunContainerError" && last.Reason == startError:
 		return last
-	case cs.State.Running == nil || cs.RestartCount < 2 || last.ExitCode == 0:
+	case cs.State.Terminated != nil:
+		if cs.State.Terminated.ExitCode == 0 && !restarted(p, cs.Name) {
+			return nil // an init container that was tried again, and is done
+		}
+		return last
+	case last.ExitCode == 0:
+		return nil
+	}
+	return lastRun(cs, now)
+}
+
+// restarted reports whether the kubelet starts a container anew that has ended well.
+func restarted(p *corev1.Pod, name string) bool {
+	if ctr := containerOf(p, name); ctr != nil && ctr.RestartPolicy != nil {
+		return *ctr.RestartPolicy == corev1.ContainerRestartPolicyAlways
+	}
+	return !isInit(p, name) && (p.Spec.RestartPolicy == "" || p.Spec.RestartPolicy == corev1.RestartPolicyAlways)
+}
+
+// lastRun returns how the last run of a container ended that runs, and has been
+// started again and again. Between two crashes it runs for a while: it counts as
+// crashing as long as it has not run for longer than it did the last time. What ran
+// for longer than any back-off and runs again was restarted, by a node's reboot perhaps.
+func lastRun(cs corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
+	last := cs.LastTerminationState.Terminated
+	if last == nil || cs.State.Running == nil || cs.RestartCount < 2 {
 		return nil
 	}
 	span := last.FinishedAt.Sub(last.StartedAt.Time)
@@ -159,7 +197,7 @@ func (c *serviceCase) serviceLink(p *corev1.Pod, words string) string {
 // killedByProbe returns the event of a liveness or startup probe that ended a
 // container which had not failed by itself.
 func (c *serviceCase) killedByProbe(p *corev1.Pod, cs corev1.ContainerStatus, last *corev1.ContainerStateTerminated) *corev1.Event {
-	if last.Reason == "OOMKilled" || last.Reason == "StartError" {
+	if last.Reason == "OOMKilled" || last.Reason == startError {
 		return nil
 	}
 	var found *corev1.Event

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // ruleCannotCreate: SVC315 to SVC318. The API server refuses the Pods of the
@@ -47,7 +48,10 @@ func (c *serviceCase) cannotCreate(w *workload, text, evidence string) Finding {
 	}
 	f.Message = fmt.Sprintf("%s cannot create its Pods: %s: %s", w.ref, cause, probe.Printable(text, maxEventText))
 	f.Fix = &Fix{Summary: fix}
-	if f.ID == "SVC317" {
+	switch f.ID {
+	case "SVC316":
+		f.Fix.Summary = shell.Advice(fix, shell.Kubectl("describe limitrange -n %s", w.ref.Namespace))
+	case "SVC317":
 		f.Fix = restrictedFix(fix, w, strings.ToLower(text))
 	}
 	if n := len(c.podsOf(w)); n > 0 {
@@ -69,6 +73,9 @@ var refusals = []struct {
 	{"SVC315", []string{"exceeded quota", "failed quota", "insufficient quota"}, "the namespace's quota refuses them", "raise the quota, or reduce or state what the Pods request"},
 	{"SVC318", []string{"serviceaccount", "service account"}, "their ServiceAccount does not exist", "create the ServiceAccount, or correct serviceAccountName"},
 	{"SVC318", []string{"priorityclass"}, "their PriorityClass does not exist", "create the PriorityClass, or correct priorityClassName"},
+	// The template states no such limit, or the API server would not have taken it.
+	{"SVC316", []string{"less than or equal to cpu limit", "less than or equal to memory limit", "less than or equal to ephemeral-storage limit"},
+		"a LimitRange gives them a default limit below what they request", "state a limit that is no less than the request, or raise the LimitRange's default"},
 	{"SVC316", []string{"usage per container", "usage per pod", "limit to request ratio", "usage per persistentvolumeclaim"}, "a LimitRange refuses them", "keep the requests and limits within the LimitRange"},
 }
 

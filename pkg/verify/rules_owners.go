@@ -47,7 +47,7 @@ func ruleSeveralWorkloads(c *serviceCase) []finding {
 	if same != nil {
 		f.ID, f.Object = "SVC106", b
 		f.Message = fmt.Sprintf("%s and %s have the same selector in one namespace: each takes the other's Pods for its own, and so does %s.", a, b, c.ref())
-		f.Evidence = append(f.Evidence, "spec.selector.matchLabels of both: "+selectorText(c.workloadOf(a).matchLabels))
+		f.Evidence = append(f.Evidence, "spec.selector.matchLabels of both: "+selectorText(c.v.named(a).matchLabels))
 		f.Fix = &Fix{Summary: "give each workload labels of its own; a workload's selector can be changed only by making it anew"}
 	}
 	for _, o := range []ObjectRef{a, b} {
@@ -74,20 +74,11 @@ func ownerWords(list []ObjectRef) string {
 	return listWords(out)
 }
 
-func (c *serviceCase) workloadOf(ref ObjectRef) *workload {
-	for i := range c.v.workload {
-		if c.v.workload[i].ref == ref {
-			return &c.v.workload[i]
-		}
-	}
-	return nil
-}
-
 // sameSelector returns two of the owners that select the same labels, or nil.
 func (c *serviceCase) sameSelector(owners []ObjectRef) []ObjectRef {
 	for i, a := range owners {
 		for _, b := range owners[i+1:] {
-			wa, wb := c.workloadOf(a), c.workloadOf(b)
+			wa, wb := c.v.named(a), c.v.named(b)
 			if wa != nil && wb != nil && len(wa.matchLabels) > 0 && maps.Equal(wa.matchLabels, wb.matchLabels) {
 				return []ObjectRef{a, b}
 			}

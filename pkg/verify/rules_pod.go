@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,10 @@ func configCause(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	return finding{}, false
 }
 
+// missingClaim finds the claim that the scheduler names as missing; its words of a
+// claim that is not bound may end with "not found" as well.
+var missingClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
+
 // claimCause: SVC313.
 func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 	var claims []string
@@ -97,34 +102,35 @@ func claimCause(p *corev1.Pod, owner ObjectRef, evidence, text string) finding {
 			claims = append(claims, v.PersistentVolumeClaim.ClaimName)
 		}
 	}
+	state, fix := "is not bound", "create the claim, or give it a storage class that this cluster serves, or a volume"
+	if m := missingClaim.FindStringSubmatch(text); m != nil {
+		claims, state, fix = []string{m[1]}, "does not exist", "create the claim, or correct its name in the volume"
+	} else if len(claims) > 0 {
+		fix = shell.Advice("give the claim a storage class that this cluster serves, or a volume",
+			shell.Kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...))
+	}
 	which := "a PersistentVolumeClaim"
 	if len(claims) > 0 {
 		which = "PersistentVolumeClaim " + shortList(claims, 3)
 	}
-	state := "is not bound"
-	if strings.Contains(text, "not found") {
-		state = "does not exist"
-	}
 	return finding{Finding: Finding{ID: "SVC313", Object: owner, Field: "spec.template.spec.volumes",
 		Message:  fmt.Sprintf("the Pods of %s wait for their volume: %s %s.", owner, which, state),
 		Evidence: []string{"Pod/" + p.Name + " " + evidence},
-		Fix: &Fix{Summary: "create the claim, or give it a storage class that this cluster serves, or a volume",
-			Command: shell.Kubectl("describe pvc -n %s"+strings.Repeat(" %s", len(claims)), append([]string{p.Namespace}, claims...)...)}}}
+		Fix:      &Fix{Summary: fix}}}
 }
 
 // volumeCause: SVC312 and SVC313, of a Pod whose containers wait for volumes.
 func volumeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	waiting := false
-	for _, cs := range statuses(p) {
-		if w := cs.State.Waiting; w != nil && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
-			waiting = true
-		} else if cs.State.Running != nil || cs.State.Terminated != nil {
-			return finding{}, false
-		}
-	}
-	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
-	if !waiting || ev == nil {
+	// An image is only pulled when all volumes are there.
+	if len(statuses(p)) == 0 || slices.ContainsFunc(statuses(p), func(cs corev1.ContainerStatus) bool { return !creating(cs) }) {
 		return finding{}, false
+	}
+	ev := c.podEvent(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "Pulling", "Pulled", "Created")
+	if ev == nil || !strings.HasPrefix(ev.Reason, "Failed") {
+		return finding{}, false
+	}
+	if containsAny(ev.Message, "failed to sync configmap cache", "failed to sync secret cache", "no relationship found") {
+		return finding{}, false // the kubelet, or what it may read, is late, and it tries again
 	}
 	text := probe.Printable(ev.Message, maxEventText)
 	evidence := fmt.Sprintf("event %s on Pod/%s: %s", ev.Reason, p.Name, text)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 		}
 		evidence := []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text)}
 		asked := readinessPort(ctr)
+		if f, ok := c.probeScheme(p, ctr, owner, text, evidence); ok {
+			return f, true
+		}
 		if asked == 0 || !strings.Contains(strings.ToLower(text), "refused") {
 			return readinessOther(owner, p, ctr, text, evidence), true
 		}
@@ -39,6 +43,11 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, owner ObjectRef, asked int32, evidence []string) (finding, bool) {
 	key := p.Namespace + "/" + p.Name
 	field := containerField(p, ctr.Name)
+	wrong := func(answers int32, proof string) (finding, bool) {
+		return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe", Evidence: append(evidence, proof),
+			Message: fmt.Sprintf("the readiness probe of %s asks port %d, where nothing listens; %s answers on %d.", owner, asked, containerWords(p, ctr), answers),
+			Fix:     readinessFix(owner, p, ctr, answers)}}, true
+	}
 	for _, pv := range c.ports {
 		target := targetNumber(p, pv.port)
 		tunnel := findAnswer(c.ev.explored(probe.PathTunnel, pv.key), key, target)
@@ -49,14 +58,11 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 			return finding{Finding: Finding{ID: "SVC205", Object: owner, Field: field, Evidence: evidence,
 				Message: fmt.Sprintf("container %q of %s listens on 127.0.0.1:%d only, where no client outside the Pod can reach it.", ctr.Name, owner, target),
 				Fix:     allAddresses(owner, p, strconv.Itoa(int(target)))}}, true
-		case target != asked && (tunnel != nil && tunnel.good() || direct != nil && direct.good()):
-			evidence = append(evidence, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
-			return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe", Evidence: evidence,
-				Message: fmt.Sprintf("the readiness probe of %s asks port %d, where nothing listens; the application answers on %d.", owner, asked, target),
-				Fix:     readinessFix(owner, p, ctr, target)}}, true
+		case target != asked && holdsPort(p, ctr, target) && (tunnel != nil && tunnel.good() || direct != nil && direct.good()):
+			return wrong(target, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
 		case target == asked && tunnel != nil && tunnel.outcome != nil && tunnel.outcome.Class == probe.ClassRefused:
 			evidence = append(evidence, fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", target))
-			if other := c.otherPort(pv); other != nil {
+			if other := c.otherPort(pv); other != nil && holdsPort(p, ctr, numberFrom(other.port())) {
 				return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe",
 					Evidence: append(evidence, pv.check.Good()+" on port "+other.port()),
 					Message:  fmt.Sprintf("the readiness probe of %s and %s both ask port %d, where nothing listens; the application answers on %s.", owner, c.ref(), target, other.port()),
@@ -67,7 +73,77 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 				Fix:     &Fix{Summary: fmt.Sprintf("make the application listen on port %d (its arguments or configuration)", target)}}}, true
 		}
 	}
+	// A container beside the one that the Service means: of the ports that it declares,
+	// the only one where somebody listens.
+	if at := c.listening(p, ctr, asked); len(at) == 1 {
+		return wrong(at[0], fmt.Sprintf("connected on port %d", at[0]))
+	}
 	return finding{}, false
+}
+
+// containerWords names a container, where its Pod has others.
+func containerWords(p *corev1.Pod, ctr *corev1.Container) string {
+	if len(served(p)) == 1 {
+		return "the application"
+	}
+	return "container " + ctr.Name
+}
+
+// holdsPort reports whether a port is a container's: it declares it, or no other is there.
+func holdsPort(p *corev1.Pod, ctr *corev1.Container, port int32) bool {
+	return len(served(p)) == 1 ||
+		slices.ContainsFunc(ctr.Ports, func(cp corev1.ContainerPort) bool { return cp.ContainerPort == port })
+}
+
+// listening returns the ports that a container declares, but for one, on which
+// somebody was seen to listen, in whatever protocol.
+func (c *serviceCase) listening(p *corev1.Pod, ctr *corev1.Container, but int32) []int32 {
+	var out []int32
+	for _, a := range c.ev {
+		n := numberFrom(a.port())
+		if a.probe.Pod != p.Namespace+"/"+p.Name || n == but || slices.Contains(out, n) || len(ctr.Ports) == 0 || !holdsPort(p, ctr, n) {
+			continue
+		}
+		if len(evidence{a}.where(probe.ClassOK, probe.ClassErrorReply, probe.ClassProtocol, probe.ClassTLS)) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func numberFrom(text string) int32 {
+	n, _ := strconv.ParseInt(text, 10, 32)
+	return int32(n)
+}
+
+// probeScheme: SVC303 of a readiness probe that speaks plain HTTP to a server that
+// wants TLS, or the reverse.
+func (c *serviceCase) probeScheme(p *corev1.Pod, ctr *corev1.Container, owner ObjectRef, text string, evidence []string) (finding, bool) {
+	get := ctr.ReadinessProbe.HTTPGet
+	if get == nil {
+		return finding{}, false
+	}
+	speaks, wants, scheme := "", "", corev1.URISchemeHTTP
+	switch {
+	case get.Scheme == corev1.URISchemeHTTPS && strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		speaks, wants = "TLS", "plain HTTP"
+	case get.Scheme != corev1.URISchemeHTTPS && (strings.Contains(text, "statuscode: 400") || strings.Contains(text, "malformed HTTP response")):
+		speaks, wants, scheme = "plain HTTP", "TLS", corev1.URISchemeHTTPS
+		at := slices.IndexFunc(c.ev, func(a answer) bool {
+			return a.probe.Pod == p.Namespace+"/"+p.Name && numberFrom(a.port()) == probePort(ctr, get.Port) && a.good() &&
+				(a.probe.TLS || a.probe.Check == probe.CheckHTTPS || a.probe.Check == probe.CheckTLS)
+		})
+		if at < 0 {
+			return finding{}, false
+		}
+		evidence = append(evidence, fmt.Sprintf("%s on port %s", c.ev[at].probe.Check.Good(), c.ev[at].port()))
+	default:
+		return finding{}, false
+	}
+	return finding{Finding: Finding{ID: "SVC303", Object: owner, Field: containerField(p, ctr.Name) + ".readinessProbe.httpGet.scheme", Evidence: evidence,
+		Message: fmt.Sprintf("the readiness probe of %s speaks %s to port %d, which wants %s.", owner, speaks, probePort(ctr, get.Port), wants),
+		Fix: containersFix(fmt.Sprintf("set scheme: %s in the readiness probe", scheme), owner, p,
+			map[string]map[string]any{ctr.Name: {"readinessProbe": map[string]any{"httpGet": map[string]any{"scheme": string(scheme)}}}})}}, true
 }
 
 // startupCause: SVC325. Until a startup probe has passed, a container is not

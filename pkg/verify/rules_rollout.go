@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -93,11 +94,7 @@ func podsOfSet(pods []*corev1.Pod, rs *appsv1.ReplicaSet) map[string]bool {
 
 // progressing words a Deployment's own verdict on its rollout, if that is bad.
 func (v *view) progressing(ref ObjectRef) string {
-	for i := range v.s.Deployments {
-		d := &v.s.Deployments[i]
-		if d.Name != ref.Name || d.Namespace != ref.Namespace {
-			continue
-		}
+	if d := v.deployment(ref); d != nil {
 		for _, cond := range d.Status.Conditions {
 			if cond.Type == appsv1.DeploymentProgressing && cond.Status == corev1.ConditionFalse {
 				return "Deployment/" + d.Name + " Progressing False: " + probe.Printable(cond.Reason, 64)
@@ -119,18 +116,40 @@ func ruleTerminating(c *serviceCase) []finding {
 	}
 	f := Finding{ID: "SVC306", Severity: SeverityFailure, Object: c.v.ownerOf(c.pods[0]), Field: "spec.replicas",
 		Message: fmt.Sprintf("all %s behind %s are terminating, and none takes their place.", plural(len(c.pods), "Pod"), c.ref()),
-		Fix:     &Fix{Summary: "wait for their successors, or scale the workload up"}}
+		Fix:     &Fix{Summary: "wait for their successors, or create anew what made them"}}
 	if len(c.pods) == 1 {
 		f.Message = fmt.Sprintf("the only Pod behind %s is terminating, and none takes its place.", c.ref())
 	}
+	var end time.Time
+	for _, p := range c.pods {
+		if p.DeletionTimestamp.After(end) {
+			end = p.DeletionTimestamp.Time
+		}
+	}
 	for _, p := range sample(c.pods, 3) {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s is terminating since %s", p.Name, p.DeletionTimestamp.UTC().Format("15:04:05")))
+		since, may := p.DeletionTimestamp.UTC(), "" // by then it is to be gone
+		if g := p.DeletionGracePeriodSeconds; g != nil {
+			grace := time.Duration(*g) * time.Second
+			since, may = since.Add(-grace), ", which may take "+lasting(grace)
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("Pod/%s is terminating since %s%s", p.Name, since.Format(time.TimeOnly), may))
 	}
 	if off := c.stopped(); len(off) > 0 && !off[0].toEnd() {
 		w := off[0]
 		f.Evidence = append(f.Evidence, w.ref.String()+" spec.replicas is 0")
 		f.Object = w.ref
 		f.Fix = c.scaleFix(w)
+	} else if w := c.v.workloadOf(c.pods[0]); w != nil && w.makesFor(c.svc) {
+		f.Object = w.ref
+		f.Fix.Summary = fmt.Sprintf("wait until they have ended, by %s UTC at the latest: %s makes others then", end.UTC().Format(time.TimeOnly), w.ref)
+		if end.Before(c.v.s.Taken.Time) {
+			f.Fix.Summary = fmt.Sprintf("they were to have ended by %s UTC: see whether their node is up, and which finalizers they have", end.UTC().Format(time.TimeOnly))
+		}
+		if d := c.v.deployment(w.ref); d != nil && d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+			f.Field = "spec.strategy.type"
+			f.Evidence = append(f.Evidence, "spec.strategy.type is Recreate: new Pods are made when the old ones have ended")
+			f.Fix.Summary += "; RollingUpdate would make them before"
+		}
 	}
 	if anyUsable(c.ports) {
 		f.Severity = SeverityWarning

@@ -6,14 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // workloadRules find why selected Pods are missing or not ready (3xx).
-var workloadRules = []rule{ruleScaledToZero, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods, ruleEnded, ruleControllers, ruleStarting}
+var workloadRules = []rule{ruleScaledToZero, rulePaused, ruleNoNode, ruleCannotCreate, ruleRolloutStuck, ruleTerminating, ruleNotReadyPublished, rulePods, ruleEnded, ruleControllers, ruleStarting}
 
 // maxEventText bounds text that comes from events and container states.
 const maxEventText = 300
@@ -35,6 +37,21 @@ func (c *serviceCase) servedBeside(pods map[string]bool) bool {
 		}
 	}
 	return false
+}
+
+// publishedWell reports whether Pods answer on all ports although they are not ready,
+// and a headless Service gives their addresses to its clients all the same.
+func (c *serviceCase) publishedWell(pods map[string]bool) bool {
+	if !headless(c.svc) || !c.svc.Spec.PublishNotReadyAddresses {
+		return false
+	}
+	for name := range pods {
+		p := c.v.pod(c.svc.Namespace, name)
+		if p == nil || podReady(p) || !c.ev.on(probe.PathPod, "", "").ofPod(c.svc.Namespace+"/"+name).all(probe.ClassOK) {
+			return false
+		}
+	}
+	return true
 }
 
 // ruleScaledToZero: SVC301.
@@ -131,7 +148,7 @@ func rulePods(c *serviceCase) []finding {
 			f.pods[name] = true
 		}
 		f.Severity = SeverityFailure
-		if c.servedBeside(f.pods) {
+		if c.servedBeside(f.pods) || c.publishedWell(f.pods) {
 			f.Severity = SeverityWarning
 		}
 		f.Evidence = append(f.Evidence, "Pods concerned: "+shortList(pods[key], 5))
@@ -172,6 +189,33 @@ func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 		Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
 		Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
 		Fix:      &Fix{Summary: "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"}}}, true
+}
+
+// ruleNoNode: SVC314 of a DaemonSet, which makes no Pods for nodes that cannot take them.
+func ruleNoNode(c *serviceCase) []finding {
+	all := c.matchingWorkloads()
+	i := slices.IndexFunc(all, func(w *workload) bool {
+		return w.ref.Kind == "DaemonSet" && !w.unseen && slices.ContainsFunc(c.v.s.DaemonSets, func(d appsv1.DaemonSet) bool {
+			return d.Name == w.ref.Name && d.Namespace == w.ref.Namespace && d.Status.ObservedGeneration > 0 && d.Status.DesiredNumberScheduled == 0
+		})
+	})
+	if i < 0 || len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+		return nil
+	}
+	w := all[i]
+	f := Finding{ID: "SVC314", Severity: SeverityFailure, Object: w.ref, Field: "spec.template.spec",
+		Message:  fmt.Sprintf("%s has no Pods, since no node is one that they may run on.", w.ref),
+		Evidence: []string{"status.desiredNumberScheduled is 0"},
+		Fix:      &Fix{Summary: "change the selector, affinity or tolerations that rule the nodes out, or add a node"}}
+	sel := w.template.Spec.NodeSelector
+	carried := slices.ContainsFunc(c.v.s.Nodes, func(n corev1.Node) bool { return labels.SelectorFromSet(sel).Matches(labels.Set(n.Labels)) })
+	if len(sel) > 0 && !carried && c.v.gap("nodes", "") == nil {
+		f.Field += ".nodeSelector"
+		f.Message = fmt.Sprintf("%s has no Pods, since no node carries the labels of its nodeSelector: %s.", w.ref, probe.Printable(selectorText(sel), maxEventText))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("none of %s matches", plural(len(c.v.s.Nodes), "node")))
+		f.Fix.Summary = "correct the nodeSelector, or label the nodes that are meant"
+	}
+	return []finding{{Finding: f}}
 }
 
 // statuses returns the states of a Pod's init and app containers.
