@@ -25,7 +25,7 @@ type ruled struct {
 func (f ruled) locate(sources []*document) Finding {
 	best := -1
 	for _, d := range sources {
-		if depth, line := lineIn(d.root, f.about.doc.root, f.at); depth > best {
+		if depth, line := d.place(f.about.doc.root, f.at); depth > best {
 			best, f.File, f.Line = depth, d.file, line
 		}
 	}
