@@ -130,12 +130,7 @@ func Claim(report Report, c *corev1.PersistentVolumeClaimSpec) {
 	if len(c.AccessModes) == 0 {
 		report.At("accessModes").wrong(nil, "is missing", "such as [ReadWriteOnce]")
 	}
-	for i, m := range c.AccessModes {
-		AccessMode(report.At("accessModes", i), m)
-		if m == corev1.ReadWriteOncePod && slices.ContainsFunc(c.AccessModes, func(other corev1.PersistentVolumeAccessMode) bool { return other != m }) {
-			report.At("accessModes", i).wrong(string(m), "is refused beside another mode", "remove the others, or this one")
-		}
-	}
+	AccessModes(report.At("accessModes"), c.AccessModes)
 	at := report.At("resources", "requests", string(corev1.ResourceStorage))
 	if storage, ok := c.Resources.Requests[corev1.ResourceStorage]; !ok {
 		at.wrong(nil, "is missing", "such as 10Gi")
@@ -148,7 +143,12 @@ func Claim(report Report, c *corev1.PersistentVolumeClaimSpec) {
 	}
 }
 
-// AccessMode demands a way to mount a volume.
-func AccessMode(report Report, m corev1.PersistentVolumeAccessMode) {
-	OneOf(report, m, corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
+// AccessModes demands ways to mount a volume.
+func AccessModes(report Report, list []corev1.PersistentVolumeAccessMode) {
+	for i, m := range list {
+		OneOf(report.At(i), m, corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
+		if m == corev1.ReadWriteOncePod && slices.ContainsFunc(list, func(other corev1.PersistentVolumeAccessMode) bool { return other != m }) {
+			report.At(i).wrong(string(m), "is refused beside another mode", "remove the others, or this one")
+		}
+	}
 }

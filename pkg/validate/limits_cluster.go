@@ -144,7 +144,7 @@ func (r *ruling) limitRange(o *object) {
 // endpointSlice checks the addresses (validateEndpoints).
 func (r *ruling) endpointSlice(o *object) {
 	e := as[discoveryv1.EndpointSlice](o)
-	if e == nil || e.AddressType == discoveryv1.AddressTypeFQDN {
+	if e == nil || e.AddressType != discoveryv1.AddressTypeIPv4 && e.AddressType != discoveryv1.AddressTypeIPv6 {
 		return
 	}
 	for i, endpoint := range e.Endpoints {

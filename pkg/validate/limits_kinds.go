@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/robfig/cron/v3"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -231,6 +232,16 @@ func (r *ruling) kindLimits(o *object) {
 	}
 }
 
+func (r *ruling) autoscaler(o *object) {
+	spec := r.at(o, path{"spec"})
+	if h := as[autoscalingv2.HorizontalPodAutoscaler](o); h != nil {
+		limits.Autoscaler(spec, &h.Spec) // of an older one as much as it has
+	}
+	if h := as[autoscalingv1.HorizontalPodAutoscaler](o); h != nil && o.apiVersion == autoscalingv1.SchemeGroupVersion.String() {
+		limits.Least(spec.At("targetCPUUtilizationPercentage"), h.Spec.TargetCPUUtilizationPercentage, 1)
+	}
+}
+
 // maxData is what a ConfigMap or Secret may hold.
 const maxData = 1 << 20
 
@@ -259,48 +270,32 @@ func (r *ruling) data(o *object, field string, data any) {
 
 // secretKeys checks that a Secret has what its type promises.
 func (r *ruling) secretKeys(o *object, s *corev1.Secret) {
-	for _, key := range limits.SecretKeys(s.Type) {
+	has := func(key string) bool {
 		_, inData := s.Data[key]
 		_, inText := s.StringData[key]
-		if !inData && !inText {
-			r.wrong(o, path{"data", key}, "is missing, which a Secret of type "+string(s.Type)+" has", "")
-		}
+		return inData || inText
 	}
-	value := func(key string) (path, []byte, bool) { // stringData goes over data
-		if text, there := s.StringData[key]; there {
-			return path{"stringData", key}, []byte(text), true
+	of := "a Secret of type " + string(s.Type) + " has"
+	for _, key := range limits.SecretKeys(s.Type) {
+		switch text, inText := s.StringData[key]; {
+		case !has(key):
+			r.wrong(o, path{"data", key}, "is missing, which "+of, "")
+		case inText: // which goes over data
+			limits.SecretValue(r.at(o, path{"stringData", key}), key, []byte(text))
+		default:
+			limits.SecretValue(r.at(o, path{"data", key}), key, s.Data[key])
 		}
-		data, there := s.Data[key]
-		return path{"data", key}, data, there
 	}
 	switch s.Type {
-	case corev1.SecretTypeDockerConfigJson, corev1.SecretTypeDockercfg:
-		for _, key := range limits.SecretKeys(s.Type) {
-			if at, data, there := value(key); there && json.Unmarshal(data, &map[string]any{}) != nil {
-				r.wrong(o, at, "is not a JSON object", "such as "+dockerConfig[key])
-			}
-		}
-	case corev1.SecretTypeSSHAuth:
-		if at, data, there := value(corev1.SSHAuthPrivateKey); there && len(data) == 0 {
-			r.wrong(o, at, "is empty", "")
-		}
 	case corev1.SecretTypeBasicAuth:
-		_, _, user := value(corev1.BasicAuthUsernameKey)
-		_, _, password := value(corev1.BasicAuthPasswordKey)
-		if !user && !password {
-			r.wrong(o, path{"data", corev1.BasicAuthPasswordKey}, "is missing, and username too: a Secret of type "+string(s.Type)+" has one at least", "")
+		if !has(corev1.BasicAuthUsernameKey) && !has(corev1.BasicAuthPasswordKey) {
+			r.wrong(o, path{"data", corev1.BasicAuthPasswordKey}, "is missing, and username too: "+of+" one at least", "")
 		}
 	case corev1.SecretTypeServiceAccountToken:
 		if s.Annotations[corev1.ServiceAccountNameKey] == "" {
-			r.wrong(o, path{"metadata", "annotations", corev1.ServiceAccountNameKey}, "is missing, which a Secret of type "+string(s.Type)+" has", "name the ServiceAccount")
+			r.wrong(o, path{"metadata", "annotations", corev1.ServiceAccountNameKey}, "is missing, which "+of, "name the ServiceAccount")
 		}
 	}
-}
-
-// dockerConfig is what the keys of an image pull secret hold.
-var dockerConfig = map[string]string{
-	corev1.DockerConfigJsonKey: `{"auths": {"registry.example.com": {"auth": "…"}}}`,
-	corev1.DockerConfigKey:     `{"registry.example.com": {"auth": "…"}}`,
 }
 
 func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {

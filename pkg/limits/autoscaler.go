@@ -1,13 +1,11 @@
-package validate
+package limits
 
 import (
+	"fmt"
 	"slices"
 
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
-
-	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
 
 // The longest that an autoscaler looks back, in seconds.
@@ -16,24 +14,20 @@ const (
 	maxPolicyPeriod  = 1800
 )
 
-func (r *ruling) autoscaler(o *object) {
-	h := as[autoscalingv2.HorizontalPodAutoscaler](o)
-	if h == nil {
-		return
+// Autoscaler is validateHorizontalPodAutoscalerSpec, but for what it scales and by the
+// names of which metrics.
+func Autoscaler(report Report, s *autoscalingv2.HorizontalPodAutoscalerSpec) {
+	fewest, most := s.MinReplicas, s.MaxReplicas
+	Least(report.At("minReplicas"), fewest, 1)
+	if Least(report.At("maxReplicas"), &most, 1); fewest != nil && most >= 1 && most < *fewest {
+		report.At("maxReplicas").wrong(most, fmt.Sprintf("is less than minReplicas, %d", *fewest), "give at least as many")
 	}
-	spec := r.at(o, path{"spec"})
-	limits.Autoscaler(spec, h.Spec.MinReplicas, h.Spec.MaxReplicas)
-	if v1 := as[autoscalingv1.HorizontalPodAutoscaler](o); v1 != nil && o.apiVersion == autoscalingv1.SchemeGroupVersion.String() {
-		limits.Least(spec.At("targetCPUUtilizationPercentage"), v1.Spec.TargetCPUUtilizationPercentage, 1)
-		return
+	for i := range s.Metrics {
+		metric(report.At("metrics", i), &s.Metrics[i])
 	}
-	for i := range h.Spec.Metrics {
-		r.metric(o, &h.Spec.Metrics[i], path{"spec", "metrics", i})
-	}
-	if b := h.Spec.Behavior; b != nil {
-		at := path{"spec", "behavior"}
-		r.scaling(o, b.ScaleUp, at.with("scaleUp"))
-		r.scaling(o, b.ScaleDown, at.with("scaleDown"))
+	if b := s.Behavior; b != nil {
+		scaling(report.At("behavior", "scaleUp"), b.ScaleUp)
+		scaling(report.At("behavior", "scaleDown"), b.ScaleDown)
 	}
 }
 
@@ -74,39 +68,39 @@ func sourcesOf(m *autoscalingv2.MetricSpec) []source {
 }
 
 // metric is validateMetricSpec.
-func (r *ruling) metric(o *object, m *autoscalingv2.MetricSpec, at path) {
+func metric(report Report, m *autoscalingv2.MetricSpec) {
 	sources := sourcesOf(m)
 	if !slices.ContainsFunc(sources, func(s source) bool { return s.typ == m.Type }) {
 		var known []autoscalingv2.MetricSourceType
 		for _, s := range sources {
 			known = append(known, s.typ)
 		}
-		limits.Listed(r.at(o, at.with("type")), m.Type, known...)
+		Listed(report.At("type"), m.Type, known...)
 		return
 	}
 	for _, s := range sources {
-		here := at.with(s.field)
+		at := report.At(s.field)
 		switch {
 		case s.typ == m.Type && s.target == nil:
-			r.wrong(o, here, "is missing, which type "+string(m.Type)+" wants", "")
+			at.wrong(nil, "is missing, which type "+string(m.Type)+" wants", "")
 		case s.typ != m.Type && s.target != nil:
-			r.wrong(o, here, "is refused for type "+string(m.Type), "write type: "+string(s.typ)+", or remove it")
+			at.wrong(nil, "is refused for type "+string(m.Type), "write type: "+string(s.typ)+", or remove it")
 		case s.target != nil:
-			r.target(o, s, here.with("target"))
+			target(at.At("target"), s)
 		}
 	}
 }
 
 // target is validateMetricTarget, and what each source makes of it.
-func (r *ruling) target(o *object, s source, at path) {
+func target(report Report, s source) {
 	t := s.target
-	limits.Listed(r.at(o, at.with("type")), t.Type, autoscalingv2.UtilizationMetricType, autoscalingv2.ValueMetricType, autoscalingv2.AverageValueMetricType)
-	limits.Least(r.at(o, at.with("averageUtilization")), t.AverageUtilization, 1)
+	Listed(report.At("type"), t.Type, autoscalingv2.UtilizationMetricType, autoscalingv2.ValueMetricType, autoscalingv2.AverageValueMetricType)
+	Least(report.At("averageUtilization"), t.AverageUtilization, 1)
 	there := map[string]bool{"averageUtilization": t.AverageUtilization != nil}
 	for field, q := range map[string]*resource.Quantity{"value": t.Value, "averageValue": t.AverageValue} {
 		there[field] = q != nil
 		if q != nil && q.Sign() <= 0 {
-			r.wrong(o, at.with(field), q.String()+" is not above 0", "")
+			report.At(field).wrong(q, "is not above 0", "")
 		}
 	}
 	asked := map[string]bool{}
@@ -116,24 +110,24 @@ func (r *ruling) target(o *object, s source, at path) {
 			return
 		}
 	}
-	limits.ExactlyOne(r.at(o, at), "must have exactly one target", asked)
+	ExactlyOne(report, "must have exactly one target", asked)
 }
 
 // scaling is validateScalingRules; without policies there are those of the API server.
-func (r *ruling) scaling(o *object, s *autoscalingv2.HPAScalingRules, at path) {
+func scaling(report Report, s *autoscalingv2.HPAScalingRules) {
 	if s == nil {
 		return
 	}
 	if p := s.SelectPolicy; p != nil {
-		limits.Listed(r.at(o, at.with("selectPolicy")), *p, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect, autoscalingv2.DisabledPolicySelect)
+		Listed(report.At("selectPolicy"), *p, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect, autoscalingv2.DisabledPolicySelect)
 	}
 	if w := s.StabilizationWindowSeconds; w != nil {
-		limits.Within(r.at(o, at.with("stabilizationWindowSeconds")), *w, 0, maxStabilization)
+		Within(report.At("stabilizationWindowSeconds"), *w, 0, maxStabilization)
 	}
 	for i, p := range s.Policies {
-		here := r.at(o, at.with("policies").with(i))
-		limits.Listed(here.At("type"), p.Type, autoscalingv2.PodsScalingPolicy, autoscalingv2.PercentScalingPolicy)
-		limits.Least(here.At("value"), &p.Value, 1)
-		limits.Within(here.At("periodSeconds"), p.PeriodSeconds, 1, maxPolicyPeriod)
+		at := report.At("policies", i)
+		Listed(at.At("type"), p.Type, autoscalingv2.PodsScalingPolicy, autoscalingv2.PercentScalingPolicy)
+		Least(at.At("value"), &p.Value, 1)
+		Within(at.At("periodSeconds"), p.PeriodSeconds, 1, maxPolicyPeriod)
 	}
 }
