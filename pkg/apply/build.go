@@ -3,6 +3,8 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -103,8 +105,11 @@ func build(fsys filesys.FileSystem, dir string) (resmap.ResMap, error) {
 }
 
 // runKustomize builds and leaves nothing of a kustomization's own schema (openapi) behind, which
-// the next build would take for its own. Of one that is no schema kustomize panics.
+// the next build would take for its own. Of one that is no schema kustomize panics. What it
+// logs, with a date and without a file, is for its own command.
 func runKustomize(k *krusty.Kustomizer, fsys filesys.FileSystem, dir string) (m resmap.ResMap, err error) {
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(io.Discard)
 	defer func() {
 		if problem := recover(); problem != nil {
 			m, err = nil, fmt.Errorf("%v", problem)

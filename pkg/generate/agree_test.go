@@ -57,6 +57,18 @@ var odd = []struct{ field, spec string }{
 	{"workload.envFrom[0].secretRef.name", "envFrom: [{secretRef: {name: a_b}}]"},
 	{"networkPolicy.from[0].ipBlock.cidr", "image: example/a\n  networkPolicy: {from: [{ipBlock: {cidr: '::ffff:192.0.2.0/120'}}]}"},
 
+	{"workload.tolerations[0].value", "tolerations: [{key: a, operator: Gt, value: b}]"},
+	{"workload.topologySpreadConstraints[1]", "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}, {maxSkew: 2, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]"},
+	{"workload.topologySpreadConstraints[0].minDomains", "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, minDomains: 2}]"},
+	{"workload.volumes[0].hostPath.path", "volumes: [{name: v, hostPath: {path: /a/../b}}]"},
+	{"workload.resources.limits.example.com/gpu", "resources: {limits: {example.com/gpu: 500m}}"},
+	{"workload.resources.requests.hugepages-2Mi", "resources: {requests: {cpu: 1, hugepages-2Mi: 2Mi}}"},
+	{"workload.volumeClaimTemplates[0].accessModes[0]", "kind: StatefulSet\n    volumeClaimTemplates: [{name: v, storage: 1Gi, mountPath: /a, accessModes: [ReadWriteOncePod, ReadWriteOnce]}]"},
+	{"horizontalPodAutoscaler.metrics[0].resource", "image: example/a\n  horizontalPodAutoscaler: {maxReplicas: 2, metrics: [{type: Resource}]}"},
+	{"horizontalPodAutoscaler.metrics[0].resource.target", "image: example/a\n  horizontalPodAutoscaler: {maxReplicas: 2, metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 5, averageValue: 1}}}]}"},
+	{"horizontalPodAutoscaler.behavior.scaleDown.stabilizationWindowSeconds", "image: example/a\n  horizontalPodAutoscaler: {maxReplicas: 2, behavior: {scaleDown: {stabilizationWindowSeconds: 4000}}}"},
+	{"secrets[0].stringData..dockerconfigjson", "image: example/a\n  secrets: [{name: s, type: kubernetes.io/dockerconfigjson, stringData: {.dockerconfigjson: a}}]"},
+
 	// What was refused before, so that both go on saying so.
 	{"workload.topologySpreadConstraints[0].maxSkew", "topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]"},
 	{"workload.tolerations[0].operator", "tolerations: [{value: a}]"},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -76,7 +77,10 @@ func (v *validator) promised(field string, s Secret) {
 		return // their keys are not known here
 	}
 	for _, key := range limits.SecretKeys(s.Type) {
-		_, there := s.StringData[key]
+		text, there := s.StringData[key]
+		if there {
+			limits.SecretValue(v.at(field+".stringData."+key), key, []byte(text))
+		}
 		if !there && !slices.ContainsFunc(s.Files, func(f string) bool { return f == key || strings.HasPrefix(f, key+"=") || strings.HasSuffix(f, "/"+key) }) {
 			v.add(field+".stringData."+key, "", "is missing, which a Secret of type "+string(s.Type)+" has", "give it here, or as one of files")
 		}
@@ -118,7 +122,7 @@ func (v *validator) autoscaler(a *App) {
 		return
 	}
 	const at = "spec.horizontalPodAutoscaler"
-	limits.Autoscaler(v.at(at), h.MinReplicas, h.MaxReplicas)
+	limits.Autoscaler(v.at(at), &autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: h.MinReplicas, MaxReplicas: h.MaxReplicas, Metrics: h.Metrics, Behavior: h.Behavior})
 	if a.Spec.Workload.Replicas != nil {
 		v.add("spec.workload.replicas", strconv.Itoa(int(*a.Spec.Workload.Replicas)), "would be set back at each apply to fight with the autoscaler", "remove it; the least is horizontalPodAutoscaler.minReplicas")
 	}

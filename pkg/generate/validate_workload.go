@@ -104,9 +104,7 @@ func (v *validator) claims(w *Workload) {
 		if c.StorageClassName != "" {
 			limits.ObjectName(v.at(field+"storageClassName"), c.StorageClassName)
 		}
-		for j, m := range c.AccessModes {
-			limits.AccessMode(v.at(fmt.Sprintf("%saccessModes[%d]", field, j)), m)
-		}
+		limits.AccessModes(v.at(field+"accessModes"), c.AccessModes)
 		if c.MountPath != "" && (!path.IsAbs(c.MountPath) || strings.Contains(c.MountPath, ":")) {
 			v.add(field+"mountPath", c.MountPath, "is not a path that a volume can be mounted at", "such as /data")
 		}

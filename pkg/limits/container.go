@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -78,33 +79,65 @@ func Resources(report Report, r corev1.ResourceRequirements) {
 		field string
 		of    corev1.ResourceList
 	}{{"limits", r.Limits}, {"requests", r.Requests}} {
-		for _, resource := range slices.Sorted(maps.Keys(list.of)) {
-			n, q := string(resource), list.of[resource]
+		for _, each := range slices.Sorted(maps.Keys(list.of)) {
+			n, q := string(each), list.of[each]
 			at := report.At(list.field, n)
 			if q.Sign() < 0 {
 				at.wrong(&q, "is negative", "0 or more")
 			}
-			if !strings.Contains(n, "/") {
-				if !slices.Contains(ownResources, n) && !strings.HasPrefix(n, corev1.ResourceHugePagesPrefix) {
-					at(Problem{Value: n, Reason: "is not a resource of a container", Known: ownResources, Next: "cpu, memory, ephemeral-storage, hugepages-SIZE, or a device such as example.com/gpu"})
+			what := "is a device"
+			switch size, huge := strings.CutPrefix(n, corev1.ResourceHugePagesPrefix); {
+			case strings.Contains(n, "/"):
+				key(at, n, "a resource's name", "such as example.com/gpu", validation.IsQualifiedName)
+				WholeQuantity(at, q)
+			case huge:
+				what = "is of huge pages"
+				hugePages(at, q, size)
+				if !slices.ContainsFunc(ownResources[:2], func(own string) bool {
+					_, limited := r.Limits[corev1.ResourceName(own)]
+					_, requested := r.Requests[corev1.ResourceName(own)]
+					return limited || requested
+				}) {
+					at.wrong(nil, "is refused without cpu or memory", "write one of them too")
 				}
+			case !slices.Contains(ownResources, n):
+				at(Problem{Value: n, Reason: "is not a resource of a container", Known: ownResources, Next: "cpu, memory, ephemeral-storage, hugepages-SIZE, or a device such as example.com/gpu"})
+				continue
+			default:
 				continue
 			}
-			key(at, n, "a resource's name", "such as example.com/gpu", validation.IsQualifiedName)
-			// Nothing of a device can be lent.
-			if limit, ok := r.Limits[resource]; list.field == "requests" && (!ok || limit.Cmp(q) != 0) {
-				at.wrong(nil, "is a device, of which the limit must be the same", "write it under limits, which is enough")
+			// Nothing of the two can be lent.
+			if limit, ok := r.Limits[each]; list.field == "requests" && (!ok || limit.Cmp(q) != 0) {
+				at.wrong(nil, what+", of which the limit must be the same", "write it under limits, which is enough")
 			}
 		}
 	}
 }
 
+// WholeQuantity demands a number of things that have no parts.
+func WholeQuantity(report Report, q resource.Quantity) {
+	if q.MilliValue()%1000 != 0 {
+		report.wrong(&q, "is not a whole number", "such as 1")
+	}
+}
+
+// hugePages is validateResourceQuantityHugePageValue.
+func hugePages(report Report, q resource.Quantity, size string) {
+	page, err := resource.ParseQuantity(size)
+	switch {
+	case err != nil || page.Sign() <= 0:
+		report.wrong(nil, "names no size of a page", "such as hugepages-2Mi")
+	case q.Value()%page.Value() != 0:
+		report.wrong(&q, "is not a multiple of the page's size, "+size, "such as "+size)
+	}
+}
+
 // WithinLimits demands that no request is more than its limit.
 func WithinLimits(report Report, r corev1.ResourceRequirements) {
-	for _, resource := range slices.Sorted(maps.Keys(r.Requests)) {
-		q := r.Requests[resource]
-		if limit, ok := r.Limits[resource]; ok && q.Cmp(limit) > 0 {
-			report.At("requests", string(resource)).wrong(&q, "is more than its limit, "+limit.String(), "request as much as the limit, or less")
+	for _, each := range slices.Sorted(maps.Keys(r.Requests)) {
+		q := r.Requests[each]
+		if limit, ok := r.Limits[each]; ok && q.Cmp(limit) > 0 {
+			report.At("requests", string(each)).wrong(&q, "is more than its limit, "+limit.String(), "request as much as the limit, or less")
 		}
 	}
 }

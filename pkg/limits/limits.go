@@ -68,6 +68,13 @@ func mustBeOneOf[T ~string](report Report, value T, known ...T) {
 	}
 }
 
+// Listed is OneOf for what has to be there and the schema does not list.
+func Listed[T ~string](report Report, value T, known ...T) {
+	if p := notOneOf(value, known...); p != nil {
+		report(*p)
+	}
+}
+
 func notOneOf[T ~string](value T, known ...T) *Problem {
 	if slices.Contains(known, value) {
 		return nil
@@ -133,7 +140,8 @@ func Least[T int32 | int64](report Report, n *T, lowest T) {
 	report.wrong(*n, reason, fmt.Sprintf("%d or more", lowest))
 }
 
-func within[T int32 | int64](report Report, n, lowest, highest T) {
+// Within demands a number of a range.
+func Within[T int32 | int64](report Report, n, lowest, highest T) {
 	if n < lowest || n > highest {
 		report.wrong(n, "is out of range", fmt.Sprintf("%d to %d", lowest, highest))
 	}
@@ -142,7 +150,7 @@ func within[T int32 | int64](report Report, n, lowest, highest T) {
 // id demands the number of a user or group (validation.IsValidUserID).
 func id(report Report, id *int64) {
 	if id != nil {
-		within(report, *id, 0, math.MaxInt32)
+		Within(report, *id, 0, math.MaxInt32)
 	}
 }
 

@@ -52,9 +52,7 @@ func Selector(report Report, s *metav1.LabelSelector) {
 	for i, e := range s.MatchExpressions {
 		at := report.At("matchExpressions", i)
 		labelName(at.At("key"), e.Key)
-		if p := notOneOf(e.Operator, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist); p != nil {
-			at.At("operator")(*p)
-		}
+		Listed(at.At("operator"), e.Operator, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)
 		operands(at.At("values"), string(e.Operator), len(e.Values))
 		for j, v := range e.Values {
 			labelValue(at.At("values", j), v, "a label's value")

@@ -52,9 +52,7 @@ func LoadBalancerClass(report Report, value string) {
 
 // TrafficDistribution demands one of the values, which the schema does not list.
 func TrafficDistribution(report Report, value string) {
-	if p := notOneOf(value, corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferClose); p != nil {
-		report(*p)
-	}
+	Listed(report, value, corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferClose)
 }
 
 // AffinityTimeout is validateClientIPAffinityConfig; nil is three hours

@@ -2,8 +2,11 @@ package limits
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -18,15 +21,29 @@ func Tolerations(report Report, list []corev1.Toleration) {
 		}
 		OneOf(at.At("operator"), t.Operator, corev1.TolerationOpExists, corev1.TolerationOpEqual, corev1.TolerationOpLt, corev1.TolerationOpGt)
 		OneOf(at.At("effect"), t.Effect, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
-		if t.Operator != corev1.TolerationOpExists {
+		switch t.Operator {
+		case corev1.TolerationOpExists:
+			if t.Value != "" {
+				at.At("value").wrong(t.Value, "has no use with operator Exists", "remove it")
+			}
+		case corev1.TolerationOpLt, corev1.TolerationOpGt:
+			name(at.At("value"), t.Value, "a number to compare with", "such as 100", wholeNumber)
+		default:
 			labelValue(at.At("value"), t.Value, "the value of a taint")
-		} else if t.Value != "" {
-			at.At("value").wrong(t.Value, "has no use with operator Exists", "remove it")
 		}
 		if t.TolerationSeconds != nil && t.Effect != corev1.TaintEffectNoExecute {
 			at.At("effect").wrong(string(t.Effect), "must be NoExecute where tolerationSeconds is given", "write effect: NoExecute")
 		}
 	}
+}
+
+// wholeNumber says why a text is no whole number that 64 bits hold.
+func wholeNumber(value string) []string {
+	errs := content.IsDecimalInteger(value)
+	if _, err := strconv.ParseInt(value, 10, 64); err != nil && len(errs) == 0 {
+		errs = []string{"is out of range"}
+	}
+	return errs
 }
 
 // TopologySpread is validateTopologySpreadConstraints.
@@ -38,6 +55,14 @@ func TopologySpread(report Report, list []corev1.TopologySpreadConstraint) {
 		labelName(at.At("topologyKey"), c.TopologyKey)
 		mustBeOneOf(at.At("whenUnsatisfiable"), c.WhenUnsatisfiable, corev1.DoNotSchedule, corev1.ScheduleAnyway)
 		Selector(at.At("labelSelector"), c.LabelSelector)
+		if c.MinDomains != nil && c.WhenUnsatisfiable == corev1.ScheduleAnyway {
+			at.At("minDomains").wrong(*c.MinDomains, "is refused with whenUnsatisfiable ScheduleAnyway", "write DoNotSchedule, or remove it")
+		}
+		if slices.ContainsFunc(list[:i], func(d corev1.TopologySpreadConstraint) bool {
+			return d.TopologyKey == c.TopologyKey && d.WhenUnsatisfiable == c.WhenUnsatisfiable
+		}) {
+			at.wrong(nil, "has the topologyKey and the whenUnsatisfiable of one before", "make one of the two")
+		}
 	}
 }
 
@@ -59,7 +84,7 @@ func Affinity(report Report, a *corev1.Affinity) {
 			}
 		}
 		for i, p := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-			within(at.At(preferred, i, "weight"), p.Weight, 1, 100)
+			Within(at.At(preferred, i, "weight"), p.Weight, 1, 100)
 			nodeTerm(at.At(preferred, i, "preference"), p.Preference)
 		}
 	}
@@ -68,7 +93,7 @@ func Affinity(report Report, a *corev1.Affinity) {
 			podTerm(at.At(required, i), t)
 		}
 		for i, t := range rather {
-			within(at.At(preferred, i, "weight"), t.Weight, 1, 100)
+			Within(at.At(preferred, i, "weight"), t.Weight, 1, 100)
 			podTerm(at.At(preferred, i, "podAffinityTerm"), t.PodAffinityTerm)
 		}
 	}

@@ -31,6 +31,9 @@ func VolumeSource(report Report, s *corev1.VolumeSource) {
 	}
 	if h := s.HostPath; h != nil {
 		needed(report.At("hostPath", "path"), h.Path, "such as /var/log")
+		if backsteps(h.Path) {
+			report.At("hostPath", "path").wrong(h.Path, "has .. in it", "write the path that it leads to")
+		}
 		if h.Type != nil {
 			OneOf(report.At("hostPath", "type"), *h.Type, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory, corev1.HostPathFileOrCreate,
 				corev1.HostPathFile, corev1.HostPathSocket, corev1.HostPathCharDev, corev1.HostPathBlockDev)
@@ -105,10 +108,13 @@ func mode(report Report, mode *int32) {
 
 // below demands a path within the volume (validateLocalDescendingPath).
 func below(report Report, path string) {
-	if strings.HasPrefix(path, "/") || slices.Contains(strings.Split(path, "/"), "..") {
+	if strings.HasPrefix(path, "/") || backsteps(path) {
 		report.wrong(path, "leads out of the volume", "write it relative to the volume, without .., such as conf/redis.conf")
 	}
 }
+
+// backsteps is validatePathNoBacksteps.
+func backsteps(path string) bool { return slices.Contains(strings.Split(path, "/"), "..") }
 
 // SubPath checks what of a volume is mounted (ValidateVolumeMounts).
 func SubPath(report Report, m corev1.VolumeMount) {
@@ -124,9 +130,7 @@ func Claim(report Report, c *corev1.PersistentVolumeClaimSpec) {
 	if len(c.AccessModes) == 0 {
 		report.At("accessModes").wrong(nil, "is missing", "such as [ReadWriteOnce]")
 	}
-	for i, m := range c.AccessModes {
-		AccessMode(report.At("accessModes", i), m)
-	}
+	AccessModes(report.At("accessModes"), c.AccessModes)
 	at := report.At("resources", "requests", string(corev1.ResourceStorage))
 	if storage, ok := c.Resources.Requests[corev1.ResourceStorage]; !ok {
 		at.wrong(nil, "is missing", "such as 10Gi")
@@ -134,9 +138,17 @@ func Claim(report Report, c *corev1.PersistentVolumeClaimSpec) {
 		at.wrong(&storage, "is not an amount of storage", "such as 10Gi")
 	}
 	Selector(report.At("selector"), c.Selector)
+	if class := c.StorageClassName; class != nil && *class != "" {
+		ObjectName(report.At("storageClassName"), *class)
+	}
 }
 
-// AccessMode demands a way to mount a volume.
-func AccessMode(report Report, m corev1.PersistentVolumeAccessMode) {
-	OneOf(report, m, corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
+// AccessModes demands ways to mount a volume.
+func AccessModes(report Report, list []corev1.PersistentVolumeAccessMode) {
+	for i, m := range list {
+		OneOf(report.At(i), m, corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)
+		if m == corev1.ReadWriteOncePod && slices.ContainsFunc(list, func(other corev1.PersistentVolumeAccessMode) bool { return other != m }) {
+			report.At(i).wrong(string(m), "is refused beside another mode", "remove the others, or this one")
+		}
+	}
 }

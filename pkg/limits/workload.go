@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -72,11 +73,15 @@ func amount(report Report, n *intstr.IntOrString, most int) int {
 	return number
 }
 
-// Autoscaler is validateHorizontalPodAutoscalerSpec's part of the numbers.
-func Autoscaler(report Report, fewest *int32, most int32) {
-	Least(report.At("minReplicas"), fewest, 1)
-	if Least(report.At("maxReplicas"), &most, 1); fewest != nil && most >= 1 && most < *fewest {
-		report.At("maxReplicas").wrong(most, fmt.Sprintf("is less than minReplicas, %d", *fewest), "give at least as many")
+// SecretValue checks what stands under one of the SecretKeys.
+func SecretValue(report Report, key string, value []byte) {
+	switch key {
+	case corev1.DockerConfigJsonKey, corev1.DockerConfigKey:
+		if json.Unmarshal(value, &map[string]any{}) != nil {
+			report.wrong(nil, "is not a JSON object", "such as what kubectl create secret docker-registry makes")
+		}
+	case corev1.SSHAuthPrivateKey:
+		needed(report, string(value), "")
 	}
 }
 

@@ -68,7 +68,8 @@ func (r *ruling) wrong(o *object, at path, message, next string) {
 
 // named are the kinds of Kubernetes' own whose names are not those of DNS.
 var named = map[string]func(string) []string{
-	"Namespace": validation.IsDNS1123Label, "Role": content.IsPathSegmentName, "RoleBinding": content.IsPathSegmentName,
+	"Namespace": validation.IsDNS1123Label, "StatefulSet": validation.IsDNS1123Label,
+	"Role": content.IsPathSegmentName, "RoleBinding": content.IsPathSegmentName,
 	"ClusterRole": content.IsPathSegmentName, "ClusterRoleBinding": content.IsPathSegmentName,
 }
 

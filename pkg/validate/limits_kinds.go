@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // not every machine has one
 
+	"github.com/robfig/cron/v3"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +44,7 @@ func (r *ruling) workloadLimits(o *object) {
 	case "Job":
 		if j := as[batchv1.Job](o); j != nil {
 			r.job(o, spec, &j.Spec)
+			r.jobSelector(o, &j.Spec)
 		}
 	case "CronJob":
 		if c := as[batchv1.CronJob](o); c != nil {
@@ -81,6 +87,14 @@ func (r *ruling) job(o *object, at path, j *batchv1.JobSpec) {
 	limits.Least(r.at(o, at.with("activeDeadlineSeconds")), j.ActiveDeadlineSeconds, 0)
 }
 
+// jobSelector checks that a Job leaves its selector to the API server, or says that it does not.
+func (r *ruling) jobSelector(o *object, j *batchv1.JobSpec) {
+	own := j.Selector != nil && len(j.Selector.MatchLabels)+len(j.Selector.MatchExpressions) > 0
+	if own && (j.ManualSelector == nil || !*j.ManualSelector) {
+		r.wrong(o, path{"spec", "selector"}, "is refused: the API server gives each Job one of its own", "remove it, or write manualSelector: true")
+	}
+}
+
 // maxCronJobName leaves room for what is added to the names of its Jobs.
 const maxCronJobName = 52
 
@@ -92,9 +106,12 @@ func (r *ruling) cronJob(o *object, c *batchv1.CronJobSpec) {
 	switch at := spec.with("schedule"); {
 	case strings.Contains(c.Schedule, "TZ"):
 		r.wrong(o, at, show(c.Schedule)+" names a time zone", "name it in timeZone")
-	case !strings.HasPrefix(c.Schedule, "@") && len(strings.Fields(c.Schedule)) != 5:
-		r.wrong(o, at, show(c.Schedule)+" is no schedule: it has minute, hour, day of the month, month and day of the week", `such as "0 3 * * *" or "@daily"`)
+	default: // by the parser of the API server
+		if _, err := cron.ParseStandard(c.Schedule); err != nil {
+			r.wrong(o, at, show(c.Schedule)+" is no schedule, which has minute, hour, day of the month, month and day of the week: "+err.Error(), `such as "0 3 * * *" or "@daily"`)
+		}
 	}
+	r.timeZone(o, c.TimeZone)
 	limits.Least(r.at(o, spec.with("startingDeadlineSeconds")), c.StartingDeadlineSeconds, 0)
 	limits.Least(r.at(o, spec.with("successfulJobsHistoryLimit")), c.SuccessfulJobsHistoryLimit, 0)
 	limits.Least(r.at(o, spec.with("failedJobsHistoryLimit")), c.FailedJobsHistoryLimit, 0)
@@ -103,6 +120,27 @@ func (r *ruling) cronJob(o *object, c *batchv1.CronJobSpec) {
 		r.wrong(o, job.with("selector"), "must not be there: each Job gets one of its own", "remove it")
 	}
 	r.job(o, job, &c.JobTemplate.Spec)
+}
+
+// zonePart is a part of a time zone's name.
+var zonePart = regexp.MustCompile(`^[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}$`)
+
+// timeZone is validateTimeZone.
+func (r *ruling) timeZone(o *object, zone *string) {
+	if zone == nil {
+		return
+	}
+	known := *zone != "" && !strings.EqualFold(*zone, "Local")
+	for part := range strings.SplitSeq(*zone, "/") {
+		known = known && part != "." && part != ".." && zonePart.MatchString(part)
+	}
+	if known {
+		_, err := time.LoadLocation(*zone)
+		known = err == nil
+	}
+	if !known {
+		r.wrong(o, path{"spec", "timeZone"}, show(*zone)+" is no time zone", "such as Europe/Vienna or Etc/UTC")
+	}
 }
 
 func (r *ruling) deployment(o *object, d *appsv1.DeploymentSpec) {
@@ -127,6 +165,14 @@ func (r *ruling) statefulSet(o *object, s *appsv1.StatefulSetSpec) {
 	for i := range s.VolumeClaimTemplates {
 		at := spec.with("volumeClaimTemplates").with(i)
 		r.bad(o, at.with("metadata").with("name"), s.VolumeClaimTemplates[i].Name, "volume's name", validation.IsDNS1123Label(s.VolumeClaimTemplates[i].Name))
+		limits.Claim(r.at(o, at.with("spec")), &s.VolumeClaimTemplates[i].Spec)
+	}
+	if p := s.PersistentVolumeClaimRetentionPolicy; p != nil {
+		for field, what := range map[string]appsv1.PersistentVolumeClaimRetentionPolicyType{"whenDeleted": p.WhenDeleted, "whenScaled": p.WhenScaled} {
+			if what != "" {
+				limits.Listed(r.at(o, spec.with("persistentVolumeClaimRetentionPolicy").with(field)), what, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)
+			}
+		}
 	}
 }
 
@@ -164,9 +210,7 @@ func (r *ruling) kindLimits(o *object) {
 			limits.Selector(r.at(o, path{"spec", "selector"}), p.Spec.Selector)
 		}
 	case "autoscaling/HorizontalPodAutoscaler":
-		if h := as[autoscalingv2.HorizontalPodAutoscaler](o); h != nil {
-			limits.Autoscaler(r.at(o, path{"spec"}), h.Spec.MinReplicas, h.Spec.MaxReplicas)
-		}
+		r.autoscaler(o)
 	case "networking.k8s.io/NetworkPolicy":
 		if p := as[networkingv1.NetworkPolicy](o); p != nil {
 			r.policy(o, &p.Spec)
@@ -175,6 +219,26 @@ func (r *ruling) kindLimits(o *object) {
 		if i := as[networkingv1.Ingress](o); i != nil {
 			r.ingress(o, &i.Spec)
 		}
+	case "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole":
+		r.role(o)
+	case "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding":
+		r.roleBinding(o)
+	case "v1/ResourceQuota":
+		r.quota(o)
+	case "v1/LimitRange":
+		r.limitRange(o)
+	case "discovery.k8s.io/EndpointSlice":
+		r.endpointSlice(o)
+	}
+}
+
+func (r *ruling) autoscaler(o *object) {
+	spec := r.at(o, path{"spec"})
+	if h := as[autoscalingv2.HorizontalPodAutoscaler](o); h != nil {
+		limits.Autoscaler(spec, &h.Spec) // of an older one as much as it has
+	}
+	if h := as[autoscalingv1.HorizontalPodAutoscaler](o); h != nil && o.apiVersion == autoscalingv1.SchemeGroupVersion.String() {
+		limits.Least(spec.At("targetCPUUtilizationPercentage"), h.Spec.TargetCPUUtilizationPercentage, 1)
 	}
 }
 
@@ -206,11 +270,30 @@ func (r *ruling) data(o *object, field string, data any) {
 
 // secretKeys checks that a Secret has what its type promises.
 func (r *ruling) secretKeys(o *object, s *corev1.Secret) {
-	for _, key := range limits.SecretKeys(s.Type) {
+	has := func(key string) bool {
 		_, inData := s.Data[key]
 		_, inText := s.StringData[key]
-		if !inData && !inText {
-			r.wrong(o, path{"data", key}, "is missing, which a Secret of type "+string(s.Type)+" has", "")
+		return inData || inText
+	}
+	of := "a Secret of type " + string(s.Type) + " has"
+	for _, key := range limits.SecretKeys(s.Type) {
+		switch text, inText := s.StringData[key]; {
+		case !has(key):
+			r.wrong(o, path{"data", key}, "is missing, which "+of, "")
+		case inText: // which goes over data
+			limits.SecretValue(r.at(o, path{"stringData", key}), key, []byte(text))
+		default:
+			limits.SecretValue(r.at(o, path{"data", key}), key, s.Data[key])
+		}
+	}
+	switch s.Type {
+	case corev1.SecretTypeBasicAuth:
+		if !has(corev1.BasicAuthUsernameKey) && !has(corev1.BasicAuthPasswordKey) {
+			r.wrong(o, path{"data", corev1.BasicAuthPasswordKey}, "is missing, and username too: "+of+" one at least", "")
+		}
+	case corev1.SecretTypeServiceAccountToken:
+		if s.Annotations[corev1.ServiceAccountNameKey] == "" {
+			r.wrong(o, path{"metadata", "annotations", corev1.ServiceAccountNameKey}, "is missing, which "+of, "name the ServiceAccount")
 		}
 	}
 }
@@ -242,10 +325,11 @@ func (r *ruling) policy(o *object, p *networkingv1.NetworkPolicySpec) {
 	for i, out := range p.Egress {
 		rule(spec.with("egress").with(i), "to", out.Ports, out.To)
 	}
+	if len(p.PolicyTypes) > 2 {
+		r.wrong(o, spec.with("policyTypes"), fmt.Sprintf("has %d values", len(p.PolicyTypes)), "Ingress, Egress, or both")
+	}
 	for i, t := range p.PolicyTypes {
-		if !slices.Contains([]networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}, t) {
-			r.wrong(o, spec.with("policyTypes").with(i), show(string(t))+" is not a value of this field", "one of Ingress, Egress")
-		}
+		limits.Listed(r.at(o, spec.with("policyTypes").with(i)), t, networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)
 	}
 }
 

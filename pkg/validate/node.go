@@ -73,9 +73,49 @@ func (p path) String() string {
 // identifying are the fields by which items of one list are told apart.
 var identifying = []string{"name", "containerPort", "port", "mountPath", "protocol"}
 
-// lineIn finds a place of one object in another document about it: where list
-// items stand elsewhere they are found by what identifies them. It returns how
-// many parts of the place were found, and the line of the last.
+// isSteps reports whether a document is a JSON patch.
+func (d *document) isSteps() bool { return d.root.Kind == yaml.SequenceNode }
+
+// place finds a field of an object in a document about it. It returns how many parts of
+// the way to it were found, and the line of the last; -1 for none of a JSON patch.
+func (d *document) place(object *yaml.Node, at path) (depth, line int) {
+	if !d.isSteps() {
+		return lineIn(d.root, object, at)
+	}
+	depth, line = -1, d.root.Line
+	for _, step := range d.root.Content {
+		names := strings.Split(text(step, "path"), "/")[1:]
+		wanted, there := object, len(names) > 0 && text(step, "op") != "test"
+		for i, name := range names {
+			if there = there && i < len(at); !there {
+				break
+			}
+			name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+			switch part := at[i].(type) {
+			case string:
+				there = part == name
+				wanted, _ = field(wanted, part)
+			case int: // - is behind the last, which it is then
+				there = strconv.Itoa(part) == name || name == "-" && wanted != nil && part == len(wanted.Content)-1
+				wanted = item(wanted, part)
+			}
+		}
+		if !there || len(names) < depth {
+			continue
+		}
+		_, line = field(step, "path")
+		depth = len(names)
+		if value, _ := field(step, "value"); value != nil && wanted != nil {
+			if deeper, at := lineIn(value, wanted, at[depth:]); deeper > 0 {
+				depth, line = depth+deeper, at
+			}
+		}
+	}
+	return depth, line
+}
+
+// lineIn is place for what has the form of the object: where list items stand
+// elsewhere they are found by what identifies them.
 func lineIn(there, object *yaml.Node, at path) (depth, line int) {
 	line = there.Line
 	for i, part := range at {

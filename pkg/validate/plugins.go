@@ -52,6 +52,10 @@ func (t *tree) config(k *kustomization, ref, at string, line int) {
 		}
 		return
 	}
+	if !below(k.dir, p) {
+		t.leadsOut(k, p, "resources", at, ref, line, "move the file here")
+		return
+	}
 	docs, ok := t.read(k.dir, p)
 	if !ok {
 		k.broken = p
@@ -83,13 +87,13 @@ func (t *tree) configFolder(k *kustomization, ref, at string, line int) {
 		return
 	}
 	t.used[folder(p)] = true
-	below := t.load(p)
-	if below == nil {
+	inner := t.load(p)
+	if inner == nil {
 		k.broken = cmp.Or(kustomizationIn(p), k.broken) // without one kustomize says so
 		return
 	}
 	k.configFolders = append(k.configFolders, p)
-	t.follow(below, k, false, map[*kustomization]bool{})
+	t.follow(inner, k, false, map[*kustomization]bool{})
 }
 
 // follow keeps what the objects of such a folder name that is elsewhere. A patch may

@@ -39,6 +39,36 @@ func statefulSet(spec string) string { return workload("StatefulSet", spec, "", 
 func cronJob(schedule, job, pod string) string {
 	return object("batch/v1/CronJob", `spec: {schedule: "`+schedule+`", jobTemplate: {spec: {`+job+"template: {spec: {"+pod+"}}}}}")
 }
+func job(fields string) string {
+	return object("batch/v1/Job", "spec: {"+fields+"template: {metadata: {labels: {app: a}}, spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}")
+}
+func scheduled(schedule, zone string) string {
+	manifest := cronJob(schedule, "", "restartPolicy: Never, containers: [{name: a, image: a}]")
+	return strings.Replace(manifest, "spec: {", "spec: {timeZone: "+zone+", ", 1)
+}
+func metric(fields string) string { return autoscaler("maxReplicas: 2, metrics: [{" + fields + "}]") }
+func behavior(fields string) string {
+	return autoscaler("maxReplicas: 2, behavior: {scaleDown: {" + fields + "}}")
+}
+func claim(fields string) string {
+	return object("v1/PersistentVolumeClaim", "spec: {resources: {requests: {storage: 1Gi}}, "+fields+"}")
+}
+func claims(fields string) string {
+	return statefulSet("volumeClaimTemplates: [{metadata: {name: b}, spec: {resources: {requests: {storage: 1Gi}}, " + fields + "}}]")
+}
+func role(kind, rule string) string {
+	return object("rbac.authorization.k8s.io/v1/"+kind, "rules: [{"+rule+"}]")
+}
+func binding(role, subject string) string {
+	return object("rbac.authorization.k8s.io/v1/RoleBinding", "roleRef: {apiGroup: rbac.authorization.k8s.io, "+role+"}\nsubjects: [{"+subject+"}]")
+}
+func quota(hard string) string { return object("v1/ResourceQuota", "spec: {hard: {"+hard+"}}") }
+func limitRange(limit string) string {
+	return object("v1/LimitRange", "spec: {limits: [{"+limit+"}]}")
+}
+func slice(kind, addresses string) string {
+	return object("discovery.k8s.io/v1/EndpointSlice", "addressType: "+kind+"\nendpoints: [{addresses: "+addresses+"}]\nports: [{port: 80}]")
+}
 func controller(spec, pod string) string {
 	return object("v1/ReplicationController", "spec: {"+spec+"template: {metadata: {labels: {app: a}}, spec: {"+pod+"}}}")
 }
@@ -178,6 +208,34 @@ var refused = []struct{ name, manifest string }{
 	{"affinity to a field", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: a, operator: In, values: [b]}]}]}}}")},
 	{"affinity to any name", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: Exists}]}]}}}")},
 	{"affinity to two names", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [b, c]}]}]}}}")},
+	{"host port that is another beside the node's network", workload("Deployment", "", "hostNetwork: true", "ports: [{containerPort: 80, hostPort: 8080}]")},
+	{"host port twice", container("ports: [{name: a, containerPort: 80, hostPort: 8080}, {name: b, containerPort: 81, hostPort: 8080}]")},
+	{"kernel parameter of the network beside the node's", pod("hostNetwork: true\n      securityContext: {sysctls: [{name: net/core/somaxconn, value: \"1\"}]}")},
+	{"kernel parameter of shared memory beside the node's", pod("hostIPC: true\n      securityContext: {sysctls: [{name: kernel.shmmax, value: \"1\"}]}")},
+	{"users of its own and the node's network", pod("hostUsers: false\n      hostNetwork: true")},
+	{"users of its own and the node's processes", pod("hostUsers: false\n      hostPID: true")},
+	{"processes of the Pod and of the node", pod("shareProcessNamespace: true\n      hostPID: true")},
+	{"init container's probe", pod("initContainers: [{name: b, image: b, readinessProbe: {tcpSocket: {port: 80}}}]")},
+	{"init container's hook", pod("initContainers: [{name: b, image: b, lifecycle: {preStop: {exec: {command: [a]}}}}]")},
+	{"way back on the node", pod("volumes: [{name: a, hostPath: {path: /var/../etc}}]")},
+	{"four nameservers", pod("dnsConfig: {nameservers: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4]}")},
+	{"nameserver's name", pod("dnsConfig: {nameservers: [dns.example.com]}")},
+	{"domains that may be ignored", pod("topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, minDomains: 2, labelSelector: {}}]")},
+	{"spread twice", pod("topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}, {maxSkew: 2, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]")},
+	{"node's name", pod("nodeName: A B")},
+	{"gate's name", pod("schedulingGates: [{name: a b}]")},
+	{"operating system", pod("os: {name: mac}")},
+	{"user on Windows", pod("os: {name: windows}\n      securityContext: {runAsUser: 1}")},
+	{"capabilities on Windows", workload("Deployment", "", "os: {name: windows}", "securityContext: {capabilities: {drop: [ALL]}}")},
+	{"processes of the Pod on Windows", pod("os: {name: windows}\n      shareProcessNamespace: false")},
+	{"Windows on Linux", pod("os: {name: linux}\n      securityContext: {windowsOptions: {runAsUserName: a}}")},
+	{"toleration of less than a word", pod("tolerations: [{key: a, operator: Lt, value: b}]")},
+	{"toleration of more than a fraction", pod("tolerations: [{key: a, operator: Gt, value: \"1.5\"}]")},
+	{"toleration of more than nothing", pod("tolerations: [{key: a, operator: Gt}]")},
+	{"part of a device", container("resources: {limits: {example.com/gpu: 500m}}")},
+	{"huge pages without a limit", container("resources: {requests: {cpu: 1, hugepages-2Mi: 2Mi}}")},
+	{"huge pages alone", container("resources: {limits: {hugepages-2Mi: 2Mi}}")},
+	{"part of a huge page", container("resources: {limits: {cpu: 1, hugepages-2Mi: 3Mi}}")},
 	{"container's name", strings.Replace(deployment(""), "- name: a", "- name: A", 1)},
 	{"image missing", strings.Replace(deployment(""), "image: a", "image: \"\"", 1)},
 	{"pull policy", container("imagePullPolicy: always")},
@@ -220,6 +278,10 @@ var refused = []struct{ name, manifest string }{
 	{"StatefulSet that replaces none", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: 0}}")},
 	{"StatefulSet with more than all unavailable", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: 101%}}")},
 	{"StatefulSet's rollout in words", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: all}}")},
+	{"StatefulSet's name too long", strings.Replace(statefulSet(""), "{name: a}", "{name: "+strings.Repeat("a", 64)+"}", 1)},
+	{"StatefulSet's name with a dot", strings.Replace(statefulSet(""), "{name: a}", "{name: a.b}", 1)},
+	{"StatefulSet's claim without modes", claims("")},
+	{"StatefulSet's claims after it", statefulSet("persistentVolumeClaimRetentionPolicy: {whenDeleted: delete}")},
 	{"DaemonSet's surge", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 150%, maxUnavailable: 0}}")},
 	{"DaemonSet's surge with a Pod unavailable", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 1}}")},
 	{"DaemonSet that replaces none", daemonSet("updateStrategy: {rollingUpdate: {maxUnavailable: 0}}")},
@@ -229,6 +291,14 @@ var refused = []struct{ name, manifest string }{
 	{"CronJob that restarts", cronJob("0 3 * * *", "", "containers: [{name: a, image: a}]")},
 	{"CronJob's container", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: A, image: a}]")},
 	{"CronJob's variable", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a, env: [{name: \"\", value: b}]}]")},
+	{"CronJob's minute", cronJob("60 * * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's day", cronJob("0 3 * * MO", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's steps", cronJob("*/0 * * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's word", cronJob("@noon", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
+	{"CronJob's place on Mars", scheduled("0 3 * * *", "Mars/X")},
+	{"CronJob's place here", scheduled("0 3 * * *", "Local")},
+	{"CronJob's place nowhere", scheduled("0 3 * * *", `""`)},
+	{"Job's selector", job("selector: {matchLabels: {app: a}}, ")},
 	{"CronJob's schedule", cronJob("x y z", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
 	{"CronJob's time zone", cronJob("TZ=UTC 0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
 	{"CronJob's selector", cronJob("0 3 * * *", "selector: {matchLabels: {a: b}}, ", "restartPolicy: Never, containers: [{name: a, image: a}]")},
@@ -249,10 +319,58 @@ var refused = []struct{ name, manifest string }{
 	{"certificate without a key", object("v1/Secret", "type: kubernetes.io/tls\nstringData: {tls.crt: a}")},
 	{"claim without modes", object("v1/PersistentVolumeClaim", "spec: {resources: {requests: {storage: 1Gi}}}")},
 	{"claim of nothing", object("v1/PersistentVolumeClaim", "spec: {accessModes: [ReadWriteOnce]}")},
+	{"image pull secret in plain text", object("v1/Secret", "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: a}")},
+	{"image pull secret in base64 of plain text", object("v1/Secret", "type: kubernetes.io/dockercfg\ndata: {.dockercfg: aGVsbG8=}")},
+	{"token of no account", object("v1/Secret", "type: kubernetes.io/service-account-token")},
+	{"login of nobody", object("v1/Secret", "type: kubernetes.io/basic-auth\nstringData: {a: b}")},
+	{"empty SSH key", object("v1/Secret", "type: kubernetes.io/ssh-auth\ndata: {ssh-privatekey: \"\"}")},
+	{"claim for one Pod and many", claim("accessModes: [ReadWriteOncePod, ReadWriteOnce]")},
+	{"claim's class", claim("accessModes: [ReadWriteOnce], storageClassName: A B")},
 	{"two budgets", object("policy/v1/PodDisruptionBudget", "spec: {minAvailable: 1, maxUnavailable: 1, selector: {matchLabels: {a: b}}}")},
 	{"budget in words", object("policy/v1/PodDisruptionBudget", "spec: {minAvailable: half, selector: {matchLabels: {a: b}}}")},
 	{"autoscaler upside down", autoscaler("minReplicas: 3, maxReplicas: 2")},
 	{"autoscaler to nothing", autoscaler("minReplicas: 0, maxReplicas: 2")},
+	{"metric of two targets", metric("type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50, averageValue: 1}}")},
+	{"metric of no target", metric("type: Resource, resource: {name: cpu, target: {type: Utilization}}")},
+	{"metric of a target of others", metric("type: Pods, pods: {metric: {name: a}, target: {type: Value, value: 1}}")},
+	{"metric of nothing", metric("type: Resource")},
+	{"metric of another source", metric("type: Resource, pods: {metric: {name: a}, target: {type: AverageValue, averageValue: 1}}")},
+	{"metric of two sources", metric("type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}, pods: {metric: {name: a}, target: {type: AverageValue, averageValue: 1}}")},
+	{"metric's type", metric("type: resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}")},
+	{"target's type", metric("type: Resource, resource: {name: cpu, target: {type: utilization, averageUtilization: 50}}")},
+	{"target of 0 percent", metric("type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 0}}")},
+	{"target of 0", metric("type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 0}}")},
+	{"external metric of two targets", metric("type: External, external: {metric: {name: a}, target: {type: Value, value: 1, averageValue: 1}}")},
+	{"autoscaler's memory", behavior("stabilizationWindowSeconds: 4000")},
+	{"autoscaler's period of nothing", behavior("policies: [{type: Pods, value: 1, periodSeconds: 0}]")},
+	{"autoscaler's period too long", behavior("policies: [{type: Pods, value: 1, periodSeconds: 1801}]")},
+	{"autoscaler's step of nothing", behavior("policies: [{type: Pods, value: 0, periodSeconds: 60}]")},
+	{"autoscaler's step", behavior("policies: [{type: pods, value: 1, periodSeconds: 60}]")},
+	{"autoscaler's old target", object("autoscaling/v1/HorizontalPodAutoscaler", "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: a}, maxReplicas: 2, targetCPUUtilizationPercentage: 0}")},
+	{"role for nothing", role("Role", "apiGroups: [apps], verbs: [get]")},
+	{"role of no group", role("Role", "resources: [pods], verbs: [get]")},
+	{"role to do nothing", role("Role", "apiGroups: [apps], resources: [deployments], verbs: []")},
+	{"role for a path", role("Role", "nonResourceURLs: [/healthz], verbs: [get]")},
+	{"role for a path and more", role("ClusterRole", "nonResourceURLs: [/healthz], apiGroups: [apps], resources: [deployments], verbs: [get]")},
+	{"binding's role", binding("kind: role, name: a", "kind: ServiceAccount, name: a, namespace: b")},
+	{"binding's group", strings.Replace(binding("kind: Role, name: a", "kind: ServiceAccount, name: a, namespace: b"), "apiGroup: rbac.authorization.k8s.io", "apiGroup: apps", 1)},
+	{"binding's subject", binding("kind: Role, name: a", "kind: Account, name: a")},
+	{"binding's account of a group", binding("kind: Role, name: a", "kind: ServiceAccount, name: a, namespace: b, apiGroup: rbac.authorization.k8s.io")},
+	{"binding's account of no namespace", strings.NewReplacer("RoleBinding", "ClusterRoleBinding", "kind: Role,", "kind: ClusterRole,").Replace(binding("kind: Role, name: a", "kind: ServiceAccount, name: a"))},
+	{"binding of the cluster to a Role", strings.NewReplacer("RoleBinding", "ClusterRoleBinding").Replace(binding("kind: Role, name: a", "kind: ServiceAccount, name: a, namespace: b"))},
+	{"quota below 0", quota("pods: -1")},
+	{"quota of a part", quota("pods: 500m")},
+	{"quota's resource", quota("request.cpu: 1")},
+	{"range's type", limitRange("type: container, max: {cpu: 1}")},
+	{"range upside down", limitRange("type: Container, min: {cpu: 2}, max: {cpu: 1}")},
+	{"range's default over its end", limitRange("type: Container, default: {cpu: 2}, max: {cpu: 1}")},
+	{"range's default for a Pod", limitRange("type: Pod, default: {cpu: 2}")},
+	{"range twice", limitRange("type: Pod, max: {cpu: 2}}, {type: Pod, max: {memory: 1Gi}")},
+	{"slice's address", slice("IPv4", "[x]")},
+	{"slice's address of the other family", slice("IPv4", "[\"2001:db8::1\"]")},
+	{"slice's loopback", slice("IPv4", "[127.0.0.1]")},
+	{"slice's empty endpoint", slice("IPv4", "[]")},
+	{"policy of three types", policy("policyTypes: [Ingress, Egress, Ingress]")},
 	{"policy's range", policy("ingress: [{from: [{ipBlock: {cidr: 192.0.2.0}}]}]")},
 	{"policy's range of IPv4 as IPv6", policy("ingress: [{from: [{ipBlock: {cidr: \"::ffff:192.0.2.0/120\"}}]}]")},
 	{"policy for nobody", policy("ingress: [{from: [{}]}]")},
@@ -298,6 +416,35 @@ var taken = []struct{ name, manifest string }{
 	{"affinity to a number and a name", pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt, values: [\"1\"]}], matchFields: [{key: metadata.name, operator: In, values: [b]}]}]}}}")},
 	{"variables of the Pod", container("env: [{name: A, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}, {name: B, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}]")},
 	{"DaemonSet that surges", daemonSet("updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}")},
+	{"the node's network", workload("Deployment", "", "hostNetwork: true\n      securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: \"1\"}]}", "ports: [{name: a, containerPort: 80, hostPort: 80}, {name: b, containerPort: 81}, {name: c, containerPort: 80, hostPort: 80, protocol: UDP}]")},
+	{"users of its own", pod("hostUsers: false\n      shareProcessNamespace: true")},
+	{"init containers", pod("initContainers: [{name: b, image: b, restartPolicy: Always, readinessProbe: {tcpSocket: {port: 80}}, ports: [{containerPort: 80, hostPort: 8080}]}, {name: c, image: c, ports: [{containerPort: 80, hostPort: 8080}]}]")},
+	{"path on the node", pod("volumes: [{name: a, hostPath: {path: \"/var/..data\"}}]")},
+	{"nameservers", pod("dnsConfig: {nameservers: [192.0.2.1, \"2001:db8::1\", 192.0.2.3]}")},
+	{"spread in two ways", pod("topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule, minDomains: 2}, {maxSkew: 2, topologyKey: a, whenUnsatisfiable: ScheduleAnyway}]")},
+	{"gate", pod("schedulingGates: [{name: example.com/a}]\n      nodeName: \"\"")},
+	{"Windows", workload("Deployment", "", "os: {name: windows}\n      securityContext: {runAsNonRoot: true, windowsOptions: {runAsUserName: a}}", "securityContext: {runAsNonRoot: true}")},
+	{"Linux", pod("os: {name: linux}\n      securityContext: {runAsUser: 1}")},
+	{"devices and huge pages", container("resources: {limits: {example.com/gpu: 2, memory: 1Gi, hugepages-2Mi: 4Mi}, requests: {hugepages-2Mi: 4Mi}}")},
+	{"StatefulSet's claims", claims("accessModes: [ReadWriteOncePod], storageClassName: \"\"")},
+	{"StatefulSet's claims after it", statefulSet("persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}")},
+	{"CronJob's schedule by names", scheduled("*/5,7 0-6/2 1,15 JAN-mar ?", "America/Argentina/ComodRivadavia")},
+	{"CronJob's time zone", scheduled("@hourly", "Etc/GMT+5")},
+	{"Job that selects by itself", job("manualSelector: true, selector: {matchLabels: {app: a}}, ")},
+	{"Job with an empty selector", job("selector: {}, ")},
+	{"image pull secret", object("v1/Secret", "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: \"{}\"}")},
+	{"token of an account", strings.Replace(object("v1/Secret", "type: kubernetes.io/service-account-token"), "{name: a}", "{name: a, annotations: {kubernetes.io/service-account.name: a}}", 1)},
+	{"password without a user", object("v1/Secret", "type: kubernetes.io/basic-auth\nstringData: {password: \"\"}")},
+	{"metrics", metric("type: Resource, resource: {name: cpu, target: {type: Utilization, averageValue: 1}}}, {type: Object, object: {describedObject: {kind: Service, name: a}, metric: {name: a}, target: {type: Value, value: 1, averageValue: 1}}}, {type: Pods, pods: {metric: {name: a}, target: {type: AverageValue, value: 1, averageValue: 1}}}, {type: ContainerResource, containerResource: {name: cpu, container: a, target: {type: Utilization, averageUtilization: 200, value: 1}}}, {type: External, external: {metric: {name: a}, target: {type: Value, value: 1, averageUtilization: 1}}")},
+	{"behavior", behavior("stabilizationWindowSeconds: 3600, selectPolicy: Disabled, policies: [{type: Percent, value: 200, periodSeconds: 1800}]")},
+	{"autoscaler's old target", object("autoscaling/v1/HorizontalPodAutoscaler", "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: a}, maxReplicas: 2, targetCPUUtilizationPercentage: 50}")},
+	{"role", role("Role", "apiGroups: [\"\"], resources: [pods], verbs: [get]")},
+	{"binding", binding("kind: ClusterRole, name: a", "kind: ServiceAccount, name: a}, {kind: User, name: a}, {kind: Group, apiGroup: rbac.authorization.k8s.io, name: a")},
+	{"quota", quota("pods: 0, requests.cpu: 500m, requests.example.com/gpu: 4, count/deployments.apps: 4, hugepages-2Mi: 4Mi, requests.hugepages-2Mi: 4Mi, a.storageclass.storage.k8s.io/requests.storage: 1Gi")},
+	{"range", limitRange("type: Container, min: {cpu: 1}, max: {cpu: 1}, default: {memory: 1Gi}}, {type: PersistentVolumeClaim, max: {storage: 1Gi}")},
+	{"slice of names", slice("FQDN", "[a.example.com]")},
+	{"slice of IPv6", slice("IPv6", "[\"2001:db8::1\"]")},
+	{"node port of two protocols", ports("[{name: a, port: 80, nodePort: 31996}, {name: b, port: 80, protocol: UDP, nodePort: 31996}]")},
 	{"CronJob", cronJob("0 3 * * *", "", "restartPolicy: Never, containers: [{name: a, image: a}]")},
 	{"CronJob by name", cronJob("@every 1h", "", "restartPolicy: OnFailure, containers: [{name: a, image: a}]")},
 	{"ReplicationController", controller("selector: {app: a}, ", "containers: [{name: a, image: a}]")},
@@ -317,6 +464,7 @@ var taken = []struct{ name, manifest string }{
 var allocated = []struct{ name, manifest string }{
 	{"node port too large", ports("[{port: 80, nodePort: 70000}]")},
 	{"node port twice", ports("[{name: a, port: 80, nodePort: 31997}, {name: b, port: 81, nodePort: 31997}]")},
+	{"node port of two protocols and numbers", ports("[{name: a, port: 80, nodePort: 31997}, {name: b, port: 81, protocol: UDP, nodePort: 31997}]")},
 }
 
 // found is what validate finds in manifests, the errors only.

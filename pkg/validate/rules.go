@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type ruled struct {
 func (f ruled) locate(sources []*document) Finding {
 	best := -1
 	for _, d := range sources {
-		if depth, line := lineIn(d.root, f.about.doc.root, f.at); depth > best {
+		if depth, line := d.place(f.about.doc.root, f.at); depth > best {
 			best, f.File, f.Line = depth, d.file, line
 		}
 	}
@@ -239,30 +240,34 @@ func listed(ports []declaredPort) string {
 	return strings.Join(out, ", ")
 }
 
-// nodePorts finds a node port that two Services ask for.
+// nodePorts finds a node port that two ports ask for. The API server gives it away
+// without its protocol; two ports of one Service share it if their numbers are the same.
 func (r *ruling) nodePorts(all []*object) {
-	type key struct {
-		port     int32
-		protocol string
+	type owner struct {
+		service   *object
+		port      int32
+		protocols []corev1.Protocol
 	}
-	taken := map[key]*object{}
+	taken := map[int32]*owner{}
 	for _, o := range all {
 		if o.service == nil || o.service.Spec.Type == corev1.ServiceTypeExternalName { // which gets none
 			continue
 		}
 		for i, p := range o.service.Spec.Ports {
-			k := key{p.NodePort, string(p.Protocol)}
-			if k.protocol == "" {
-				k.protocol = "TCP"
-			}
-			if k.port == 0 {
+			if p.NodePort == 0 {
 				continue
 			}
-			if first := taken[k]; first != nil {
-				r.add(o, Error, "node-port", path{"spec", "ports", i, "nodePort"}, fmt.Sprintf("%d/%s is asked for by Service/%s too", k.port, k.protocol, first.name), "choose another, or leave it out")
+			protocol := cmp.Or(p.Protocol, corev1.ProtocolTCP)
+			first := taken[p.NodePort]
+			if first == nil {
+				first = &owner{service: o, port: p.Port}
+				taken[p.NodePort] = first
+			}
+			if first.service != o || first.port != p.Port || slices.Contains(first.protocols, protocol) {
+				r.add(o, Error, "node-port", path{"spec", "ports", i, "nodePort"}, fmt.Sprintf("%d is asked for by port %d of Service/%s too", p.NodePort, first.port, first.service.name), "choose another, or leave it out")
 				continue
 			}
-			taken[k] = o
+			first.protocols = append(first.protocols, protocol)
 		}
 	}
 }

@@ -52,6 +52,10 @@ func (t *tree) patchFile(k *kustomization, ref string, target *yaml.Node, at str
 		k.broken = k.file
 		return
 	}
+	if !below(k.dir, p) {
+		t.leadsOut(k, p, "patches", at, ref, line, "move the file here")
+		return
+	}
 	docs, ok := t.read(k.dir, p)
 	if !ok {
 		k.broken = p
@@ -95,6 +99,7 @@ func shift(n *yaml.Node, by int, done map[*yaml.Node]bool) {
 
 func (t *tree) patch(k *kustomization, d *document, target *yaml.Node, line int) {
 	p := patch{target: target, line: line}
+	d.target = target
 	if d.root.Kind == yaml.SequenceNode {
 		t.jsonPatch(d)
 		p.steps = d
@@ -156,6 +161,7 @@ func (t *tree) traps(k *kustomization) {
 	var sources []*document
 	for _, root := range roots {
 		docs, all := t.sources(root, map[*kustomization]bool{})
+		docs = slices.DeleteFunc(docs, (*document).isSteps) // which are no objects
 		sources, local = append(sources, docs...), local && all
 		for _, p := range k.patches {
 			if p.doc != nil {

@@ -38,6 +38,7 @@ var stricter = []struct{ rule, manifest string }{
 var laxer = map[string]string{
 	"an address outside of the cluster's range":  service("clusterIP: 192.0.2.1"),
 	"a node port outside of the cluster's range": ports("[{port: 80, nodePort: 80}]"),
+	"tolerations of a feature that is off":       pod("tolerations: [{key: a, operator: Gt, value: \"-5\"}, {key: a, operator: Lt, value: \"0\"}]"),
 	"a kind that somebody has to bring":          object("example.com/v1/Widget", ""),
 	"an account that is not there":               object("v1/Pod", "spec: {serviceAccountName: absent, containers: [{name: a, image: a}]}"),
 }

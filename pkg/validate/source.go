@@ -25,9 +25,10 @@ const (
 
 // document is one YAML document of a file.
 type document struct {
-	file string
-	root *yaml.Node
-	lost []*yaml.Node // the fields that merges (<<) took the place of, which kustomize may read all the same
+	file   string
+	root   *yaml.Node
+	target *yaml.Node   // of a patch, what it is for where it says so beside itself
+	lost   []*yaml.Node // the fields that merges (<<) took the place of, which kustomize may read all the same
 }
 
 // readFile reads a plain file of bounded size; a link may lead to another
@@ -42,8 +43,8 @@ func readFile(root, file string) ([]byte, error) {
 		if err != nil {
 			return nil, shortError(err)
 		}
-		if rel, err := filepath.Rel(absolute(top), absolute(real)); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			return nil, errors.New("is a symbolic link that leads out of the tree")
+		if !below(top, real) {
+			return nil, errors.New("is a symbolic link that leads out of the folder of its kustomization, from where alone kustomize reads files")
 		}
 	}
 	info, err := os.Stat(file)
@@ -73,6 +74,12 @@ func readAll(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("is larger than %d MiB, which no manifest is", maxFile>>20)
 	}
 	return data, nil
+}
+
+// below reports whether a path stays within a folder.
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(absolute(dir), absolute(path))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 func absolute(path string) string {

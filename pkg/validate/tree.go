@@ -1,11 +1,15 @@
 package validate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Options are what checking a tree needs of others.
@@ -188,6 +192,8 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 			k.broken = k.file
 			t.problem(k.file, line, "resources", fieldName, show(ref)+" has no kustomization.yaml", "name a folder that has one, or the files in it")
 		}
+	case !below(k.dir, p):
+		t.leadsOut(k, p, "resources", fieldName, ref, line, "make a kustomization of its folder, and name that")
 	default:
 		k.resources = append(k.resources, p)
 		if _, done := t.docs[p]; !done {
@@ -209,6 +215,13 @@ func (t *tree) leadsBack(k *kustomization, ref, fieldName string, line int) {
 	k.broken = k.file
 }
 
+// leadsOut tells of a file that kustomize does not read for a kustomization.
+func (t *tree) leadsOut(k *kustomization, file, rule, fieldName, ref string, line int, next string) {
+	t.opened[absolute(file)] = true // it is referred to, if in vain
+	t.problem(k.file, line, rule, fieldName, show(ref)+" is not below this folder, from where alone kustomize reads files", next)
+	k.broken = k.file
+}
+
 // structure checks a document as it is written. What configures a plugin is no object;
 // among objects it is found when they are built.
 func (t *tree) structure(d *document) {
@@ -221,16 +234,14 @@ func (t *tree) structure(d *document) {
 }
 
 // sources are the documents that a kustomization's objects come from, patches
-// before what they patch; local is false when a part of them is not seen.
+// before what they patch, the last first; local is false when a part of them is not seen.
 func (t *tree) sources(k *kustomization, seen map[*kustomization]bool) (docs []*document, local bool) {
 	if k == nil || seen[k] {
 		return nil, k != nil
 	}
 	seen[k] = true
-	for _, p := range k.patches {
-		if p.doc != nil {
-			docs = append(docs, p.doc)
-		}
+	for _, p := range slices.Backward(k.patches) {
+		docs = append(docs, cmp.Or(p.doc, p.steps))
 	}
 	local = len(k.outside) == 0
 	for _, name := range []string{"generators", "transformers", "configMapGenerator", "secretGenerator", "namePrefix", "nameSuffix"} {
@@ -320,6 +331,37 @@ func (t *tree) unbuildable(k *kustomization, seen map[*kustomization]bool) strin
 	return ""
 }
 
+// from are the documents of which one of a build is made. A name may have got more
+// letters before it and after it since then.
+func (d *document) from(sources []*document) []*document {
+	kind, name := text(d.root, "kind"), text(d.root, "metadata", "name")
+	names := []string{name}
+	for _, s := range sources {
+		if own := text(s.root, "metadata", "name"); s.target == nil && text(s.root, "kind") == kind && strings.Contains(name, own) {
+			names = append(names, own)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(sources), func(s *document) bool {
+		if s.target == nil {
+			return text(s.root, "kind") != kind || !slices.Contains(names, text(s.root, "metadata", "name"))
+		}
+		return !slices.ContainsFunc(names, func(name string) bool { return targets(s.target, kind, name) }) || !labelled(s.target, d.root)
+	})
+}
+
+// labelled reports whether an object has the labels that a patch's target asks for.
+func labelled(target, root *yaml.Node) bool {
+	selector, err := labels.Parse(text(target, "labelSelector"))
+	have := labels.Set{}
+	metadata, _ := field(root, "metadata")
+	if list, _ := field(metadata, "labels"); list != nil {
+		for i := 0; i+1 < len(list.Content); i += 2 {
+			have[list.Content[i].Value] = list.Content[i+1].Value
+		}
+	}
+	return err != nil || selector.Matches(have)
+}
+
 // built checks the objects of one build.
 func (t *tree) built(dir string, data []byte, sources []*document) []*object {
 	docs, findings := parse(dir, data)
@@ -329,12 +371,7 @@ func (t *tree) built(dir string, data []byte, sources []*document) []*object {
 	var all []*object
 	for _, d := range docs {
 		t.result.Objects++
-		var from []*document
-		for _, s := range sources {
-			if text(s.root, "kind") == text(d.root, "kind") && strings.Contains(text(d.root, "metadata", "name"), text(s.root, "metadata", "name")) {
-				from = append(from, s)
-			}
-		}
+		from := d.from(sources)
 		found := structure(t.kinds, d, false)
 		b := newObject(d, broken(found))
 		b.from = from

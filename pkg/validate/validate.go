@@ -5,6 +5,7 @@
 package validate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -127,7 +128,8 @@ func read(ctx context.Context, files []string, stdin io.Reader) ([]*object, *Res
 	}
 	r := &Result{}
 	var all []*object
-	for _, name := range files {
+	for _, from := range files {
+		name := from
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
@@ -148,7 +150,11 @@ func read(ctx context.Context, files []string, stdin io.Reader) ([]*object, *Res
 		r.Findings = append(r.Findings, findings...)
 		docs = flatten(docs)
 		if len(docs) == 0 && !broken(findings) {
-			r.Findings = append(r.Findings, Finding{File: name, Severity: Note, Rule: "file", Message: "holds no object, so there was nothing to check"})
+			f := Finding{File: name, Severity: Note, Rule: "file", Message: "holds no object, so there was nothing to check"}
+			if len(bytes.TrimSpace(data)) == 0 && from == "-" { // a gate would pass on what could not be made
+				f.Severity, f.Message, f.Next = Error, "is empty, so there was nothing to check", "did the command before the pipe fail?"
+			}
+			r.Findings = append(r.Findings, f)
 		}
 		for _, d := range docs {
 			r.Objects++
