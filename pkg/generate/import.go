@@ -11,6 +11,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -209,6 +211,9 @@ func (i *Imported) place(workload *unstructured.Unstructured, services, others [
 	first := clean(services[0])
 	if workload != nil {
 		overlaid(first) // what belongs to the type stands in the overlay
+		if err := i.portsOf(first); err != nil {
+			return err
+		}
 	}
 	if err := i.replace("base/service.yaml", first); err != nil {
 		return err
@@ -273,6 +278,56 @@ func (i *Imported) put(name string, body []byte) {
 	}
 }
 
+// portsOf makes of the imported Service's ports those of the headless overlay, and of
+// the base where only a headless Service can do without any. They lead to what the
+// Service's own lead to: the imported container need not call its ports as the
+// generated one does.
+func (i *Imported) portsOf(service map[string]any) error {
+	s := &corev1.Service{}
+	if err := decodeInto(service, s); err != nil {
+		return fmt.Errorf("service/%s: %w", s.Name, err)
+	}
+	p := i.App.servicePatch(Headless)
+	targets := map[string]intstr.IntOrString{}
+	for k, port := range s.Spec.Ports {
+		if port.TargetPort.StrVal != "" {
+			targets[i.App.Spec.Service.Ports[k].Name] = port.TargetPort
+		}
+	}
+	for k, port := range p.Spec.Ports {
+		if port, ok := port.(corev1.ServicePort); ok {
+			port.TargetPort = intstr.FromInt32(port.Port)
+			if name, ok := targets[port.Name]; ok {
+				port.TargetPort = name
+			}
+			p.Spec.Ports[k] = port
+		}
+	}
+	if i.App.Spec.Service.Type == Headless {
+		p.Spec.Ports = nil // they are as they were
+	}
+	if len(s.Spec.Ports) == 0 {
+		for _, port := range i.App.Spec.Service.Ports {
+			out := apiPort(port)
+			out.TargetPort = intstr.FromInt32(i.App.targetNumber(port))
+			s.Spec.Ports = append(s.Spec.Ports, out)
+		}
+		full, err := runtime.DefaultUnstructuredConverter.ToUnstructured(s)
+		if err != nil {
+			return fmt.Errorf("service/%s: %w", s.Name, err)
+		}
+		spec, _ := nested(service, "spec")
+		spec["ports"], _, _ = unstructured.NestedSlice(full, "spec", "ports")
+		p.Spec.Ports = []any{map[string]string{"$patch": "replace"}}
+	}
+	body, err := encode(p)
+	if err != nil {
+		return err
+	}
+	i.put(Overlay(Headless)+"/service-patch.yaml", body)
+	return nil
+}
+
 // overlaid takes out of the base's Service what the overlays say.
 func overlaid(o map[string]any) {
 	spec, ok := nested(o, "spec")
@@ -301,13 +356,13 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 	if err != nil {
 		return err
 	}
-	built := map[string]map[string]any{}
+	built := map[string]*unstructured.Unstructured{}
 	for _, doc := range strings.Split("\n"+string(data), "\n---\n") {
 		u := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
 			return fmt.Errorf("what was built: %w", err)
 		}
-		built[u.GetKind()+"/"+u.GetName()] = clean(u)
+		built[u.GetKind()+"/"+u.GetName()] = u
 	}
 	var lost []string
 	for _, o := range objs {
@@ -315,8 +370,10 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 			continue
 		}
 		id := o.GetKind() + "/" + o.GetName()
-		want := clean(o)
-		got := built[id]
+		want, got := clean(o), map[string]any(nil)
+		if u := built[id]; u != nil {
+			got = cleaned(u, marked(o)) // by what it was made of
+		}
 		if !isLive(o) && o.GetNamespace() == "" {
 			// Of a file: it comes into the namespace of the app, as noted (oneNamespace).
 			deleteNamespace(want)

@@ -56,7 +56,7 @@ func (i *Imported) note(objs []*unstructured.Unstructured) {
 		if live := o.GetResourceVersion() != ""; live && o.GetKind() == "Service" && len(o.GetManagedFields()) == 0 && lastApplied(o) == nil && strings.Contains(fmt.Sprint(o.Object["spec"]), "nodePort:") {
 			i.Notes = append(i.Notes, fmt.Sprintf("service/%s: its node ports were left out, as the file does not say whether somebody chose them (kubectl get --show-managed-fields does)", o.GetName()))
 		}
-		if o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
+		if marked(o) && o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
 			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is of a Helm release, whose next upgrade sets back what is applied here", o.GetKind(), o.GetName()))
 		}
 	}
