@@ -69,6 +69,10 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 		if i.generated, err = Files(i.App); err != nil {
 			return nil, err
 		}
+		if workload != nil && i.App.Metadata.Name != workload.GetName() {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s keeps its name in base/; in %s the app is called %s, as its container could not be called so",
+				workload.GetKind(), workload.GetName(), SpecFile, i.App.Metadata.Name))
+		}
 		i.Overlay = Overlay(i.App.Spec.Service.Type)
 		if err := i.place(workload, services, others); err != nil {
 			return nil, err
@@ -175,8 +179,8 @@ func appOf(workload, service *unstructured.Unstructured) (*App, error) {
 		a.Complete()
 		return a, a.Validate()
 	}
-	a.Metadata.Name = workload.GetName()
-	d := &appsv1.Deployment{} // a StatefulSet has the same fields, as far as they are read
+	a.Metadata.Name = strings.ReplaceAll(workload.GetName(), ".", "-") // a container's and a folder's too
+	d := &appsv1.Deployment{}                                          // a StatefulSet has the same fields, as far as they are read
 	if err := decodeInto(clean(workload), d); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", strings.ToLower(workload.GetKind()), workload.GetName(), err)
 	}
