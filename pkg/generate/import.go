@@ -85,10 +85,12 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 	return i, nil
 }
 
-// whole makes the tree of a Spec alone, where that gives back the objects and
-// nothing else.
+// whole makes the tree of a Spec alone, and of Secrets beside it, where that gives
+// back the objects and nothing else.
 func (i *Imported) whole(workload *unstructured.Unstructured, services, others []*unstructured.Unstructured, build Builder) bool {
-	beside := append(slices.Clone(services[1:]), others...)
+	isSecret := func(o *unstructured.Unstructured) bool { return o.GetKind() == "Secret" }
+	beside := append(slices.Clone(services[1:]), slices.DeleteFunc(slices.Clone(others), isSecret)...)
+	secrets := slices.DeleteFunc(slices.Clone(others), func(o *unstructured.Unstructured) bool { return !isSecret(o) })
 	a := whole(workload, services[0], beside)
 	if a == nil {
 		return false
@@ -98,16 +100,40 @@ func (i *Imported) whole(workload *unstructured.Unstructured, services, others [
 		return false
 	}
 	a.Complete()
-	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: files}
-	objs := append(slices.Clone(beside), services[0])
+	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: slices.Clone(files)}
+	if len(secrets) > 0 && w.addSecrets(secrets) != nil {
+		return false
+	}
+	objs := append(slices.Concat(beside, secrets), services[0])
 	if workload != nil {
 		objs = append(objs, workload)
 	}
 	if w.holds(objs, build) != nil {
 		return false
 	}
-	*i = Imported{App: a, Overlay: w.Overlay, Notes: i.Notes, generated: files, files: files}
+	w.Notes = i.Notes
+	*i = *w
 	return true
+}
+
+// addSecrets puts Secrets beside what the Spec generates: it is to hold no password.
+func (i *Imported) addSecrets(secrets []*unstructured.Unstructured) error {
+	const name = "base/kustomization.yaml"
+	k := kustomization{}
+	at := slices.IndexFunc(i.files, func(f File) bool { return f.Path == name })
+	if err := yaml.UnmarshalStrict(i.files[at].Data, &k); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var err error
+	if k.Resources, err = i.add(secrets, k.Resources); err != nil {
+		return err
+	}
+	body, err := encode(k)
+	if err != nil {
+		return err
+	}
+	i.put(name, body)
+	return nil
 }
 
 // sortOut finds the workload and the Services that lead to it.
@@ -232,19 +258,9 @@ func (i *Imported) place(workload *unstructured.Unstructured, services, others [
 		}
 	}
 	i.files = slices.DeleteFunc(i.files, func(f File) bool { return f.Path == "base/service-peers.yaml" })
-	for _, o := range append(slices.Clone(services[1:]), others...) {
-		name := strings.ToLower(o.GetKind()) + "-" + o.GetName() + ".yaml"
-		if strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") || slices.Contains(resources, name) {
-			return fmt.Errorf("%s/%s: there is no file name for it, or it is there twice", o.GetKind(), shorten(printable(o.GetName())))
-		}
-		object := clean(o)
-		deleteNamespace(object)
-		body, err := encodeObject(object)
-		if err != nil {
-			return err
-		}
-		resources = append(resources, name)
-		i.files = append(i.files, File{Path: "base/" + name, Data: body})
+	resources, err := i.add(append(slices.Clone(services[1:]), others...), resources)
+	if err != nil {
+		return err
 	}
 	// Without the label that says what maintains them: they are as they were.
 	body, err := encode(newKustomization(resources...))
@@ -253,6 +269,25 @@ func (i *Imported) place(workload *unstructured.Unstructured, services, others [
 	}
 	i.put("base/kustomization.yaml", body)
 	return nil
+}
+
+// add puts objects into files of their own in base/, and their names behind resources.
+func (i *Imported) add(objs []*unstructured.Unstructured, resources []string) ([]string, error) {
+	for _, o := range objs {
+		name := strings.ToLower(o.GetKind()) + "-" + o.GetName() + ".yaml"
+		if strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") || slices.Contains(resources, name) {
+			return nil, fmt.Errorf("%s/%s: there is no file name for it, or it is there twice", o.GetKind(), shorten(printable(o.GetName())))
+		}
+		object := clean(o)
+		deleteNamespace(object)
+		body, err := encodeObject(object)
+		if err != nil {
+			return nil, err
+		}
+		resources = append(resources, name)
+		i.files = append(i.files, File{Path: "base/" + name, Data: body})
+	}
+	return resources, nil
 }
 
 func deleteNamespace(o map[string]any) {
