@@ -138,6 +138,10 @@ func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bo
 		}
 		p.line(label, "%s", l.text)
 	}
+	p.notes(notes)
+}
+
+func (p *program) notes(notes []string) {
 	for _, n := range notes {
 		fmt.Fprintf(p.ErrOut, "note: %s\n", printable(n))
 	}
