@@ -49,8 +49,13 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 	if workload != nil {
 		all = append(all, workload)
 	}
-	if err := i.oneNamespace(append(all, others...)); err != nil {
+	namespace, err := i.oneNamespace(all, others)
+	if err != nil {
 		return nil, err
+	}
+	if services[0].GetNamespace() != namespace {
+		services[0] = services[0].DeepCopy()
+		services[0].SetNamespace(namespace)
 	}
 	if scaler := scalerOf(workload, others); scaler != nil {
 		workload = workload.DeepCopy()
