@@ -286,6 +286,7 @@ func (v *validator) ports(a *App) {
 	}
 }
 
+// servicePortNameReason says what is wrong with the name of a port of a Service.
 func servicePortNameReason(name string) string {
 	switch {
 	case name == "":
