@@ -87,41 +87,56 @@ func ParseCompose(data []byte, file string, getenv func(string) string, readFile
 }
 
 // WithDotEnv adds to the variables of getenv those of a .env file; as with Compose,
-// the environment's win. A variable that is set to nothing counts as not set.
-func WithDotEnv(data []byte, file string, getenv func(string) string) (func(string) string, error) {
-	values, err := readDotEnv(data, file, getenv)
+// the environment's win. A variable that is set to nothing counts as not set. Notes
+// say which variables the file asks for that are not set.
+func WithDotEnv(data []byte, file string, getenv func(string) string) (with func(string) string, notes []string, err error) {
+	values, notes, err := readDotEnv(data, file, getenv)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return func(name string) string {
 		if value := getenv(name); value != "" {
 			return value
 		}
 		return values[name]
-	}, nil
+	}, notes, nil
 }
 
 // readDotEnv reads the variables of an env file by the rules and the code of Compose;
 // a value may hold those before it, and those of getenv.
-func readDotEnv(data []byte, file string, getenv func(string) string) (map[string]string, error) {
+func readDotEnv(data []byte, file string, getenv func(string) string) (values map[string]string, notes []string, err error) {
+	fail := func(p Problem) (map[string]string, []string, error) {
+		return nil, nil, &InvalidError{File: file, Problems: []Problem{p}}
+	}
 	data = unixText(data)
 	if p := text(data); p != nil {
-		return nil, &InvalidError{File: file, Problems: []Problem{*p}}
+		return fail(*p)
 	}
+	// The library warns of variables that are not set, at each reading and in its own
+	// words; they are told here.
+	level := logrus.GetLevel()
+	logrus.SetLevel(logrus.ErrorLevel)
+	defer logrus.SetLevel(level)
+	missing := map[string]bool{}
 	parse := func(data []byte) (map[string]string, error) {
 		return dotenv.ParseWithLookup(bytes.NewReader(data), func(name string) (string, bool) {
 			value := getenv(name)
+			missing[name] = value == ""
 			return value, value != ""
 		})
 	}
 	if line := swells(data, parse); line > 0 {
-		return nil, &InvalidError{File: file, Problems: []Problem{{Line: line, Reason: "asks for variables that become too long, or there are too many that do"}}}
+		return fail(Problem{Line: line, Reason: "asks for variables that become too long, or there are too many that do"})
 	}
-	values, err := parse(data)
-	if err != nil {
-		return nil, &InvalidError{File: file, Problems: []Problem{dotEnvProblem(data, err)}}
+	if values, err = parse(data); err != nil {
+		return fail(dotEnvProblem(data, err))
 	}
-	return values, nil
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		if _, there := values[name]; missing[name] && !there && plainly(string(data), name) {
+			notes = append(notes, fmt.Sprintf("%s: the variable %s is not set, and counts as empty; a $ that stands for itself is written $$", file, shorten(name)))
+		}
+	}
+	return values, notes, nil
 }
 
 // What the values of an env file may become, in bytes, and how many lines may ask for
@@ -135,10 +150,6 @@ const (
 // swells returns the line of an env file that, with those before it, may make values
 // of more than maxSwollen; 0: none does.
 func swells(data []byte, parse func([]byte) (map[string]string, error)) int {
-	// The library warns of variables that are not set, at each reading; once is enough.
-	level := logrus.GetLevel()
-	logrus.SetLevel(logrus.ErrorLevel)
-	defer logrus.SetLevel(level)
 	longest, asked, asking, start := longEnviron, 0, 0, 0
 	for i, line := range bytes.SplitAfter(data, []byte("\n")) {
 		if n := bytes.Count(line, []byte("$")); n > 0 {

@@ -185,19 +185,32 @@ func (r *composeReader) user() {
 
 // volumes makes claims of named volumes: their data is meant to outlast the Pod.
 func (r *composeReader) volumes() {
+	claims := map[string]string{}
 	for i, item := range asList(r.s["volumes"]) {
 		at := fmt.Sprintf("volumes[%d]", i)
 		source, target, mode := mountOf(item)
-		if source == "" || target == "" || strings.ContainsAny(source, `/\.~`) {
+		switch m, _ := item.(map[string]any); {
+		case m["type"] == "tmpfs":
+			r.left(at, "(an emptyDir with medium: Memory under volumes of "+SpecFile+" is one)")
+			continue
+		case source == "", target == "":
+			r.left(at, "(only named volumes are carried over; give it a name)")
+			continue
+		case strings.ContainsAny(source, `/\.~`):
 			r.left(at, "(only named volumes are carried over; put files of the host into a ConfigMap, or into the image)")
 			continue
 		}
 		for _, m := range mode {
 			r.left(at+"."+m, "(the claim is mounted whole, for reading and writing)")
 		}
+		if claim, there := claims[source]; there {
+			r.w.VolumeMounts = append(r.w.VolumeMounts, corev1.VolumeMount{Name: claim, MountPath: target})
+			continue
+		}
 		r.w.Kind = StatefulSet
+		claims[source] = strings.ReplaceAll(strings.ToLower(source), "_", "-")
 		r.w.VolumeClaimTemplates = append(r.w.VolumeClaimTemplates, VolumeClaim{
-			Name: strings.ReplaceAll(strings.ToLower(source), "_", "-"), MountPath: target, Storage: "1Gi"})
+			Name: claims[source], MountPath: target, Storage: "1Gi"})
 		r.notes = append(r.notes, fmt.Sprintf("services.%s.%s became a claim of 1Gi; set what it needs in %s", r.name, at, SpecFile))
 		r.volume(source)
 	}

@@ -21,9 +21,8 @@ var composeKnown = map[string]bool{
 	"image": true, "command": true, "entrypoint": true, "environment": true, "env_file": true,
 	"ports": true, "expose": true, "healthcheck": true, "deploy": true, "scale": true, "cpus": true, "mem_limit": true,
 	"mem_reservation": true, "user": true, "stop_grace_period": true, "volumes": true,
-	"container_name": true, "restart": true, "depends_on": true, "profiles": true, "links": true,
-	"attach": true, "develop": true, "networks": true,
-	"annotations": false, "blkio_config": false, "build": false, "cap_add": false, "cap_drop": false, "cgroup": false, "cgroup_parent": false,
+	"container_name": true, "restart": true, "depends_on": true, "profiles": true, "links": true, "networks": true,
+	"annotations": false, "attach": false, "develop": false, "blkio_config": false, "build": false, "cap_add": false, "cap_drop": false, "cgroup": false, "cgroup_parent": false,
 	"configs": false, "cpu_count": false, "cpu_percent": false, "cpu_period": false, "cpu_quota": false, "cpu_rt_period": false, "cpu_rt_runtime": false,
 	"cpu_shares": false, "cpuset": false, "credential_spec": false, "device_cgroup_rules": false, "devices": false, "dns": false,
 	"dns_opt": false, "dns_search": false, "domainname": false, "external_links": false, "extra_hosts": false, "gpus": false,
@@ -105,6 +104,7 @@ func (r *composeReader) read(a *App) {
 	r.user()
 	r.volumes()
 	r.names()
+	r.starts()
 	r.restarts()
 }
 
@@ -120,6 +120,10 @@ func (r *composeReader) names() {
 		}
 	}
 	networks, _ := r.s["networks"].(map[string]any)
+	apart := func(name string) bool { return name != "default" }
+	if slices.ContainsFunc(append(textsOf(r.s["networks"]), slices.Collect(maps.Keys(networks))...), apart) {
+		r.left("networks", "(Pods of every network reach each other; networkPolicy in "+SpecFile+" says who may)")
+	}
 	for _, name := range slices.Sorted(maps.Keys(networks)) {
 		network, _ := networks[name].(map[string]any)
 		for _, k := range slices.Sorted(maps.Keys(network)) {
@@ -129,6 +133,16 @@ func (r *composeReader) names() {
 			}
 			r.left("networks."+name+"."+k, why)
 		}
+	}
+}
+
+// starts notes what says when, or whether, the service is started.
+func (r *composeReader) starts() {
+	if r.s["depends_on"] != nil {
+		r.left("depends_on", "(Kubernetes starts all at once; the app has to wait for what it needs, or to end and be started again)")
+	}
+	if r.s["profiles"] != nil {
+		r.left("profiles", "(the service is imported like one that always runs)")
 	}
 }
 
@@ -159,10 +173,26 @@ func (r *composeReader) words(name string) []string {
 		if err != nil {
 			r.bad(name, "%v", err)
 		}
-		return words
+		return unexpanded(words)
 	default:
-		return textsOf(v)
+		return unexpanded(textsOf(v))
 	}
+}
+
+// unexpanded writes texts so that Kubernetes, which puts variables into what reads
+// $(NAME) and makes one of two dollar signs, gives them as they are.
+func unexpanded(list []string) []string {
+	for i, s := range list {
+		var out strings.Builder
+		for k := range len(s) {
+			out.WriteByte(s[k])
+			if s[k] == '$' && k+1 < len(s) && (s[k+1] == '$' || s[k+1] == '(') {
+				out.WriteByte('$')
+			}
+		}
+		list[i] = out.String()
+	}
+	return list
 }
 
 func textsOf(v any) []string {
@@ -243,7 +273,9 @@ func (r *composeReader) envFile(name string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shorten(name), err)
 	}
-	return readDotEnv(data, name, r.c.getenv)
+	values, notes, err := readDotEnv(data, name, r.c.getenv)
+	r.notes = append(r.notes, notes...)
+	return values, err
 }
 
 func (r *composeReader) environment() {
@@ -283,7 +315,7 @@ func (r *composeReader) environment() {
 		}
 	}
 	for _, k := range order {
-		r.w.Env = append(r.w.Env, corev1.EnvVar{Name: k, Value: env[k]})
+		r.w.Env = append(r.w.Env, corev1.EnvVar{Name: k, Value: unexpanded([]string{env[k]})[0]})
 	}
 }
 

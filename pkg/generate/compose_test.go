@@ -169,6 +169,15 @@ func TestComposeNamesWhatItLeaves(t *testing.T) {
 		{"logging: {driver: none}", "logging"},
 		{"networks: {default: {aliases: [db]}}", "networks.default.aliases"},
 		{"networks: [default]", ""},
+		{"networks: [default, back]", "services.web.networks (Pods of every network reach each other"},
+		{"networks: {back: }", "services.web.networks (Pods of every network"},
+		{"depends_on: [other]", "depends_on (Kubernetes starts all at once"},
+		{"profiles: [debug]", "profiles (the service is imported like one that always runs"},
+		{"attach: false", ""},
+		{"develop: {watch: []}", "develop"},
+		{"volumes: [{type: tmpfs, target: /tmp}]", "volumes[0] (an emptyDir with medium: Memory"},
+		{"volumes: [{type: bind, source: ./a, target: /a}]", "volumes[0] (only named volumes are carried over; put files of the host"},
+		{"volumes: [/data]", "volumes[0] (only named volumes are carried over; give it a name"},
 		{"links: ['other:database']", "links[0]"},
 		{"links: [other]", ""},
 		{"container_name: db", "container_name"},
@@ -220,7 +229,7 @@ func TestComposeWithoutACheck(t *testing.T) {
 
 func TestDotEnv(t *testing.T) {
 	environ := map[string]string{"HERE": "environment", "EMPTY": ""}
-	getenv, err := WithDotEnv([]byte("\xef\xbb\xbf# why\r\nHERE=file\r\nEMPTY=file\nBOTH=\"$HERE and ${EMPTY}\"\nexport PLAIN='a $HERE'\n"), ".env", func(name string) string { return environ[name] })
+	getenv, _, err := WithDotEnv([]byte("\xef\xbb\xbf# why\r\nHERE=file\r\nEMPTY=file\nBOTH=\"$HERE and ${EMPTY}\"\nexport PLAIN='a $HERE'\n"), ".env", func(name string) string { return environ[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,23 +248,62 @@ func TestDotEnv(t *testing.T) {
 		"A=x\n" + strings.Repeat("A=$A$A$A$A$A$A$A$A\n", 20): "become too long",
 		"A='\n" + strings.Repeat("$A", 5000) + "'\n":         "become too long",
 	} {
-		if _, err := WithDotEnv([]byte(data), ".env", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") {
+		if _, _, err := WithDotEnv([]byte(data), ".env", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sec") {
 			t.Errorf("%q: error is %v, want %s", data, err, want)
 		}
 	}
 }
 
-// TestDotEnvWarnsOnce: a variable that is not set is said once, not for each line that
-// is looked at.
+// A variable that is not set is told once, not for each line that is looked at, and not
+// by the library.
 func TestDotEnvWarnsOnce(t *testing.T) {
 	var said bytes.Buffer
 	logrus.SetOutput(&said)
 	t.Cleanup(func() { logrus.SetOutput(os.Stderr) })
-	if _, err := WithDotEnv([]byte("A=$NOPE\nB=x$A\nC=$A$B\n"), ".env", func(string) string { return "" }); err != nil {
+	_, notes, err := WithDotEnv([]byte("A=$NOPE\nB=x$A${NOPE}\nC=$A$B${D:-x}\n"), ".env", func(string) string { return "" })
+	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(said.String(), "NOPE"); n != 1 {
-		t.Errorf("it was said %d times:\n%s", n, said.String())
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], ".env: the variable NOPE is not set") || said.Len() > 0 {
+		t.Errorf("notes are %q; the library says %q", notes, said.String())
+	}
+}
+
+// What Compose passes on as it is, Kubernetes does too, which has a syntax of its own.
+func TestComposeTextsStayAsTheyAre(t *testing.T) {
+	const file = `services: {web: {image: x, expose: ["80"], env_file: [a.env],
+  environment: {A: "1", B: "$$(A)", C: "$$$$", D: "a$$b"}, entrypoint: [sh, -c], command: ["echo $$(A) $$$$ $$A"]}}`
+	c, err := ParseCompose([]byte(file), "compose.yaml", func(string) string { return "" }, func(string) ([]byte, error) { return []byte("E='$(A)'\n"), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _, err := c.App("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range a.Spec.Workload.Env {
+		got = append(got, e.Name+"="+e.Value)
+	}
+	got = append(got, a.Spec.Workload.Args...)
+	if want := []string{"E=$$(A)", "A=1", "B=$$(A)", "C=$$$", "D=a$b", "echo $$(A) $$$ $A"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A volume that is mounted twice is one claim.
+func TestComposeMountsAVolumeTwice(t *testing.T) {
+	c, err := ParseCompose([]byte("services: {a: {image: 'nginx:1', volumes: ['d:/a', 'd:/b']}}\nvolumes: {d: }\n"), "compose.yaml", func(string) string { return "" }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, notes, err := c.App("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := string(file(mustFiles(t, a), "base/statefulset.yaml"))
+	if strings.Count(set, "mountPath: /a\n") != 1 || strings.Count(set, "mountPath: /b\n") != 1 || len(a.Spec.Workload.VolumeClaimTemplates) != 1 || len(notes) != 1 {
+		t.Errorf("notes %q\n%s", notes, set)
 	}
 }
 

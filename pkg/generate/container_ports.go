@@ -54,7 +54,7 @@ func (p ServicePort) Same(other ServicePort) bool {
 
 // containerPorts are the ports of the container: those that the workload names,
 // and those that the Service leads to, in the order in which it first does, each
-// called as the Service's port is.
+// called as the Service's port is where a container's may be.
 func (a *App) containerPorts() []corev1.ContainerPort {
 	var out []corev1.ContainerPort
 	seen := map[containerPort]bool{}
@@ -69,7 +69,11 @@ func (a *App) containerPorts() []corev1.ContainerPort {
 		key := a.target(p)
 		if !seen[key] {
 			seen[key] = true
-			out = append(out, corev1.ContainerPort{Name: p.Name, ContainerPort: key.number, Protocol: p.Protocol})
+			c := corev1.ContainerPort{Name: p.Name, ContainerPort: key.number, Protocol: p.Protocol}
+			if portNameReason(c.Name) != "" {
+				c.Name = ""
+			}
+			out = append(out, c)
 		}
 	}
 	return out

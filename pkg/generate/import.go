@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -47,8 +46,13 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 	if workload != nil {
 		all = append(all, workload)
 	}
-	if err := i.oneNamespace(append(all, others...)); err != nil {
+	namespace, err := i.oneNamespace(all, others)
+	if err != nil {
 		return nil, err
+	}
+	if services[0].GetNamespace() != namespace {
+		services[0] = services[0].DeepCopy()
+		services[0].SetNamespace(namespace)
 	}
 	if scaler := scalerOf(workload, others); scaler != nil {
 		workload = workload.DeepCopy()
@@ -67,6 +71,10 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 		if i.generated, err = Files(i.App); err != nil {
 			return nil, err
 		}
+		if workload != nil && i.App.Metadata.Name != workload.GetName() {
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s keeps its name in base/; in %s the app is called %s, as its container could not be called so",
+				workload.GetKind(), workload.GetName(), SpecFile, i.App.Metadata.Name))
+		}
 		i.Overlay = Overlay(i.App.Spec.Service.Type)
 		if err := i.place(workload, services, others); err != nil {
 			return nil, err
@@ -79,10 +87,12 @@ func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error)
 	return i, nil
 }
 
-// whole makes the tree of a Spec alone, where that gives back the objects and
-// nothing else.
+// whole makes the tree of a Spec alone, and of Secrets beside it, where that gives
+// back the objects and nothing else.
 func (i *Imported) whole(workload *unstructured.Unstructured, services, others []*unstructured.Unstructured, build Builder) bool {
-	beside := append(slices.Clone(services[1:]), others...)
+	isSecret := func(o *unstructured.Unstructured) bool { return o.GetKind() == "Secret" }
+	beside := append(slices.Clone(services[1:]), slices.DeleteFunc(slices.Clone(others), isSecret)...)
+	secrets := slices.DeleteFunc(slices.Clone(others), func(o *unstructured.Unstructured) bool { return !isSecret(o) })
 	a := whole(workload, services[0], beside)
 	if a == nil {
 		return false
@@ -92,15 +102,19 @@ func (i *Imported) whole(workload *unstructured.Unstructured, services, others [
 		return false
 	}
 	a.Complete()
-	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: files}
-	objs := append(slices.Clone(beside), services[0])
+	w := &Imported{App: a, Overlay: Overlay(a.Spec.Service.Type), generated: files, files: slices.Clone(files)}
+	if len(secrets) > 0 && w.addSecrets(secrets) != nil {
+		return false
+	}
+	objs := append(slices.Concat(beside, secrets), services[0])
 	if workload != nil {
 		objs = append(objs, workload)
 	}
 	if w.holds(objs, build) != nil {
 		return false
 	}
-	*i = Imported{App: a, Overlay: w.Overlay, Notes: i.Notes, generated: files, files: files}
+	w.Notes = i.Notes
+	*i = *w
 	return true
 }
 
@@ -173,8 +187,8 @@ func appOf(workload, service *unstructured.Unstructured) (*App, error) {
 		a.Complete()
 		return a, a.Validate()
 	}
-	a.Metadata.Name = workload.GetName()
-	d := &appsv1.Deployment{} // a StatefulSet has the same fields, as far as they are read
+	a.Metadata.Name = strings.ReplaceAll(workload.GetName(), ".", "-") // a container's and a folder's too
+	d := &appsv1.Deployment{}                                          // a StatefulSet has the same fields, as far as they are read
 	if err := decodeInto(clean(workload), d); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", strings.ToLower(workload.GetKind()), workload.GetName(), err)
 	}
@@ -197,98 +211,6 @@ func appOf(workload, service *unstructured.Unstructured) (*App, error) {
 	return a, a.Validate()
 }
 
-// place puts the objects where the Spec's own would stand.
-func (i *Imported) place(workload *unstructured.Unstructured, services, others []*unstructured.Unstructured) error {
-	i.files = slices.Clone(i.generated)
-	if workload != nil {
-		name := "base/" + strings.ToLower(workload.GetKind()) + ".yaml"
-		if err := i.replace(name, clean(workload)); err != nil {
-			return err
-		}
-	}
-	first := clean(services[0])
-	if workload != nil {
-		overlaid(first) // what belongs to the type stands in the overlay
-	}
-	if err := i.replace("base/service.yaml", first); err != nil {
-		return err
-	}
-	var resources []string
-	for _, f := range i.generated {
-		if path.Dir(f.Path) == "base" && f.Path != "base/kustomization.yaml" {
-			if f.Path == "base/service-peers.yaml" {
-				continue // the objects have what Service they have
-			}
-			resources = append(resources, path.Base(f.Path))
-		}
-	}
-	i.files = slices.DeleteFunc(i.files, func(f File) bool { return f.Path == "base/service-peers.yaml" })
-	for _, o := range append(slices.Clone(services[1:]), others...) {
-		name := strings.ToLower(o.GetKind()) + "-" + o.GetName() + ".yaml"
-		if strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") || slices.Contains(resources, name) {
-			return fmt.Errorf("%s/%s: there is no file name for it, or it is there twice", o.GetKind(), shorten(printable(o.GetName())))
-		}
-		object := clean(o)
-		deleteNamespace(object)
-		body, err := encodeObject(object)
-		if err != nil {
-			return err
-		}
-		resources = append(resources, name)
-		i.files = append(i.files, File{Path: "base/" + name, Data: body})
-	}
-	// Without the label that says what maintains them: they are as they were.
-	body, err := encode(newKustomization(resources...))
-	if err != nil {
-		return err
-	}
-	i.put("base/kustomization.yaml", body)
-	return nil
-}
-
-func deleteNamespace(o map[string]any) {
-	if meta, ok := nested(o, "metadata"); ok {
-		delete(meta, "namespace")
-	}
-}
-
-func (i *Imported) replace(name string, o map[string]any) error {
-	deleteNamespace(o)
-	body, err := encodeObject(o)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	i.put(name, body)
-	return nil
-}
-
-// put gives a generated file another content. It keeps its stamp, by which the
-// difference counts as an edit.
-func (i *Imported) put(name string, body []byte) {
-	for k, f := range i.files {
-		if f.Path == name {
-			was, _ := unstamp(f.Data)
-			i.files[k].Data = restamp(stamp(name, body), was)
-		}
-	}
-}
-
-// overlaid takes out of the base's Service what the overlays say.
-func overlaid(o map[string]any) {
-	spec, ok := nested(o, "spec")
-	if !ok {
-		return
-	}
-	for _, name := range []string{"clusterIP", "externalIPs", "externalTrafficPolicy", "internalTrafficPolicy", "trafficDistribution", "sessionAffinity",
-		"sessionAffinityConfig", "loadBalancerClass", "loadBalancerSourceRanges", "allocateLoadBalancerNodePorts", "healthCheckNodePort"} {
-		delete(spec, name)
-	}
-	spec["type"] = "ClusterIP"
-	for _, p := range items(spec, "ports") {
-		delete(p, "nodePort")
-	}
-}
-
 // holds builds the overlay and compares: what is built is what was there.
 func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error {
 	fsys := filesys.MakeFsInMemory()
@@ -301,13 +223,13 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 	if err != nil {
 		return err
 	}
-	built := map[string]map[string]any{}
+	built := map[string]*unstructured.Unstructured{}
 	for _, doc := range strings.Split("\n"+string(data), "\n---\n") {
 		u := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
 			return fmt.Errorf("what was built: %w", err)
 		}
-		built[u.GetKind()+"/"+u.GetName()] = clean(u)
+		built[u.GetKind()+"/"+u.GetName()] = u
 	}
 	var lost []string
 	for _, o := range objs {
@@ -315,8 +237,10 @@ func (i *Imported) holds(objs []*unstructured.Unstructured, build Builder) error
 			continue
 		}
 		id := o.GetKind() + "/" + o.GetName()
-		want := clean(o)
-		got := built[id]
+		want, got := clean(o), map[string]any(nil)
+		if u := built[id]; u != nil {
+			got = cleaned(u, marked(o)) // by what it was made of
+		}
 		if !isLive(o) && o.GetNamespace() == "" {
 			// Of a file: it comes into the namespace of the app, as noted (oneNamespace).
 			deleteNamespace(want)

@@ -2,7 +2,10 @@ package generate
 
 import (
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -75,6 +78,42 @@ func back(t *testing.T, a *App) *App {
 		t.Errorf("some files are not as they are generated")
 	}
 	return i.App
+}
+
+// A Secret stands in base/, and svcx.yaml says all the rest.
+func TestSecretsStandBesideWhatComesBack(t *testing.T) {
+	a := matrixApps(t)["every-workload-field"]
+	built, err := kustomizeBuild(inMemory(t, mustFiles(t, a)), "/tree/"+Overlay(ClusterIP))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := Import(readObjects(t, string(built)), kustomizeBuild)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := i.App.Spec
+	if len(s.Secrets) > 0 || len(s.ConfigMaps) == 0 || s.PodDisruptionBudget == nil || s.HorizontalPodAutoscaler == nil || s.NetworkPolicy == nil || s.Workload.LivenessProbe == nil {
+		t.Errorf("svcx.yaml says %+v", s)
+	}
+	for k, f := range i.generated {
+		if edited := fmt.Sprint(i.files[k]) != fmt.Sprint(f); edited != (f.Path == "base/kustomization.yaml") {
+			t.Errorf("%s is edited: %t", f.Path, edited)
+		}
+	}
+	for _, f := range i.files[len(i.generated):] {
+		if !strings.HasPrefix(f.Path, "base/secret-api-") || !strings.Contains(string(file(i.files, "base/kustomization.yaml")), "- "+path.Base(f.Path)) {
+			t.Errorf("%s is there, or is named nowhere", f.Path)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	if _, err := WriteImported(t.Context(), dir, i, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	before := readTree(t, dir)
+	if _, err := Write(t.Context(), dir, i.App, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantTree(t, dir, before)
 }
 
 func TestExamplesComeBack(t *testing.T) {

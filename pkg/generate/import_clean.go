@@ -71,6 +71,7 @@ var statefulSetDefaults = []apiDefault{
 	{"spec.podManagementPolicy", "OrderedReady"},
 	{"spec.revisionHistoryLimit", 10},
 	{"spec.updateStrategy.rollingUpdate.partition", 0},
+	{"spec.updateStrategy.rollingUpdate.maxUnavailable", 1},
 	{"spec.updateStrategy.rollingUpdate", map[string]any{}},
 	{"spec.updateStrategy", map[string]any{"type": "RollingUpdate"}},
 	{"spec.updateStrategy", map[string]any{}},
@@ -84,12 +85,23 @@ var serviceDefaults = []apiDefault{
 	{"spec.externalTrafficPolicy", "Cluster"},
 	{"spec.allocateLoadBalancerNodePorts", true},
 	{"spec.publishNotReadyAddresses", false},
+	{"spec.ports", []any{}},
 }
 
 // clean takes out of an object what a server, a controller or a client wrote for
 // itself: status, identity, defaults, allocated addresses and ports. The object
 // given stays as it is.
 func clean(u *unstructured.Unstructured) map[string]any {
+	return cleaned(u, marked(u))
+}
+
+// marked tells that Helm's marks on an object are for itself. What was applied
+// client-side is taken over whole, and what is left out of it then goes: there, they
+// are the manifest's own.
+func marked(u *unstructured.Unstructured) bool { return lastApplied(u) == nil }
+
+// cleaned is clean, with Helm's marks taken out or left in.
+func cleaned(u *unstructured.Unstructured, helm bool) map[string]any {
 	live := isLive(u)
 	pinned := pinnedNodePorts(u)
 	o := u.DeepCopy().Object
@@ -100,9 +112,6 @@ func clean(u *unstructured.Unstructured) map[string]any {
 			delete(meta, k)
 		}
 	}
-	// What was applied client-side is taken over whole, and what is left out of it
-	// then goes: there, Helm's marks are the manifest's own.
-	helm := lastApplied(u) == nil
 	cleanMarks(meta, true, helm)
 	switch u.GetKind() {
 	case "Service":

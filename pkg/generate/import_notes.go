@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,25 +10,31 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// oneNamespace refuses objects of other namespaces than the app's, which is that of
-// its first Service: the overlay would move them into it. What names no namespace
-// comes into it too, which is noted.
-func (i *Imported) oneNamespace(objs []*unstructured.Unstructured) error {
-	app := objs[0]
+// oneNamespace is the namespace of the app: that of the first of its Services and its
+// workload that names one. Objects of other namespaces are refused, as the overlay would
+// move them into it. What names no namespace comes into it too, which is noted.
+func (i *Imported) oneNamespace(apps, others []*unstructured.Unstructured) (string, error) {
+	app := apps[0]
+	if at := slices.IndexFunc(apps, func(o *unstructured.Unstructured) bool { return o.GetNamespace() != "" }); at >= 0 {
+		app = apps[at]
+	}
 	namespace := app.GetNamespace()
+	objs := slices.Concat(apps, others)
 	var moved, unknown []string
 	for _, o := range objs {
 		id := o.GetKind() + "/" + o.GetName()
 		namespaced, known := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: o.GetAPIVersion(), Kind: o.GetKind()})
 		switch of := o.GetNamespace(); {
 		case of == namespace:
+		case namespace == "":
+			return "", fmt.Errorf("%s is in namespace %q, and %s/%s names none; say with -n in which it is, or write it into the file", id, of, app.GetKind(), app.GetName())
 		case of != "":
-			return fmt.Errorf("%s is in namespace %q, and %s/%s in %q: a tree is of one namespace, and no Service reaches into another namespace; import what is in one, and keep the rest beside it",
+			return "", fmt.Errorf("%s is in namespace %q, and %s/%s in %q: a tree is of one namespace, and no Service reaches into another namespace; import what is in one, and keep the rest beside it",
 				id, of, app.GetKind(), app.GetName(), namespace)
 		case known && namespaced:
 			moved = append(moved, id)
 		case !known && isLive(o):
-			return fmt.Errorf("%s is of the whole cluster, and the overlay would put it into %s, as kustomize does not know its kind; import the rest, and keep it beside the tree", id, namespace)
+			return "", fmt.Errorf("%s is of the whole cluster, and the overlay would put it into %s, as kustomize does not know its kind; import the rest, and keep it beside the tree", id, namespace)
 		case !known:
 			unknown = append(unknown, id)
 		}
@@ -38,7 +45,7 @@ func (i *Imported) oneNamespace(objs []*unstructured.Unstructured) error {
 	if len(unknown) > 0 {
 		i.Notes = append(i.Notes, fmt.Sprintf("%s: no namespace is named, and the overlay puts into %s every kind that kustomize does not know; what belongs to the whole cluster has to go out of base/kustomization.yaml", strings.Join(unknown, ", "), namespace))
 	}
-	return nil
+	return namespace, nil
 }
 
 // note says of objects what was left out of them, and who else writes them.
@@ -56,7 +63,7 @@ func (i *Imported) note(objs []*unstructured.Unstructured) {
 		if live := o.GetResourceVersion() != ""; live && o.GetKind() == "Service" && len(o.GetManagedFields()) == 0 && lastApplied(o) == nil && strings.Contains(fmt.Sprint(o.Object["spec"]), "nodePort:") {
 			i.Notes = append(i.Notes, fmt.Sprintf("service/%s: its node ports were left out, as the file does not say whether somebody chose them (kubectl get --show-managed-fields does)", o.GetName()))
 		}
-		if o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
+		if marked(o) && o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
 			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is of a Helm release, whose next upgrade sets back what is applied here", o.GetKind(), o.GetName()))
 		}
 	}

@@ -231,6 +231,39 @@ spec:
 	}
 }
 
+// Helm's marks on what was applied client-side are its own, and stay; without them
+// the next apply would take them away.
+func TestImportKeepsMarksThatWereApplied(t *testing.T) {
+	const marks = "app.kubernetes.io/managed-by: Helm, helm.sh/chart: redis-1.2"
+	text := strings.ReplaceAll(live, "labels: {app: redis, team: a}", "labels: {app: redis, "+marks+"}")
+	for applied, want := range map[string]int{`'{"kind":"Deployment"}'`: 1, `'{}'`: 0} {
+		i, err := Import(readObjects(t, strings.Replace(text, `"{}"`, applied, 1)), kustomizeBuild)
+		if err != nil {
+			t.Errorf("applied %s: %v", applied, err)
+			continue
+		}
+		if got := strings.Count(string(file(i.files, "base/deployment.yaml")), "helm.sh/chart: redis-1.2"); got != want {
+			t.Errorf("applied %s: the chart is named %d times, want %d", applied, got, want)
+		}
+		if notes := strings.Join(i.Notes, "\n"); strings.Contains(notes, "Helm release") != (want == 0) {
+			t.Errorf("applied %s: notes are %q", applied, notes)
+		}
+	}
+}
+
+// What the API server fills in of a StatefulSet, by its release, goes unsaid.
+func TestImportLeavesDefaultsOfAStatefulSet(t *testing.T) {
+	u := namedObject("apps/v1", "StatefulSet", "db", "shop")
+	u.Object["spec"] = map[string]any{
+		"podManagementPolicy":  "OrderedReady",
+		"revisionHistoryLimit": int64(10),
+		"updateStrategy":       map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": int64(0), "maxUnavailable": int64(1)}},
+	}
+	if spec, _ := nested(clean(u), "spec"); len(spec) > 0 {
+		t.Errorf("%v is left", spec)
+	}
+}
+
 func TestImportRefuses(t *testing.T) {
 	objs := readObjects(t, live)
 	for name, test := range map[string]struct {

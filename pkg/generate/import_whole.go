@@ -59,7 +59,7 @@ func (a *App) wholeWorkload(u *unstructured.Unstructured, s *corev1.Service) boo
 	}
 	w := workloadOf(&d, s)
 	pod, c := d.Spec.Template.Spec, d.Spec.Template.Spec.Containers[0]
-	w.Kind = WorkloadKind(u.GetKind())
+	w.Kind, w.Ports = WorkloadKind(u.GetKind()), c.Ports // also those without a name, in their order
 	w.SecurityContext, w.PodSecurityContext = c.SecurityContext, pod.SecurityContext
 	w.AutomountServiceAccountToken, w.EnableServiceLinks = pod.AutomountServiceAccountToken, pod.EnableServiceLinks
 	if w.EnableServiceLinks == nil {

@@ -77,7 +77,7 @@ func TestLimits(t *testing.T) {
 		{"service.name", []string{long, "1a", "../x", "A"}, []string{long[1:]}},
 		{"service.ports[0].port", ports, []string{"1", "65535"}},
 		{"service.ports[0].nodePort", []string{"-1", "65536", "x"}, []string{"30000"}},
-		{"service.ports[0].name", []string{"Redis", long[:16], "a--b", "-a", "1"}, []string{long[:15]}},
+		{"service.ports[0].name", []string{"Redis", long, "a.b", "-a", "1"}, []string{long[1:], "a--b", "'1'"}},
 		{"service.ports[0].targetPort", []string{"-1", "65536", "nope", "0x10"}, []string{"1"}},
 		{"service.ports[0].appProtocol", []string{"a b", "a/b/c"}, []string{"kubernetes.io/h2c"}},
 		{"service.healthCheckNodePort", []string{"-1", "65536", "30000"}, nil},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -154,6 +155,11 @@ func (p *writePlan) compare(files []File, app string) error {
 		}
 		p.steps = append(p.steps, s)
 	}
+	// What a person has taken out of a kustomization.yaml, file and all, stays away.
+	p.steps = slices.DeleteFunc(p.steps, func(s step) bool {
+		dir, name := path.Split(s.path)
+		return s.fate == created && name != "kustomization.yaml" && !p.names(path.Clean(dir), name)
+	})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -152,6 +153,7 @@ func randomApp(r *rand.Rand) *App {
 	}
 	for i := range 1 + r.IntN(4) {
 		p := ServicePort{
+			Name:        pick("", "", "", fmt.Sprint(i), fmt.Sprintf("which-no-container-has-%d", i)),
 			Port:        int32(1000*i) + pickInt(r, 80, 443, 53, 6379, 999),
 			Protocol:    corev1.Protocol(pick("", "TCP", "udp", "SCTP")),
 			AppProtocol: pick("", "", "http", "kubernetes.io/h2c"),

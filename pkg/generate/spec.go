@@ -134,8 +134,8 @@ type Service struct {
 
 // ServicePort is one port of the Service and of the container behind it.
 type ServicePort struct {
-	// Name names the port; empty is what is spoken there. It has 15 letters at the
-	// most, as it is the container port's name too.
+	// Name names the port; empty is what is spoken there. It is the container port's
+	// name too, where that may be called so: up to 15 letters, one of them no digit.
 	Name string `json:"name,omitempty"`
 	// Port is the Service's port, 1 to 65535.
 	Port int32 `json:"port"`

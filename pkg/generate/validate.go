@@ -273,7 +273,7 @@ func (v *validator) ports(a *App) {
 		default:
 			v.add(field+".protocol", string(p.Protocol), "is no protocol of a Service"+didYouMean(string(p.Protocol), []string{"TCP", "UDP", "SCTP"}), "one of TCP, UDP, SCTP")
 		}
-		if reason := portNameReason(p.Name); reason != "" {
+		if reason := servicePortNameReason(p.Name); reason != "" {
 			v.add(field+".name", p.Name, reason, "such as redis or http-admin")
 		} else if first, dup := names[p.Name]; dup {
 			v.add(field+".name", p.Name, fmt.Sprintf("is there twice: also as ports[%d]", first), "give each port a name of its own")
@@ -286,8 +286,19 @@ func (v *validator) ports(a *App) {
 	}
 }
 
-// portNameReason says what is wrong with a port's name; it serves as the
-// container's port name too, whose rules are the stricter ones.
+// servicePortNameReason says what is wrong with the name of a port of a Service.
+func servicePortNameReason(name string) string {
+	switch {
+	case name == "":
+		return "is missing"
+	case len(validation.IsDNS1123Label(name)) > 0:
+		return labelReason(name, false)
+	}
+	return ""
+}
+
+// portNameReason says what is wrong with the name of a container's port, whose rules
+// are stricter than those of a Service's.
 func portNameReason(name string) string {
 	switch {
 	case len(validation.IsValidPortName(name)) == 0 && len(validation.IsDNS1123Label(name)) == 0:

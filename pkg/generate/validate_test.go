@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -71,10 +72,16 @@ func TestValidate(t *testing.T) {
 		{"target port", port(func(p *ServicePort) { p.TargetPort = intstr.FromInt32(70000) }), "spec.service.ports[0].targetPort: 1 to 65535"},
 		{"protocol", port(func(p *ServicePort) { p.Protocol = "tpc" }), "spec.service.ports[0].protocol: did you mean TCP?"},
 		{"protocol in lower case", port(func(p *ServicePort) { p.Protocol = "sctp" }), ""},
-		{"port name of 16", port(func(p *ServicePort) { p.Name = "a-name-of-sixteen"[:16] }), "spec.service.ports[0].name: 15 at the most"},
-		{"port name of 15", port(func(p *ServicePort) { p.Name = "a-name-of-fifte" }), ""},
-		{"port name of digits", port(func(p *ServicePort) { p.Name = "8080" }), "spec.service.ports[0].name: no letter"},
-		{"port name with --", port(func(p *ServicePort) { p.Name = "a--b" }), "spec.service.ports[0].name: two '-'"},
+		{"port name of 64", port(func(p *ServicePort) { p.Name = long }), "spec.service.ports[0].name: 63 is the most"},
+		{"port name of 63", port(func(p *ServicePort) { p.Name = long[1:] }), ""},
+		{"port name of digits", port(func(p *ServicePort) { p.Name = "8080" }), ""},
+		{"port name with --", port(func(p *ServicePort) { p.Name = "a--b" }), ""},
+		{"two port names that no container's port has", func(a *App) {
+			a.Spec.Service.Ports = []ServicePort{{Port: 80, Name: "80"}, {Port: 81, Name: "81"}}
+		}, ""},
+		{"a container's port name of digits", func(a *App) {
+			a.Spec.Workload.Ports = []corev1.ContainerPort{{ContainerPort: 9121, Name: "9121"}}
+		}, "spec.workload.ports[0].name: no letter"},
 		{"port name with capitals", port(func(p *ServicePort) { p.Name = "Redis" }), "spec.service.ports[0].name: capital"},
 		{"appProtocol", port(func(p *ServicePort) { p.AppProtocol = "h2 c" }), "spec.service.ports[0].appProtocol: such as http"},
 		{"the same port twice", func(a *App) {

@@ -136,7 +136,7 @@ func (v *validator) containerPorts(a *App) {
 			if _, twice := named[c.Name]; twice {
 				v.add(field+"name", c.Name, "is there twice", "give each port a name of its own")
 			}
-		} else if other, taken := named[c.Name]; taken && other != key {
+		} else if other, taken := named[c.Name]; c.Name != "" && taken && other != key {
 			for j, p := range a.Spec.Service.Ports {
 				if p.Name == c.Name && declared > 0 {
 					v.add(fmt.Sprintf("spec.service.ports[%d].name", j), c.Name,

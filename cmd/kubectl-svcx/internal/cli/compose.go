@@ -111,9 +111,11 @@ func (p *program) parseCompose(name string) (*generate.Compose, error) {
 		if err != nil {
 			return nil, err
 		}
-		if getenv, err = generate.WithDotEnv(values, env, getenv); err != nil {
+		var notes []string
+		if getenv, notes, err = generate.WithDotEnv(values, env, getenv); err != nil {
 			return nil, err
 		}
+		p.notes(notes)
 	}
 	return generate.ParseCompose(data, name, getenv, func(name string) ([]byte, error) {
 		if !filepath.IsLocal(name) {

@@ -39,10 +39,11 @@ func newImportCmd(p *program) *cobra.Command {
 		Long: `Make a tree of a workload and its Services: svcx.yaml says what it is, base/ and the
 overlay of the Service's type give it back. What the server, controllers and clients
 wrote for themselves is left out (status, defaults, allocated addresses and ports,
-managed fields); everything else of manifests is kept, also what svcx.yaml has no field
-for: it stands in base/, and generate keeps it as it keeps edits. Applying the overlay
-to the same cluster changes nothing but what a note names. A tree is of one namespace:
-objects of another are refused, and so is a folder whose svcx.yaml says something else.
+managed fields), and so are the comments of files; everything else of manifests is kept,
+also what svcx.yaml has no field for: it stands in base/, and generate keeps it as it
+keeps edits. Applying the overlay to the same cluster changes nothing but what a note
+names. A tree is of one namespace, which -n says where files do not: objects of another
+are refused, and so is a folder whose svcx.yaml says something else.
 Of a Compose file each field that is not carried over is named; its variables are those
 of the environment, then of the .env file beside it.`,
 		Example: `  # What runs in the cluster
@@ -104,7 +105,9 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	var objs []*unstructured.Unstructured
 	var err error
 	if len(o.files) > 0 {
-		objs, err = p.readObjects(ctx, o.files)
+		if objs, err = p.readObjects(ctx, o.files); err == nil {
+			err = inNamespace(objs, *p.config.Namespace)
+		}
 	} else {
 		objs, err = p.liveObjects(ctx, args)
 	}
@@ -130,6 +133,21 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	return nil
 }
 
+// inNamespace puts the Services of files into the namespace that a flag names, where
+// they name none; the rest follows them.
+func inNamespace(objs []*unstructured.Unstructured, namespace string) error {
+	for _, o := range objs {
+		switch of := o.GetNamespace(); {
+		case namespace == "" || o.GroupVersionKind().GroupKind() != schema.GroupKind{Kind: "Service"} || of == namespace:
+		case of == "":
+			o.SetNamespace(namespace)
+		default:
+			return withHints(fmt.Errorf("Service/%s is in namespace %q, and -n says %q", o.GetName(), of, namespace), "leave -n out, or change the file")
+		}
+	}
+	return nil
+}
+
 func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bool, notes []string) {
 	for _, l := range written(dir, res, dryRun) {
 		label := l.label
@@ -138,6 +156,10 @@ func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bo
 		}
 		p.line(label, "%s", l.text)
 	}
+	p.notes(notes)
+}
+
+func (p *program) notes(notes []string) {
 	for _, n := range notes {
 		fmt.Fprintf(p.ErrOut, "note: %s\n", printable(n))
 	}
