@@ -65,11 +65,11 @@ func TestAgreesWithRedisCLI(t *testing.T) {
 	}
 }
 
-// told is what a Redis tells its own client.
-type told struct{ pong, runID, role, refused string }
+// cliHeard is what a Redis tells its own client.
+type cliHeard struct{ pong, runID, role, refused string }
 
 // askRedisCLI has redis-cli in one of the Pods ask the same as the check does.
-func askRedisCLI(c *cluster, service, user, password string, tls bool) told {
+func askRedisCLI(c *cluster, service, user, password string, tls bool) cliHeard {
 	args := []string{"exec", "-i", "-n", c.namespace, "deployment/open", "--", "redis-cli", "-h", service}
 	if tls {
 		args = append(args, "--tls", "--insecure")
@@ -81,14 +81,14 @@ func askRedisCLI(c *cluster, service, user, password string, tls bool) told {
 	lines := strings.Split(c.kubectl(ask, args...), "\n")
 	if password != "" {
 		if lines[0] != "OK" {
-			return told{refused: lines[0]}
+			return cliHeard{refused: lines[0]}
 		}
 		lines = lines[1:]
 	}
 	if lines[0] != "PONG" {
-		return told{refused: lines[0]}
+		return cliHeard{refused: lines[0]}
 	}
-	heard := told{pong: lines[0]}
+	heard := cliHeard{pong: lines[0]}
 	for i, line := range lines {
 		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
 			heard.runID = strings.TrimSpace(id)
