@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzMerge: a merge has no favourite but the one it is given, takes no line from
-// anywhere else, and never loses one that only one side has touched.
+// FuzzMerge: a merge of lines has no favourite but the one it is given, takes no line
+// from anywhere else, and never loses one that only one side has touched. One of fields
+// has a conflict whichever side it begins with, or none.
 func FuzzMerge(f *testing.F) {
 	f.Add("a: 1\nb: 2\nc: 3\n", "a: 1\n# why\nb: 2\nc: 3\n", "a: 1\nb: 2\nc: 4\n")
 	f.Add("a: 1\nb: 2\n", "a: 1\nb: 8\n", "a: 1\nb: 9\n")
@@ -23,12 +24,17 @@ func FuzzMerge(f *testing.F) {
 			t.Skip() // the merge is quadratic in lines; two hundred say as much
 		}
 		merge := func(x, y string, wins winner) (string, bool) {
-			text, ok := mergeText([]byte(base), []byte(x), []byte(y), wins)
+			text, ok := mergeLines([]byte(base), []byte(x), []byte(y), wins)
 			return string(text), ok
 		}
 		text, ok := merge(edited, wanted, nobodyWins)
 		if mirrored, ok2 := merge(wanted, edited, nobodyWins); ok != ok2 || text != mirrored {
 			t.Fatalf("the other way round: %v %q, %v %q", ok, text, ok2, mirrored)
+		}
+		if m, merged := mergedFields([]byte(base), []byte(edited), []byte(wanted), nobodyWins); merged != nil {
+			if m2, _ := mergedFields([]byte(base), []byte(wanted), []byte(edited), nobodyWins); m.conflict != m2.conflict {
+				t.Fatalf("the other way round, a conflict of fields: %v, %v", m.conflict, m2.conflict)
+			}
 		}
 		e, w, b := lines([]byte(edited)), lines([]byte(wanted)), lines([]byte(base))
 		for _, side := range []struct {

@@ -25,12 +25,26 @@ func (o WriteOptions) winner() winner {
 }
 
 // mergeText brings the changes from base to wanted into a person's text that came
-// from base too: line by line, so that comments, blank lines, order and
-// indentation stay where nothing must change. Where both have changed the same
-// lines, the winner's stay; with none the merge has failed. So it has when the
-// outcome is not sound. Items that both have added to a list at one place are both
-// kept, where their order says nothing.
+// from base too, so that comments, blank lines, order and indentation stay where
+// nothing must change: line by line, or where both have changed the same lines, field
+// by field. Where both have changed the same field, the winner's stays; with none the
+// merge has failed. So it has when the outcome is not sound.
 func mergeText(base, edited, wanted []byte, wins winner) ([]byte, bool) {
+	type merge func(base, edited, wanted []byte, wins winner) ([]byte, bool)
+	for _, try := range []struct {
+		merge merge
+		wins  winner
+	}{{mergeLines, nobodyWins}, {mergeFields, nobodyWins}, {mergeFields, wins}, {mergeLines, wins}} {
+		if text, ok := try.merge(base, edited, wanted, try.wins); ok && sound(text, edited, wanted) {
+			return text, true
+		}
+	}
+	return nil, false
+}
+
+// mergeLines is mergeText line by line. Items that both have added to a list at one
+// place are both kept, where their order says nothing.
+func mergeLines(base, edited, wanted []byte, wins winner) ([]byte, bool) {
 	b, e, w := lines(base), lines(edited), lines(wanted)
 	if len(b) > maxMatched || len(e) > maxMatched || len(w) > maxMatched {
 		return nil, false

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,11 @@ func TestMergeText(t *testing.T) {
 		"a conflict that wins":      {"a: 7\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", generatedWins, "a: 7\nb: 9\nc: 3\nd: 4\n"},
 		"a conflict that edits win": {"a: 7\nb: 8\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 5\n", editsWin, "a: 7\nb: 8\nc: 3\nd: 5\n"},
 		"a field added by both":     {"e: 1\na: 1\nb: 2\nc: 3\nd: 4\n", "a: 1\nb: 2\nc: 3\nd: 4\ne: 2\n", nobodyWins, ""},
-		"no YAML any more":          {"a: [\n1]\nb: 2\nc: 3\nd: 4\n", "a: 1\n", nobodyWins, ""},
+		"lines that are no YAML":    {"a: [\n1]\nb: 2\nc: 3\nd: 4\n", "a: 1\n", nobodyWins, "a: [\n1]\n"},
+		"a comment above":           {"a: 1\n# why\nb: 2 # two\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", nobodyWins, "a: 1\n# why\nb: 9 # two\nc: 3\nd: 4\n"},
+		"a field beside":            {"a: 1\nb: 2\nx: 0\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", nobodyWins, "a: 1\nb: 9\nx: 0\nc: 3\nd: 4\n"},
+		"a comment on what goes":    {"a: 1\n# why\nb: 2\nc: 3\nd: 4\n", "a: 1\nc: 3\nd: 4\n", nobodyWins, ""},
+		"only the field wins":       {"a: 1\nb: 8\nx: 0\nc: 3\nd: 4\n", "a: 1\nb: 9\nc: 3\nd: 4\n", generatedWins, "a: 1\nb: 9\nx: 0\nc: 3\nd: 4\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := mergeText([]byte(base), []byte(test.edited), []byte(test.wanted), test.wins)
@@ -69,7 +74,7 @@ func TestEditsSurviveAChange(t *testing.T) {
 	if _, err := Write(ctx, dir, app("redis:7", 1), WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, dir, "base/deployment.yaml", "spec:\n  replicas: 1\n", "# mine\n\nspec:\n  replicas: 1 # for now\n  minReadySeconds: 5\n")
+	edit(t, dir, "base/deployment.yaml", "spec:\n  replicas: 1\n", "# mine\n\nspec:\n  replicas: 2 # for now\n  minReadySeconds: 5\n")
 
 	// Through flags: svcx.yaml on disk is still the old one.
 	r, err := Write(ctx, dir, app("redis:8", 1), WriteOptions{})
@@ -77,7 +82,7 @@ func TestEditsSurviveAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := readTree(t, dir)["base/deployment.yaml"]
-	for _, want := range []string{"# mine\n\nspec:\n  replicas: 1 # for now\n  minReadySeconds: 5\n", "image: redis:8\n"} {
+	for _, want := range []string{"# mine\n\nspec:\n  replicas: 2 # for now\n  minReadySeconds: 5\n", "image: redis:8\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -99,7 +104,7 @@ func TestEditsSurviveAChange(t *testing.T) {
 		t.Errorf("after an edit of svcx.yaml:\n%s", text)
 	}
 
-	// The same line on both sides stops, and is shown.
+	// The same field on both sides stops, and is shown.
 	before := readTree(t, dir)
 	_, err = Write(ctx, dir, app("redis:8.2", 3), WriteOptions{})
 	if err == nil || !strings.Contains(err.Error(), "edited by hand") {
@@ -109,7 +114,7 @@ func TestEditsSurviveAChange(t *testing.T) {
 	if _, err := Write(ctx, dir, app("redis:8.2", 3), WriteOptions{Overwrite: true}); err != nil {
 		t.Fatal(err)
 	}
-	if text := readTree(t, dir)["base/deployment.yaml"]; !strings.Contains(text, "replicas: 3\n") || !strings.Contains(text, "# mine\n") {
+	if text := readTree(t, dir)["base/deployment.yaml"]; !strings.Contains(text, "replicas: 3 # for now\n") || !strings.Contains(text, "# mine\n") {
 		t.Errorf("with overwrite, edits that nothing stands against go:\n%s", text)
 	}
 }
@@ -234,8 +239,8 @@ func TestEditsSurviveAnotherRelease(t *testing.T) {
 
 // Whatever two Specs are, comments and blank lines that a person has put into any
 // file are there after the change from one to the other, in their order, and
-// without them each file is what is generated. A conflict is for lines next to
-// those that change, and leaves all as it was.
+// without them each file is what is generated, but for quotes. A conflict is for
+// comments on what goes, and leaves all as it was.
 func TestCommentsSurviveAnyChange(t *testing.T) {
 	const seed1, seed2 = 11, 2026
 	r := rand.New(rand.NewPCG(seed1, seed2))
@@ -275,14 +280,24 @@ func TestCommentsSurviveAnyChange(t *testing.T) {
 				}
 				return note
 			})
-			if strings.Join(rest, "") != string(want) || !slices.Equal(kept, notes) {
+			if !bytes.Equal(respelledAs([]byte(strings.Join(rest, "")), want), want) || !slices.Equal(kept, notes) {
 				t.Fatalf("%s: from\n%s\nto\n%s\nmerged to\n%s", f.Path, edited, want, got)
 			}
 		}
 	}
-	if merged < 3*conflicts || conflicts == 0 {
+	if merged < 9*conflicts {
 		t.Errorf("%d merged, %d conflicts", merged, conflicts)
 	}
+}
+
+// respelledAs is want where a text says the same line by line, but for quotes.
+func respelledAs(text, want []byte) []byte {
+	got, problem := document(text)
+	wanted, problem2 := document(want)
+	if problem != nil || problem2 != nil || !same(got, wanted) || bytes.Count(text, []byte("\n")) != bytes.Count(want, []byte("\n")) {
+		return text
+	}
+	return want
 }
 
 func file(files []File, path string) []byte {

@@ -60,6 +60,19 @@ func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
 	}
 }
 
+// notNamed are the files that their folder's kustomization.yaml does not name, as
+// somebody has changed it: whatever is generated there has no effect.
+func (p *writePlan) notNamed(files []File) []string {
+	var out []string
+	for _, f := range files {
+		dir, name := path.Split(f.Path)
+		if dir != "" && name != "kustomization.yaml" && !p.names(path.Clean(dir), name) {
+			out = append(out, f.Path)
+		}
+	}
+	return out
+}
+
 // names reports whether a folder's kustomization.yaml, as it is to become, names a file.
 func (p *writePlan) names(dir, name string) bool {
 	file := path.Join(dir, "kustomization.yaml")

@@ -34,6 +34,8 @@ type step struct {
 	mode fs.FileMode // of what is there
 	with bool        // kept for the sake of another file that is
 	idle bool        // kept, though no kustomization.yaml names it any more
+	hand bool        // updated, though a person has edited it
+	held []string    // fields that are generated differently and stay as edited
 }
 
 // writePlan is what Write is about to do; making it reads, and writes nothing.
@@ -52,6 +54,7 @@ type writePlan struct {
 	whole    []string // of them, those that cannot be merged whoever wins
 	diff     bytes.Buffer
 	foreign  []string
+	unlisted []string
 	ours     bool // a file of the tree was found that carries a stamp
 	bases    map[string][]byte
 }
@@ -82,6 +85,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 		return nil, err
 	}
 	p.obsolete(files)
+	p.unlisted = p.notNamed(files)
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
@@ -194,8 +198,12 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	was, _ := unstamp(s.old)
 	now, _ := unstamp(f.Data)
 	base := p.base(f.Path, was)
+	s.hand = true
 	if base != nil {
 		if text, ok := mergeText(base, body, wanted, p.wins); ok {
+			if p.wins == editsWin {
+				s.held = heldFields(base, text, wanted)
+			}
 			text = restamp(stampAs(s.old, f.Path, text), now)
 			if bytes.Contains(s.old, []byte("\r\n")) {
 				text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
@@ -206,7 +214,7 @@ func (p *writePlan) merged(s *step, f File, body, wanted []byte) {
 	}
 	switch p.wins {
 	case editsWin:
-		s.fate, s.data = updated, restamp(s.old, now)
+		s.fate, s.data, s.held = updated, restamp(s.old, now), heldFields(base, body, wanted)
 		return
 	case nobodyWins:
 		if !mixes(base, body, wanted) {
@@ -346,7 +354,7 @@ func visible(names []string) []string {
 }
 
 func (p *writePlan) result() *WriteResult {
-	r := &WriteResult{Restored: p.restored, Content: map[string][]byte{}, dir: p.dir}
+	r := &WriteResult{Restored: p.restored, Unlisted: p.unlisted, Content: map[string][]byte{}, dir: p.dir}
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}
@@ -361,6 +369,12 @@ func (p *writePlan) result() *WriteResult {
 		case s.idle:
 			r.Unused = append(r.Unused, s.path)
 			continue
+		}
+		if s.hand {
+			r.Edited = append(r.Edited, s.path)
+		}
+		for _, f := range s.held {
+			r.Held = append(r.Held, HeldField{s.path, f})
 		}
 		*lists[s.fate] = append(*lists[s.fate], s.path)
 		if s.fate == created || s.fate == updated {

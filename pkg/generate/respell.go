@@ -18,13 +18,18 @@ import (
 // The result is to be parsed and compared: what cannot be told from the lines
 // alone (a new value that means something else within [] or {}) shows there.
 func respell(text, from, to []byte, wins winner) ([]byte, bool) {
-	root, problem := document(text)
-	if problem != nil || bytes.ContainsAny(text, "\u0085\u2028\u2029") { // which YAML 1.1 takes for ends of lines
-		return nil, false
-	}
 	old, oldProblem := document(from)
 	new, newProblem := document(to)
 	if oldProblem != nil || newProblem != nil {
+		return nil, false
+	}
+	return respellTo(text, old, new, wins)
+}
+
+// respellTo is respell for what has been read already.
+func respellTo(text []byte, old, new *yaml.Node, wins winner) ([]byte, bool) {
+	root, problem := document(text)
+	if problem != nil || bytes.ContainsAny(text, "\u0085\u2028\u2029") { // which YAML 1.1 takes for ends of lines
 		return nil, false
 	}
 	r := &respeller{lines: strings.SplitAfter(string(text), "\n"), wins: wins}

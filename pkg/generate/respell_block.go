@@ -31,7 +31,7 @@ func (r *respeller) items(there, old, new *yaml.Node) bool {
 		if at[i] >= 0 && r.value(is, old.Content[i], new.Content[at[i]]) {
 			continue
 		}
-		if !r.removeItem(there, is) || at[i] >= 0 && !r.insertItems(there, i, new.Content[at[i]:at[i]+1]) {
+		if at[i] < 0 && !r.removeAbove(is.Line-1, there.Column-1) || !r.removeItem(there, is) || at[i] >= 0 && !r.insertItems(there, i, new.Content[at[i]:at[i]+1]) {
 			return false
 		}
 	}
@@ -223,10 +223,15 @@ func (r *respeller) lastLine(n *yaml.Node, indent int) int {
 func (r *respeller) remove(there *yaml.Node, name string) bool {
 	for i := 0; i+1 < len(there.Content); i += 2 {
 		if key := there.Content[i]; key.Value == name {
-			return there.Style&yaml.FlowStyle == 0 && r.removeLines(key.Line-1, key.Column-1, there.Content[i+1])
+			return r.removeAbove(key.Line-1, key.Column-1) && r.removeField(there, i)
 		}
 	}
 	return false
+}
+
+func (r *respeller) removeField(there *yaml.Node, i int) bool {
+	key := there.Content[i]
+	return there.Style&yaml.FlowStyle == 0 && r.removeLines(key.Line-1, key.Column-1, there.Content[i+1])
 }
 
 // renew writes a field anew that has its lines to itself.
@@ -234,7 +239,7 @@ func (r *respeller) renew(there, name, value *yaml.Node) bool {
 	for i := 0; i+1 < len(there.Content); i += 2 {
 		if key := there.Content[i]; key.Value == name.Value {
 			one := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{name, value}}
-			return r.remove(there, name.Value) && r.block(r.lastLine(there.Content[i+1], key.Column-1), key.Column-1, one)
+			return r.removeField(there, i) && r.block(r.lastLine(there.Content[i+1], key.Column-1), key.Column-1, one)
 		}
 	}
 	return false
@@ -243,6 +248,22 @@ func (r *respeller) renew(there, name, value *yaml.Node) bool {
 // removeItem takes out an item of a list that has its lines to itself.
 func (r *respeller) removeItem(there, item *yaml.Node) bool {
 	return there.Style&yaml.FlowStyle == 0 && r.has(item.Line-1, there.Column-1, "-") && r.removeLines(item.Line-1, there.Column-1, item)
+}
+
+// removeAbove takes out the comment that stands right above what is to go, and so is
+// about it: left there, it would be about what comes next.
+func (r *respeller) removeAbove(line, column int) bool {
+	for i := line - 1; i >= 0 && i < len(r.lines); i-- {
+		text := strings.TrimLeft(r.lines[i], " ")
+		if !strings.HasPrefix(text, "#") || len(r.lines[i])-len(text) != column {
+			break
+		}
+		if r.wins != generatedWins {
+			return false
+		}
+		r.edits = append(r.edits, lineEdit{line: i, remove: true})
+	}
+	return true
 }
 
 // removeLines takes out what begins at a line and column and holds a value.

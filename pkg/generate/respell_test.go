@@ -86,8 +86,10 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 		change func(a *App)
 		want   string // empty: a conflict
 	}{
-		"one less and another more": {twoOverlays, overlays("prod", "stage"),
-			strings.Replace(twoOverlays, "  - name: dev\n    type: NodePort\n", "", 1) + "  - name: stage\n    type: NodePort\n"},
+		"one less and another more": {strings.Replace(twoOverlays, "# laptops\n", "# laptops\n\n", 1), overlays("prod", "stage"),
+			strings.Replace(strings.Replace(twoOverlays, "# laptops\n", "# laptops\n\n", 1), "  - name: dev\n    type: NodePort\n", "", 1) + "  - name: stage\n    type: NodePort\n"},
+		"one less, with a comment above":        {twoOverlays, overlays("prod"), ""},
+		"a field less, with a comment above":    {strings.Replace(twoOverlays, "  overlays", "  # where\n  overlays", 1), overlays(), ""},
 		"one of another name":                   {twoOverlays, overlays("dev", "live"), strings.Replace(twoOverlays, "prod", "live", 1)},
 		"one less, with its comment":            {strings.Replace(twoOverlays, "dev", "dev # mine", 1), overlays("prod", "stage"), ""},
 		"one less, with a comment behind a tab": {strings.Replace(twoOverlays, "type: NodePort", "type: NodePort\t# agreed", 1), overlays("prod"), ""},
@@ -96,7 +98,7 @@ func TestSpecKeepsTheTextAroundLists(t *testing.T) {
 		"one more":          {twoEnv, env("A", "B", "C"), strings.Replace(twoEnv, "      # no more", "      - name: C\n        value: v\n      # no more", 1)},
 		"one before":        {twoEnv, env("Z", "A", "B"), strings.Replace(twoEnv, "      # first", "      - name: Z\n        value: v\n      # first", 1)},
 		"one between":       {twoEnv, env("A", "M", "B"), strings.Replace(twoEnv, "\n\n      # second", "\n      - name: M\n        value: v\n\n      # second", 1)},
-		"one less":          {twoEnv, env("A"), strings.Replace(twoEnv, "      - name: B\n        value: v\n", "", 1)},
+		"one less":          {strings.Replace(twoEnv, "# second\n", "# second\n\n", 1), env("A"), strings.Replace(twoEnv, "# second\n      - name: B\n        value: v\n", "# second\n\n", 1)},
 		"a map in brackets": {twoEnv, func(a *App) { a.Spec.Service.Type = NodePort }, strings.Replace(twoEnv, "{}", "{type: NodePort}", 1)},
 		"a list in brackets": {"spec:\n  workload: {image: nginx, env: [{name: A, value: v}]} # all of it\n  service: {}\n", env("A", "C"),
 			"spec:\n  workload: {image: nginx, env: [{name: A, value: v}, {name: C, value: v}]} # all of it\n  service: {}\n"},

@@ -22,16 +22,9 @@ import (
 // is an *InvalidError.
 func (a *App) Set(assignment string) error {
 	name, value, ok := strings.Cut(assignment, "=")
+	field := SetField(name)
 	if name == "" || !ok {
 		return &InvalidError{Problems: []Problem{{Reason: fmt.Sprintf("%q is not FIELD=VALUE", shorten(assignment)), Next: "such as service.externalTrafficPolicy=Local"}}}
-	}
-	field := name
-	if first := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' }); len(first) > 0 {
-		switch first[0] {
-		case "metadata", "spec":
-		default:
-			field = "spec." + name
-		}
 	}
 	body, err := encode(a)
 	if err != nil {
@@ -56,6 +49,14 @@ func (a *App) Set(assignment string) error {
 	}
 	*a = *b
 	return nil
+}
+
+// SetField is the path in svcx.yaml of the field that Set is given by a name.
+func SetField(name string) string {
+	if first := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' }); len(first) > 0 && first[0] != "metadata" && first[0] != "spec" {
+		return "spec." + name
+	}
+	return name
 }
 
 type setter struct{ field, value string }

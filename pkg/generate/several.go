@@ -29,7 +29,7 @@ func Specs(ctx context.Context, path string, recursive bool) ([]string, error) {
 		return []string{filepath.Dir(path)}, nil
 	case !recursive:
 		if _, err := os.Stat(filepath.Join(path, SpecFile)); err != nil {
-			return nil, fmt.Errorf("%s has no %s; search the folders below it too", path, SpecFile)
+			return nil, fmt.Errorf("%s has no %s; -R searches the folders below it too", path, SpecFile)
 		}
 		return []string{path}, nil
 	}
@@ -106,6 +106,11 @@ func writeSeveral(ctx context.Context, dirs []string, o WriteOptions, plan plann
 			return err
 		}
 		results[i] = p.result()
+		if o.Approve != nil {
+			if err := o.Approve(dirs[i], results[i]); err != nil {
+				return err
+			}
+		}
 		if len(p.ordered()) > 0 {
 			plans[i] = p // what changes nothing need not be kept
 		}

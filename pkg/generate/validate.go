@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
 )
@@ -131,11 +132,15 @@ func (v *validator) texts(field string, list []string) {
 	}
 }
 
-// block demands a text that kustomize can write and read again: one of several lines
-// it writes as a block, whose indentation nobody can tell when it begins with a tab.
-// It does so with what it sets itself: annotations of objects and the data of its
-// generators.
-func (v *validator) block(field, text string) {
+// rewritten demands a key and a text that kustomize can write and read again: the key it
+// writes without quotes, a text of several lines as a block, whose indentation nobody
+// can tell when it begins with a tab. It does so with what it sets itself: annotations
+// of objects and the data of its generators.
+func (v *validator) rewritten(field, key, text string) {
+	var n yaml.Node
+	if yaml.Unmarshal([]byte(key), &n) == nil && len(n.Content) == 1 && n.Content[0].Kind == yaml.ScalarNode && n.Content[0].ShortTag() != yaml.NodeTagString {
+		v.add(field, "", "is a key that YAML reads as "+strings.TrimPrefix(n.Content[0].ShortTag(), "!!")+" and not as text, which kustomize cannot build, in quotes or not", "choose another key, such as "+key+"-x")
+	}
 	if strings.HasPrefix(text, "\t") && strings.Contains(text, "\n") {
 		v.add(field, text, "begins with a tab and has more than one line, which kustomize cannot build", "begin it with another letter, such as a space or a line break")
 	}
@@ -181,7 +186,7 @@ func (v *validator) service(a *App) {
 	v.serviceDetails(a)
 	v.metadata("spec.service.", s.Labels, s.Annotations, nameLabel, managedByLabel)
 	for _, key := range sortedKeys(s.Annotations) {
-		v.block("spec.service.annotations."+key, s.Annotations[key])
+		v.rewritten("spec.service.annotations."+key, key, s.Annotations[key])
 	}
 	if _, old := s.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey]; old {
 		v.add("spec.service.annotations."+corev1.AnnotationLoadBalancerSourceRangesKey, "", "would reach every overlay, and the API refuses it but for a LoadBalancer", "use loadBalancerSourceRanges")

@@ -54,7 +54,7 @@ func (v *validator) generated(a *App) {
 			}
 			limits.DataKey(v.at(at), key)
 			v.texts(at, []string{data[key]})
-			v.block(at, data[key])
+			v.rewritten(at, key, data[key])
 		}
 		for i, list := range lists {
 			for j, file := range list {

@@ -50,6 +50,8 @@ func TestValidatePairs(t *testing.T) {
 		{"label value", pod + "    labels: {a: 'x y'}", "spec.service.labels.a"},
 		{"annotation name", pod + "    annotations: {'a b': x}", "is not an annotation's name"},
 		{"annotation kustomize cannot write", pod + "    annotations: {a: \"\\tx\\ny\"}", "begins with a tab and has more than one line"},
+		{"annotation kustomize cannot read", pod + "    annotations: {'true': x}", "spec.service.annotations.true: is a key that YAML reads as bool"},
+		{"data kustomize cannot read", pod + "  configMaps: [{name: c, data: {'0o7': x}}]", "spec.configMaps[0].data.0o7: is a key that YAML reads as int"},
 		{"data kustomize cannot write", pod + "  configMaps: [{name: c, data: {a: \"\\tx\\n\"}}]", "spec.configMaps[0].data.a"},
 		{"source ranges as annotation", pod + "    annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: 192.0.2.0/24}", "use loadBalancerSourceRanges"},
 		{"unknown target name", "metadata: {name: a}\nspec: {workload: {image: example/a, ports: [{name: http, containerPort: 8080}]}, service: {ports: [{port: 80, targetPort: htpt}]}}", "is the name of no TCP port of the workload; did you mean http?"},

@@ -20,6 +20,9 @@ type WriteOptions struct {
 	KeepEdits bool
 	// DryRun decides everything and writes nothing.
 	DryRun bool
+	// Approve is asked before anything changes, with what is to; its error ends the
+	// write. Nil approves of all.
+	Approve func(dir string, r *WriteResult) error
 
 	halt     func(change string) // a test's, called before each change on the disk
 	standing func() []string     // workingDirs, when it was asked already
@@ -45,6 +48,13 @@ type WriteResult struct {
 	// file of the same folder that was.
 	KeptWith []string `json:"keptWith,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
+	// Unlisted are generated, and a person has taken them out of their folder's
+	// kustomization.yaml: they have no effect.
+	Unlisted []string `json:"unlisted,omitempty"`
+	// Edited are those of Updated that a person has edited.
+	Edited []string `json:"edited,omitempty"`
+	// Held are what of the new content did not reach them, as the edits won.
+	Held []HeldField `json:"held,omitempty"`
 	// Restored tells that the tree was half written, by a run that was killed, and
 	// was put back to what it was before the rest.
 	Restored bool `json:"restored,omitempty"`
@@ -53,6 +63,12 @@ type WriteResult struct {
 
 	dir     string
 	changes []step // what Diff shows
+}
+
+// HeldField is a field of a file that stays as a person has edited it.
+type HeldField struct {
+	File  string `json:"file"`            // relative to the tree
+	Field string `json:"field,omitempty"` // empty for all that changes in the file
 }
 
 // EditedError says that files which a person has edited would be generated
@@ -163,10 +179,16 @@ func writeFiles(ctx context.Context, dir, app string, files []File, o WriteOptio
 	if err != nil {
 		return nil, err
 	}
+	r := p.result()
+	if o.Approve != nil {
+		if err := o.Approve(dir, r); err != nil {
+			return nil, err
+		}
+	}
 	if !o.DryRun {
 		if err := p.commit(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return p.result(), nil
+	return r, nil
 }

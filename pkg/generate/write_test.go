@@ -195,7 +195,7 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 		}
 	}
 
-	edit(t, dir, "base/deployment.yaml", "replicas: 2", "replicas: 2 # enough")
+	edit(t, dir, "base/deployment.yaml", "replicas: 2", "replicas: 4 # enough")
 	tree = readTree(t, dir)
 	app.Spec.Workload.Replicas = int32p(3)
 	_, err := write(t, dir, app, WriteOptions{})
@@ -204,7 +204,7 @@ func TestEditsAreKeptUntilTheirFileChanges(t *testing.T) {
 		t.Fatalf("error is %v", err)
 	}
 	wantList(t, "files", conflict.Files, "base/deployment.yaml")
-	for _, line := range []string{"-  replicas: 2 # enough", "+  replicas: 3", "-            cpu: 750m # we measured", "+            cpu: 500m"} {
+	for _, line := range []string{"-  replicas: 4 # enough", "+  replicas: 3", "-            cpu: 750m # we measured", "+            cpu: 500m"} {
 		if !strings.Contains(conflict.Diff, line+"\n") {
 			t.Errorf("the diff lacks %q:\n%s", line, conflict.Diff)
 		}

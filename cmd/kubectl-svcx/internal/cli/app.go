@@ -308,7 +308,7 @@ func withUnsaid(given, there []generate.ServicePort) []generate.ServicePort {
 	return out
 }
 
-// fieldFlags says which flag sets which field of svcx.yaml; the first match counts.
+// fieldFlags says which flag sets which field of svcx.yaml, whatever its place in a list.
 var fieldFlags = []struct{ field, flag string }{
 	{"metadata.namespace", "namespace"},
 	{"spec.workload.image", "image"},
@@ -319,6 +319,11 @@ var fieldFlags = []struct{ field, flag string }{
 	{"spec.service.type", "type"},
 	{"spec.service.externalName", "external-name"},
 	{"spec.service.ports", "port"},
+	{"spec.service.ports.port", "port"},
+	{"spec.service.ports.targetPort", "port"},
+	{"spec.service.ports.protocol", "port"},
+	{"spec.workload.env.name", "env"},
+	{"spec.workload.env.value", "env"},
 }
 
 // named tells of problems in the words of whoever made them: as flags where a
@@ -343,13 +348,27 @@ func (f *appFlags) named(cmd *cobra.Command, fresh bool, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+var listPlace = regexp.MustCompile(`\[\d+\]`)
+
+// within reports whether a field is another, or in it.
+func within(field, other string) bool {
+	rest, ok := strings.CutPrefix(field, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
 // where is what a user calls a field.
 func (f *appFlags) where(cmd *cobra.Command, fresh bool, field string) string {
 	if field == "metadata.name" && f.name != "" {
 		return "NAME"
 	}
+	for _, s := range slices.Backward(f.sets) {
+		name, _, _ := strings.Cut(s, "=")
+		if set := generate.SetField(name); within(field, set) || within(set, field) {
+			return "--set " + name
+		}
+	}
 	for _, m := range fieldFlags {
-		if !strings.HasPrefix(field, m.field) {
+		if m.field != listPlace.ReplaceAllString(field, "") {
 			continue
 		}
 		flag := m.flag

@@ -83,7 +83,7 @@ planned and locked; should one fail then, the error names those that were writte
 	o.addSeveral(cmd)
 	flagGroup(cmd, flagsOutput, func(fs *pflag.FlagSet) {
 		addDryRun(fs, &o.dryRun, "Say what would be written, and write nothing: `MODE` client")
-		fs.StringVarP(&o.output, "output", "o", "", "Print the objects of the type's overlay in this `FORMAT` (yaml, json, name); nothing is written")
+		fs.StringVarP(&o.output, "output", "o", "", "Print the objects of the type's overlay, or of the one --overlay, in this `FORMAT` (yaml, json, name); nothing is written")
 		o.addModes(fs)
 	})
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed("yaml", "json", "name"))
@@ -121,7 +121,13 @@ func (o *generateOptions) validate(cmd *cobra.Command) error {
 			return withHints(fmt.Errorf("--%s: --dir=- prints the tree, and compares nothing", other), "name the tree's folder: --dir=DIR")
 		}
 	}
-	return o.appFlags.validate(cmd)
+	if err := o.appFlags.validate(cmd); err != nil {
+		return err
+	}
+	if o.output != "" {
+		return o.oneOverlay()
+	}
+	return nil
 }
 
 func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *generateOptions) error {
@@ -139,7 +145,7 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 	if o.diff || o.check {
 		return p.compareTree(ctx, o, app)
 	}
-	res, err := writeTree(ctx, &o.appFlags, app, o.dryRun != dryRunNone)
+	res, err := p.writeTree(ctx, &o.appFlags, app, o.dryRun != dryRunNone)
 	if err != nil {
 		return err
 	}
@@ -150,8 +156,8 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 }
 
 // writeTree writes the tree and explains what keeps it from being written.
-func writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
-	res, err := generate.Write(ctx, f.dir, app, f.writeOptions(dryRun))
+func (p *program) writeTree(ctx context.Context, f *appFlags, app *generate.App, dryRun bool) (*generate.WriteResult, error) {
+	res, err := generate.Write(ctx, f.dir, app, p.approved(ctx, f.writeOptions(dryRun)))
 	return res, editedHints(err)
 }
 
@@ -220,6 +226,16 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	}
 	if len(r.KeptWith) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  generated no longer, and used by what was edited: %s", shown, strings.Join(r.KeptWith, ", "))})
+	}
+	for _, f := range r.Held {
+		what := f.Field
+		if what == "" {
+			what = "all of it"
+		}
+		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  as edited by hand, and generated differently: %s  %s", shown, f.File, what)})
+	}
+	if len(r.Unlisted) > 0 {
+		lines = append(lines, labelled{"unused", fmt.Sprintf("%s  generated, and named by no kustomization.yaml: %s", shown, strings.Join(r.Unlisted, ", "))})
 	}
 	return lines
 }

@@ -72,9 +72,15 @@ func (p *program) printTree(app *generate.App) error {
 	return nil
 }
 
+// unlisted is the error for files that are generated and have no effect.
+func unlisted(files string) error {
+	return withHints(fmt.Errorf("%s: named by no kustomization.yaml, so that what svcx.yaml says of it has no effect", files),
+		"list it in its folder's kustomization.yaml, in the place of a copy of another name; an object that is not wanted is left out by a patch with $patch: delete")
+}
+
 // compareTree says what generating would change.
 func (p *program) compareTree(ctx context.Context, o *generateOptions, app *generate.App) error {
-	res, err := generate.Write(ctx, o.dir, app, o.writeOptions(true))
+	res, err := generate.Write(ctx, o.dir, app, p.approved(ctx, o.writeOptions(true)))
 	var edited *generate.EditedError
 	if errors.As(err, &edited) {
 		if o.diff {
@@ -95,6 +101,8 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 		fmt.Fprint(p.Out, res.Diff())
 	}
 	switch {
+	case len(changes) == 0 && o.check && len(res.Unlisted) > 0:
+		return unlisted(inTree(o.dir, res.Unlisted))
 	case len(changes) == 0:
 		for _, l := range written(o.dir, res, false) {
 			p.line(l.label, "%s", l.text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,8 +37,8 @@ func newRetypeCmd(p *program) *cobra.Command {
 		Long: `Give the Service of an overlay another type: svcx.yaml and the overlay's patch are
 changed, and fields that only the old type had a use for are taken out of files
 that people wrote there: all of these files change, or none. Then it says what the API
-server will do with the live Service; with --dry-run too, which writes nothing and does
-not know of patches by hand. Nothing is applied.
+server will do with the live Service; with --dry-run too, which writes nothing. Where a
+patch by hand would still set such a field, nothing is written. Nothing is applied.
 
 Without --overlay it is the app's own type that changes, which says which overlay
 "kubectl svcx up" applies; the overlays of the types stay as they are.`,
@@ -104,6 +105,10 @@ func (o *retypeOptions) validate(_ *cobra.Command) error {
 
 func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 	app, err := generate.LoadApp(o.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHints(fmt.Errorf("%s does not exist", filepath.Join(o.dir, generate.SpecFile)),
+			"retype takes the folder of a tree; to make one: kubectl svcx generate NAME --image=IMAGE --dir="+shell.Word(o.dir))
+	}
 	if err != nil {
 		return err
 	}
@@ -115,7 +120,13 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 	}
 	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.target)))
 	dry := o.dryRun != dryRunNone
-	res, removed, err := generate.WriteRetyped(ctx, o.dir, app, o.target, o.typ, o.writeOptions(dry))
+	var after *unstructured.Unstructured
+	options := o.writeOptions(dry)
+	options.Approve = func(_ string, r *generate.WriteResult) (err error) {
+		after, err = p.retyped(o, r, overlay, app.Spec.Service.Name)
+		return err
+	}
+	res, removed, err := generate.WriteRetyped(ctx, o.dir, app, o.target, o.typ, options)
 	if err != nil {
 		return editedHints(err)
 	}
@@ -131,24 +142,12 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		p.line("removed", "%s:%d  %s, which a %s Service has no use for%s", filepath.ToSlash(filepath.Join(o.dir, f.File)), f.Line, f.Path, o.typ, would)
 	}
 	if dry {
-		after, err := generatedService(app, o.target)
-		if err != nil {
-			return err
-		}
 		if before == nil {
 			p.line("live", "not asked: %s does not build to Service/%s now", filepath.ToSlash(overlay), app.Spec.Service.Name)
 			return nil
 		}
-		after.SetNamespace(before.GetNamespace()) // a person's kustomization.yaml may have another
 		p.sayTransition(ctx, before, after, "")
 		return nil
-	}
-	after, err := p.service(overlay, app.Spec.Service.Name)
-	if err != nil {
-		return err
-	}
-	if err := p.stillStale(overlay, after, o.typ); err != nil {
-		return err
 	}
 	p.sayTransition(ctx, before, after, overlay)
 	p.line("next", "kubectl svcx apply -k %s%s", shell.Word(filepath.ToSlash(overlay)), p.sameNamespace()+p.sameCluster())
@@ -172,14 +171,15 @@ func (p *program) service(overlay, name string) (*unstructured.Unstructured, err
 	return builtService(p.fs, overlay, name)
 }
 
-// generatedService is the Service of an app's overlay as it would be generated,
-// without what people wrote there.
-func generatedService(app *generate.App, overlay string) (*unstructured.Unstructured, error) {
-	fsys, dir, err := memoryTree(app, overlay)
+// retyped is the Service of a name that an overlay builds to with a change. It is
+// refused where somebody has set, in a way that the change leaves, what the Service's
+// new type has no use for.
+func (p *program) retyped(o *retypeOptions, r *generate.WriteResult, overlay, name string) (*unstructured.Unstructured, error) {
+	after, err := builtService(withChanges(p.fs, o.dir, r), overlay, name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; nothing was written", err)
 	}
-	return builtService(fsys, dir, app.Spec.Service.Name)
+	return after, stillStale(overlay, after, o.typ)
 }
 
 func builtService(fsys filesys.FileSystem, overlay, name string) (*unstructured.Unstructured, error) {
@@ -197,7 +197,7 @@ func builtService(fsys filesys.FileSystem, overlay, name string) (*unstructured.
 
 // stillStale is the error for fields of the old type that the build has all the
 // same, from wherever.
-func (p *program) stillStale(overlay string, service *unstructured.Unstructured, t generate.ServiceType) error {
+func stillStale(overlay string, service *unstructured.Unstructured, t generate.ServiceType) error {
 	data, err := service.MarshalJSON()
 	if err != nil {
 		return err
@@ -209,8 +209,8 @@ func (p *program) stillStale(overlay string, service *unstructured.Unstructured,
 	if len(names) == 0 {
 		return nil
 	}
-	return withHints(fmt.Errorf("the tree was changed, and %s still builds to a Service with %s, which a %s Service has no use for", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
-		"a patch by hand sets it; look for it with: grep -rn "+shell.Word(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+shell.Word(overlay))
+	return withHints(fmt.Errorf("%s would still build to a Service with %s, which a %s Service has no use for; nothing was written", filepath.ToSlash(overlay), strings.Join(names, ", "), t),
+		"a patch by hand sets it, which is to be taken out first; look for it with: grep -rn "+shell.Word(names[0][strings.LastIndexByte(names[0], '.')+1:])+" "+shell.Word(overlay))
 }
 
 // askTimeout bounds how long a cluster may take to tell what it would do; what is

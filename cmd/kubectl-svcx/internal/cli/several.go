@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,7 +46,13 @@ func (f *severalFlags) validateSeveral(cmd *cobra.Command, args []string) error 
 	if changed(cmd, "namespace") {
 		other = "namespace"
 	}
-	if other != "" {
+	switch other {
+	case "":
+	case "dir":
+		return withHints(errors.New("--dir: with -f, PATH says where the trees are"), "leave one of them out")
+	case "output":
+		return withHints(errors.New("-o: with -f, nothing is printed of the objects"), "print those of one tree: "+cmd.CommandPath()+" --dir=DIR -o yaml")
+	default:
 		return withHints(fmt.Errorf("--%s: with -f, what is generated is said in svcx.yaml", other), "change one tree with --dir=DIR --"+other+"=…, or edit its svcx.yaml")
 	}
 	return nil
@@ -104,7 +111,7 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 		return err
 	}
 	dry := o.dryRun != dryRunNone || o.diff || o.check
-	results, err := generate.Regenerate(ctx, dirs, o.writeOptions(dry))
+	results, err := generate.Regenerate(ctx, dirs, p.approved(ctx, o.writeOptions(dry)))
 	if err != nil {
 		var edited *generate.EditedError
 		if errors.As(err, &edited) {
@@ -113,7 +120,11 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 		return err
 	}
 	changed, files := 0, 0
+	var idle []string
 	for i, r := range results {
+		if len(r.Unlisted) > 0 {
+			idle = append(idle, inTree(dirs[i], r.Unlisted))
+		}
 		n := len(r.Created) + len(r.Updated) + len(r.Removed)
 		if n == 0 {
 			continue
@@ -133,6 +144,8 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 		}
 	}
 	switch {
+	case changed == 0 && o.check && len(idle) > 0:
+		return unlisted(strings.Join(idle, ", "))
 	case changed == 0:
 		p.line("generated", "%s, unchanged", counted(len(dirs), "tree"))
 	case o.diff || o.check:

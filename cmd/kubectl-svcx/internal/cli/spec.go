@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // specFlags write what has no flag of its own: any field of svcx.yaml, variables
@@ -211,6 +212,18 @@ func (f *specFlags) overlay() string {
 		return f.environments[0].Name
 	}
 	return ""
+}
+
+// oneOverlay refuses to choose between the overlay of a type and that of a name, where
+// the verb is about one of them.
+func (f *appFlags) oneOverlay() error {
+	name := f.overlay()
+	if name == "" || f.typ == "" {
+		return nil
+	}
+	return withHints(fmt.Errorf("--type and --overlay: which is meant, the overlay of the type %s or %q?", f.typ, name),
+		fmt.Sprintf("the type of %q is said with it: --overlay=%s", name, shell.Word(name+"="+string(f.typ))),
+		"leave one of them out; kubectl svcx generate takes both, and writes both overlays")
 }
 
 // warn prints what is valid and yet likely to disappoint.

@@ -25,7 +25,7 @@ func newUpCmd(p *program) *cobra.Command {
 		Short:   "Generate, apply, wait, and prove that the Service can be reached",
 		GroupID: groupWhole,
 		Long: `Generate manifests for an app and its Service, apply the overlay of the type asked
-for, wait until it runs, and verify it: every backend, along every path.
+for, or that of the one --overlay, wait until it runs, and verify it: every backend, along every path.
 
 On a tree that exists (--dir, or ./NAME) its svcx.yaml is used, and the flags given
 change it; with another --type the live Service is switched. A change that
@@ -52,6 +52,9 @@ Exit codes: 0 verified, 1 an error, 2 verification failed, 3 not proven, 130 int
 				return err
 			}
 			if err := o.appFlags.validate(cmd); err != nil {
+				return err
+			}
+			if err := o.oneOverlay(); err != nil {
 				return err
 			}
 			o.verdict = o.dryRun == dryRunNone
@@ -114,7 +117,7 @@ func (o *upOptions) again() string {
 // planned builds the overlay of the tree as it is going to be. Nothing is
 // written: what becomes of a tree is decided, and agreed to, before it changes.
 func (p *program) planned(ctx context.Context, o *upOptions, app *generate.App) ([]*unstructured.Unstructured, *generate.WriteResult, error) {
-	res, err := writeTree(ctx, &o.appFlags, app, true)
+	res, err := p.writeTree(ctx, &o.appFlags, app, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +127,7 @@ func (p *program) planned(ctx context.Context, o *upOptions, app *generate.App) 
 
 // writeNow writes the tree.
 func (p *program) writeNow(ctx context.Context, g *progress, o *upOptions, app *generate.App) error {
-	res, err := writeTree(ctx, &o.appFlags, app, false)
+	res, err := p.writeTree(ctx, &o.appFlags, app, false)
 	if err == nil {
 		g.written(o.dir, res, false)
 	}
