@@ -120,9 +120,10 @@ type planner struct {
 }
 
 const (
-	// lag is how long policies may take to let a new Pod through, and proxies and
-	// servers to follow a change.
+	// lag is how long proxies and servers may take to follow a change.
 	lag = 5 * time.Second
+	// policyLag is how long policies may take to let a new Pod through.
+	policyLag = 2 * probe.DefaultTimeout
 	// youth is for how long something counts as new.
 	youth = 20 * time.Second
 )
@@ -150,12 +151,17 @@ func (p *planner) admits(svc *corev1.Service, client string) bool {
 		client = svc.Namespace
 	}
 	from := p.v.asker(client)
+	// An address block takes in a new Pod at once; only what is selected by labels
+	// has to be told to a network policy controller first.
+	byLabels := from
+	byLabels.addresses = []string{""}
 	for _, pod := range sample(p.v.selected(svc), maxExplored) {
 		for _, sp := range svc.Spec.Ports {
 			n := targetNumber(pod, sp)
 			in, _, r := p.v.ingress(from, partyOf(pod), n, sp.Protocol)
+			_, _, told := p.v.ingress(byLabels, partyOf(pod), n, sp.Protocol)
 			out, e := p.v.egress(from, partyOf(pod), n, sp.Protocol)
-			if len(in)+len(out) > 0 && r != denied && e != denied {
+			if e != denied && (len(in) > 0 && told != denied || len(out) > 0 && r != denied) {
 				return true
 			}
 		}
@@ -183,17 +189,24 @@ func (p *planner) add(pr probe.Probe) {
 		return
 	}
 	p.seen[pr.ID] = true
+	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
 	if !pr.Exploratory {
 		pr.Settle = p.settle
-		if p.young[pr.Service] || pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
-			// What has just started may not listen yet, proxies may not have followed,
-			// and a network policy controller may not know the prober's address.
+		if p.young[pr.Service] {
+			// What has just started may not listen yet, and proxies may not have followed.
 			pr.Settle = max(pr.Settle, lag)
+		} else if pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
+			// A network policy controller may not know the prober's address. What hangs is
+			// asked again for that already: with the patience of Confirm from the start it
+			// need not be asked once more.
+			pr.Settle = max(pr.Settle, policyLag)
+			if pr.Settle == policyLag && pr.Network == "tcp" {
+				pr.Timeout, pr.Confirm = policyLag, false
+			}
 		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
-	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
 	p.probes = append(p.probes, pr)
 }
 
