@@ -56,13 +56,13 @@ type PlanOptions struct {
 // are not asked after all (no probe Pod, say) are "not proven" to Judge.
 func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 	v := newView(s)
-	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}, young: map[string]bool{}}
+	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}, admitted: map[string]bool{}, young: map[string]bool{}}
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil {
 			continue
 		}
-		p.guarded[key] = p.admits(svc, o.Client)
+		p.guarded[key], p.admitted[key] = p.policies(svc, o.Client)
 		p.young[key] = p.isYoung(svc)
 		if svc.Spec.Type == corev1.ServiceTypeExternalName {
 			p.externalName(svc, o)
@@ -113,8 +113,9 @@ type planner struct {
 	probes []probe.Probe
 	seen   map[string]bool
 	settle time.Duration
-	// guarded are the Services with policies that admit the prober.
-	guarded map[string]bool
+	// guarded are the Services with policies that stand between the prober and their
+	// Pods, and among them admitted those whose policies let it through.
+	guarded, admitted map[string]bool
 	// young are the Services that have changed, or whose Pods have, a moment ago.
 	young map[string]bool
 }
@@ -144,9 +145,9 @@ func (p *planner) isYoung(svc *corev1.Service) bool {
 	return false
 }
 
-// admits reports whether policies stand between the prober and a Service's
-// Pods, and admit it as far as can be told.
-func (p *planner) admits(svc *corev1.Service, client string) bool {
+// policies reports whether policies stand between the prober and a Service's
+// Pods, and whether they admit it as far as can be told.
+func (p *planner) policies(svc *corev1.Service, client string) (guarded, admits bool) {
 	if client == "" {
 		client = svc.Namespace
 	}
@@ -161,12 +162,13 @@ func (p *planner) admits(svc *corev1.Service, client string) bool {
 			in, _, r := p.v.ingress(from, partyOf(pod), n, sp.Protocol)
 			_, _, told := p.v.ingress(byLabels, partyOf(pod), n, sp.Protocol)
 			out, e := p.v.egress(from, partyOf(pod), n, sp.Protocol)
+			guarded = guarded || len(in)+len(out) > 0
 			if e != denied && (len(in) > 0 && told != denied || len(out) > 0 && r != denied) {
-				return true
+				return true, true
 			}
 		}
 	}
-	return false
+	return guarded, false
 }
 
 // add gives a probe its ID and keeps it, once.
@@ -195,17 +197,17 @@ func (p *planner) add(pr probe.Probe) {
 		if p.young[pr.Service] {
 			// What has just started may not listen yet, and proxies may not have followed.
 			pr.Settle = max(pr.Settle, lag)
-		} else if pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
-			// A network policy controller may not know the prober's address. What hangs is
-			// asked again for that already: with the patience of Confirm from the start it
-			// need not be asked once more.
+		} else if pr.From == probe.FromCluster && p.admitted[pr.Service] && pr.Check != probe.CheckDNS {
+			// A network policy controller may not know the prober's address.
 			pr.Settle = max(pr.Settle, policyLag)
-			if pr.Settle == policyLag && pr.Network == "tcp" {
-				pr.Timeout, pr.Confirm = policyLag, false
-			}
 		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
 			pr.Settle = min(p.settle, time.Second)
 		}
+	}
+	if patience := pr.Settle; patience <= lag && patience >= policyLag && pr.Confirm && p.guarded[pr.Service] && pr.Network == "tcp" && pr.Path != probe.PathTunnel {
+		// What a policy drops hangs, and is asked again since it may settle. With more
+		// than the patience of Confirm from the start twice is enough.
+		pr.Timeout, pr.Confirm = patience, false
 	}
 	p.probes = append(p.probes, pr)
 }

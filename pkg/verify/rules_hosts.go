@@ -36,14 +36,29 @@ func ruleHostAliases(c *serviceCase) []finding {
 		if rolledOut(cl.ObjectRef) {
 			f.Field = fmt.Sprintf("spec.template.spec.hostAliases[%d]", i)
 		}
-		alias := map[string]any{"ip": a.IP, "$patch": "delete"}
-		if len(names) < len(a.Hostnames) {
-			alias = map[string]any{"ip": a.IP, "hostnames": slices.DeleteFunc(slices.Clone(a.Hostnames), func(n string) bool { return c.calledBy(n, cl.Namespace) })}
-		}
-		f.Fix = templateFix("remove the Service's names from hostAliases", cl.ObjectRef, map[string]any{"hostAliases": []any{alias}})
+		f.Fix = templateFix("remove the Service's names from hostAliases", cl.ObjectRef, map[string]any{"hostAliases": c.otherAliases(cl)})
 		return []finding{{Finding: f, checks: []string{string(probe.PathDNS)}}}
 	}
 	return nil
+}
+
+// otherAliases is what is left of a client's hostAliases without the Service's names,
+// for a patch; nil when that is nothing.
+func (c *serviceCase) otherAliases(cl *Client) any {
+	var list []any
+	for _, a := range cl.HostAliases {
+		names := a.Hostnames
+		if !c.leadsTo(a.IP) {
+			names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return c.calledBy(n, cl.Namespace) })
+		}
+		if len(names) > 0 {
+			list = append(list, map[string]any{"ip": a.IP, "hostnames": names})
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return append([]any{map[string]any{"$patch": "replace"}}, list...)
 }
 
 // calledBy reports whether a Pod of a namespace means the Service by a name.
