@@ -72,6 +72,7 @@ type serviceCase struct {
 type finding struct {
 	Finding
 	port   string   // PortKey; empty: all ports
+	more   []string // further ports that it is about
 	checks []string // names of the checks whose failure it explains; nil: all
 	// pods are the names of the Pods whose state it accounts for.
 	pods map[string]bool
@@ -82,7 +83,12 @@ func (f *finding) explains(c CheckResult) bool {
 	if f.Severity != SeverityFailure {
 		return false
 	}
-	return (f.port == "" || c.Port == "" || f.port == c.Port) && (f.checks == nil || slices.Contains(f.checks, c.Name))
+	return (c.Port == "" || f.about(c.Port)) && (f.checks == nil || slices.Contains(f.checks, c.Name))
+}
+
+// about reports whether it is about a port.
+func (f *finding) about(port string) bool {
+	return f.port == "" || f.port == port || slices.Contains(f.more, port)
 }
 
 // rule looks for one kind of cause. Rules are pure and run in the order of
@@ -130,7 +136,7 @@ func (c *serviceCase) key() string { return c.svc.Namespace + "/" + c.svc.Name }
 // failure reports whether a cause has been found for a port.
 func (c *serviceCase) failure(port string) bool {
 	for _, f := range c.findings {
-		if f.Severity == SeverityFailure && (f.port == "" || f.port == port) {
+		if f.Severity == SeverityFailure && f.about(port) {
 			return true
 		}
 	}
@@ -143,10 +149,10 @@ func (c *serviceCase) explained() bool {
 }
 
 // caused is failure without the family 7xx: what a server answers has nothing
-// to do with the way to it.
-func (c *serviceCase) caused(port string) bool {
+// to do with the way to it, nor have the causes with one of the IDs of except.
+func (c *serviceCase) caused(port string, except ...string) bool {
 	for _, f := range c.findings {
-		if f.Severity == SeverityFailure && (f.port == "" || f.port == port) && !strings.HasPrefix(f.ID, "SVC7") {
+		if f.Severity == SeverityFailure && f.about(port) && !strings.HasPrefix(f.ID, "SVC7") && !slices.Contains(except, f.ID) {
 			return true
 		}
 	}

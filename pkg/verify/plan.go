@@ -60,13 +60,13 @@ type PlanOptions struct {
 // are not asked after all (no probe Pod, say) are "not proven" to Judge.
 func PlanProbes(s *Snapshot, o PlanOptions) []probe.Probe {
 	v := newView(s)
-	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}, young: map[string]bool{}}
+	p := &planner{v: v, seen: map[string]bool{}, settle: o.Settle, guarded: map[string]bool{}, admitted: map[string]bool{}, young: map[string]bool{}}
 	for _, key := range s.Targets {
 		svc := v.service(key)
 		if svc == nil {
 			continue
 		}
-		p.guarded[key] = p.admits(svc, o.Client)
+		p.guarded[key], p.admitted[key] = p.policies(svc, o.Client)
 		p.young[key] = p.isYoung(svc)
 		if svc.Spec.Type == corev1.ServiceTypeExternalName {
 			p.externalName(svc, o)
@@ -117,16 +117,18 @@ type planner struct {
 	probes []probe.Probe
 	seen   map[string]bool
 	settle time.Duration
-	// guarded are the Services with policies that admit the prober.
-	guarded map[string]bool
+	// guarded are the Services with policies that stand between the prober and their
+	// Pods, and among them admitted those whose policies let it through.
+	guarded, admitted map[string]bool
 	// young are the Services that have changed, or whose Pods have, a moment ago.
 	young map[string]bool
 }
 
 const (
-	// lag is how long policies may take to let a new Pod through, and proxies and
-	// servers to follow a change.
+	// lag is how long proxies and servers may take to follow a change.
 	lag = 5 * time.Second
+	// policyLag is how long policies may take to let a new Pod through.
+	policyLag = 2 * probe.DefaultTimeout
 	// youth is for how long something counts as new.
 	youth = 20 * time.Second
 )
@@ -147,24 +149,30 @@ func (p *planner) isYoung(svc *corev1.Service) bool {
 	return false
 }
 
-// admits reports whether policies stand between the prober and a Service's
-// Pods, and admit it as far as can be told.
-func (p *planner) admits(svc *corev1.Service, client string) bool {
+// policies reports whether policies stand between the prober and a Service's
+// Pods, and whether they admit it as far as can be told.
+func (p *planner) policies(svc *corev1.Service, client string) (guarded, admits bool) {
 	if client == "" {
 		client = svc.Namespace
 	}
 	from := p.v.asker(client)
+	// An address block takes in a new Pod at once; only what is selected by labels
+	// has to be told to a network policy controller first.
+	byLabels := from
+	byLabels.addresses = []string{""}
 	for _, pod := range sample(p.v.selected(svc), maxExplored) {
 		for _, sp := range svc.Spec.Ports {
 			n := targetNumber(pod, sp)
 			in, _, r := p.v.ingress(from, partyOf(pod), n, sp.Protocol)
+			_, _, told := p.v.ingress(byLabels, partyOf(pod), n, sp.Protocol)
 			out, e := p.v.egress(from, partyOf(pod), n, sp.Protocol)
-			if len(in)+len(out) > 0 && r != denied && e != denied {
-				return true
+			guarded = guarded || len(in)+len(out) > 0
+			if e != denied && (len(in) > 0 && told != denied || len(out) > 0 && r != denied) {
+				return true, true
 			}
 		}
 	}
-	return false
+	return guarded, false
 }
 
 // add gives a probe its ID and keeps it, once.
@@ -187,17 +195,24 @@ func (p *planner) add(pr probe.Probe) {
 		return
 	}
 	p.seen[pr.ID] = true
+	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
 	if !pr.Exploratory {
 		pr.Settle = p.settle
-		if p.young[pr.Service] || pr.From == probe.FromCluster && p.guarded[pr.Service] && pr.Check != probe.CheckDNS {
-			// What has just started may not listen yet, proxies may not have followed,
-			// and a network policy controller may not know the prober's address.
+		if p.young[pr.Service] {
+			// What has just started may not listen yet, and proxies may not have followed.
 			pr.Settle = max(pr.Settle, lag)
+		} else if pr.From == probe.FromCluster && p.admitted[pr.Service] && pr.Check != probe.CheckDNS {
+			// A network policy controller may not know the prober's address.
+			pr.Settle = max(pr.Settle, policyLag)
 		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
-	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
+	if patience := pr.Settle; patience <= lag && patience >= policyLag && pr.Confirm && p.guarded[pr.Service] && pr.Network == "tcp" && pr.Path != probe.PathTunnel {
+		// What a policy drops hangs, and is asked again since it may settle. With more
+		// than the patience of Confirm from the start twice is enough.
+		pr.Timeout, pr.Confirm = patience, false
+	}
 	p.probes = append(p.probes, pr)
 }
 

@@ -23,6 +23,8 @@ type party struct {
 	// host says that it is on its node's network: its packets are the node's, which
 	// no policy selects.
 	host bool
+	// outside says that it is no Pod: only address blocks take it in.
+	outside bool
 }
 
 func partyOf(p *corev1.Pod) party {
@@ -137,6 +139,79 @@ func (v *view) ingress(from, to party, port int32, proto corev1.Protocol) (names
 	return names, closed, r
 }
 
+// onOtherPorts returns the rules of policies that admit an end to a Pod, where they do
+// so on other ports than this one only, and nobody is admitted on this one.
+func (v *view) onOtherPorts(from, to party, port int32, proto corev1.Protocol) (out []ingressRule) {
+	for i := range v.s.NetworkPolicies {
+		np := &v.s.NetworkPolicies[i]
+		if !guards(np, to, networkingv1.PolicyTypeIngress) {
+			continue
+		}
+		for k, rule := range np.Spec.Ingress {
+			if admitsPort(rule.Ports, to.pod, port, proto) != denied {
+				return nil
+			}
+			if v.admitsPeer(np.Namespace, rule.From, from) == admitted {
+				out = append(out, ingressRule{np, k})
+			}
+		}
+	}
+	return out
+}
+
+// ingressRule is one of a policy's rules.
+type ingressRule struct {
+	policy *networkingv1.NetworkPolicy
+	index  int
+}
+
+func (r ingressRule) ports() []networkingv1.NetworkPolicyPort {
+	return r.policy.Spec.Ingress[r.index].Ports
+}
+
+// portsText words the ports of a rule: "80", "8000-8079", "http". Protocols are told
+// where not all of them, nor the one asked for, are TCP.
+func (r ingressRule) portsText(asked corev1.Protocol) []string {
+	var out []string
+	for _, p := range r.ports() {
+		text, proto := "any", corev1.ProtocolTCP
+		if p.Port != nil {
+			text = p.Port.String()
+		}
+		if p.EndPort != nil {
+			text = fmt.Sprintf("%s-%d", text, *p.EndPort)
+		}
+		if p.Protocol != nil {
+			proto = protocolOf(*p.Protocol)
+		}
+		if proto != corev1.ProtocolTCP || protocolOf(asked) != corev1.ProtocolTCP {
+			text += "/" + string(proto)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// outsider is who comes through a node port or a load balancer: a node, by one of its
+// own addresses or that of its bridge to its Pods, or, where the Service keeps the
+// address of who asks, somebody whose address is not known.
+func (v *view) outsider(keepsAddress bool) party {
+	out := party{outside: true}
+	if keepsAddress {
+		return out
+	}
+	for i := range v.s.Nodes {
+		n := &v.s.Nodes[i]
+		out.addresses = append(out.addresses, nodeAddresses(n, nil)...)
+		for _, cidr := range n.Spec.PodCIDRs {
+			if ip, _, err := net.ParseCIDR(cidr); err == nil {
+				out.addresses = append(out.addresses, ip.String())
+			}
+		}
+	}
+	return out
+}
+
 // egress rules on a connection out of a Pod.
 func (v *view) egress(from, to party, port int32, proto corev1.Protocol) (names []string, r ruling) {
 	if from.host {
@@ -211,6 +286,9 @@ func (v *view) admitsPeer(own string, peers []networkingv1.NetworkPolicyPeer, ot
 	for _, p := range peers {
 		if p.IPBlock != nil {
 			r = either(r, inBlock(p.IPBlock, other.addresses))
+			continue
+		}
+		if other.outside {
 			continue
 		}
 		if other.host { // plugins differ in whether its own node may

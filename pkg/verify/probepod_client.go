@@ -79,6 +79,8 @@ type Client struct {
 	DNSPolicy   corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
 	HostNetwork bool             `json:"hostNetwork,omitempty"`
 	OtherDNS    bool             `json:"otherDNS,omitempty"`
+	// HostAliases, those of its spec, are names that it asks no DNS for.
+	HostAliases []corev1.HostAlias `json:"hostAliases,omitempty"`
 }
 
 // asksClusterDNS reports whether its containers ask the cluster's DNS, as far as is
@@ -164,6 +166,7 @@ func findClient(ctx context.Context, c *clients, f From, namespace string, comma
 	}
 	out.Labels = maps.Clone(out.Labels)
 	out.DNSPolicy, out.HostNetwork, out.OtherDNS = out.spec.DNSPolicy, out.spec.HostNetwork, otherDNS(ctx, c, &out.spec)
+	out.HostAliases = slices.Clone(out.spec.HostAliases)
 	if f.Ephemeral {
 		out.Ephemeral, out.Labels, out.Node, out.Addresses = true, out.pod.Labels, out.pod.Spec.NodeName, partyOf(out.pod).addresses
 		return out, nil

@@ -20,7 +20,8 @@ func ruleExternalLocal(c *serviceCase) []finding {
 	}
 	for _, pv := range c.ports {
 		empty := c.emptyNodes(pv)
-		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key) {
+		// What stays inside on its node (SVC408) is another setting than this one.
+		if len(pv.usable) == 0 || len(empty) == 0 || c.caused(pv.key, "SVC408") {
 			continue
 		}
 		// No node answers here: the way to them, or something else.

@@ -37,6 +37,11 @@ func ruleListening(c *serviceCase) []finding {
 			out = append(out, c.loopbackOnly(pv, aAsked, bAsked))
 		case aAsked.all(probe.ClassRefused) && bAsked.all(probe.ClassOK):
 			out = append(out, c.podAddressOnly(pv, aAsked))
+		case aAsked.all(probe.ClassRefused) && c.keptFrom(pv, bAsked):
+			// Nothing that is asked of the address tells, and the inside does.
+			if other := c.otherPort(pv); other != nil {
+				out = append(out, c.wrongTarget(pv, *other, aAsked, nil))
+			}
 		case wrongPort(aAsked, bAsked):
 			if other := c.otherPort(pv); other != nil {
 				out = append(out, c.wrongTarget(pv, *other, aAsked, bAsked))
