@@ -39,7 +39,8 @@ func TestCoverage(t *testing.T) {
 			pairs++
 		}
 		for _, id := range c.IDs() {
-			if !known[id] {
+			// A finding without an ID says that no cause was found, and what was looked for.
+			if id != "" && !known[id] {
 				t.Errorf("%s: %s is not in the catalogue", c.name, id)
 			}
 		}
