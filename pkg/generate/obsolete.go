@@ -61,12 +61,19 @@ func (p *writePlan) obsoleteIn(dir string, wanted map[string]bool, gone bool) {
 }
 
 // notNamed are the files that their folder's kustomization.yaml does not name, as
-// somebody has changed it: whatever is generated there has no effect.
+// somebody has changed it, and that are there all the same, perhaps under another name:
+// whatever is generated there has no effect.
 func (p *writePlan) notNamed(files []File) []string {
 	var out []string
 	for _, f := range files {
 		dir, name := path.Split(f.Path)
-		if dir != "" && name != "kustomization.yaml" && !p.names(path.Clean(dir), name) {
+		if dir == "" || name == "kustomization.yaml" || p.names(path.Clean(dir), name) {
+			continue
+		}
+		if slices.ContainsFunc(p.steps, func(s step) bool {
+			generated := slices.ContainsFunc(files, func(g File) bool { return g.Path == s.path })
+			return s.path == f.Path || s.fate == kept && path.Dir(s.path) == path.Clean(dir) && !generated
+		}) {
 			out = append(out, f.Path)
 		}
 	}

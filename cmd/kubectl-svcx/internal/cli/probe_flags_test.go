@@ -49,7 +49,7 @@ func TestProbeFlagsThatDoNotFit(t *testing.T) {
 		"-R":                                          "-f is missing",
 		"-f text -k .":                                "come from -k already",
 		"-f none":                                     "none",
-		"-f -":                                        "no objects",
+		"-f -":                                        "is empty",
 		"-f .":                                        "no file that ends in",
 		"--from=pod/a --ephemeral --yes=x":            "true or false",
 	} {
