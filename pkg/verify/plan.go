@@ -198,13 +198,14 @@ func (p *planner) add(pr probe.Probe) {
 	pr.Confirm = (!pr.Exploratory || pr.Check == probe.CheckDNS) && pr.Check != probe.CheckExec
 	if !pr.Exploratory {
 		pr.Settle = p.settle
-		if p.young[pr.Service] {
+		switch {
+		case p.young[pr.Service]:
 			// What has just started may not listen yet, and proxies may not have followed.
 			pr.Settle = max(pr.Settle, lag)
-		} else if pr.From == probe.FromCluster && p.admitted[pr.Service] && pr.Check != probe.CheckDNS {
+		case pr.From == probe.FromCluster && p.admitted[pr.Service] && pr.Check != probe.CheckDNS:
 			// A network policy controller may not know the prober's address.
 			pr.Settle = max(pr.Settle, policyLag)
-		} else if pr.Path == probe.PathTunnel || pr.Path == probe.PathPod {
+		case pr.Path == probe.PathTunnel || pr.Path == probe.PathPod:
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
