@@ -87,7 +87,7 @@ func (c *serviceCase) checkSelector() {
 		if len(c.over) > 0 {
 			r.Summary = fmt.Sprintf("%s matches no Pod but %s", sel, plural(len(c.over), "Pod")+" that ended")
 		}
-		switch w := c.matchingWorkloads(); len(w) {
+		switch w := c.makers; len(w) {
 		case 0:
 		case 1:
 			r.State, r.Summary = StateProven, fmt.Sprintf("%s matches the template of %s, which has no Pods", sel, w[0].ref)

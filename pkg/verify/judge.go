@@ -62,6 +62,7 @@ type serviceCase struct {
 	ports    []portView
 	pods     []*corev1.Pod // that the selector matches
 	over     []*corev1.Pod // that it would match, had they not ended
+	makers   []*workload   // whose Pods it would match
 	ev       evidence
 	cluster  evidence // questions about the cluster itself
 	checks   []CheckResult
@@ -107,7 +108,7 @@ func judgeService(v *view, svc *corev1.Service, ev, cluster evidence) ServiceVer
 	if !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return meshSidecar(p) != "" }) {
 		ev = withoutCertificate(ev)
 	}
-	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: ports, pods: pods, over: over}
+	c := &serviceCase{v: v, svc: svc, ev: ev, cluster: cluster, ports: ports, pods: pods, over: over, makers: v.makersFor(svc)}
 	// The checks are those that were asked, which the user may have chosen.
 	for i := range c.ports {
 		for _, a := range ev {

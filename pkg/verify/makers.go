@@ -17,11 +17,11 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
-// matchingWorkloads returns the workloads whose Pods the selector would match.
-func (c *serviceCase) matchingWorkloads() []*workload {
+// makersFor returns the workloads whose Pods a Service's selector would match.
+func (v *view) makersFor(svc *corev1.Service) []*workload {
 	var out []*workload
-	for i := range c.v.workload {
-		if w := &c.v.workload[i]; w.ref.Namespace == c.svc.Namespace && w.makesFor(c.svc) {
+	for i := range v.workload {
+		if w := &v.workload[i]; w.ref.Namespace == svc.Namespace && w.makesFor(svc) {
 			out = append(out, w)
 		}
 	}
@@ -71,11 +71,10 @@ func (w *workload) ordinal(selector map[string]string) (int, bool) {
 
 // stopped returns the matching workloads where all of them were told to run no Pods.
 func (c *serviceCase) stopped() []*workload {
-	all := c.matchingWorkloads()
-	if slices.ContainsFunc(all, func(w *workload) bool { return !w.suspended && (w.replicas == nil || *w.replicas != 0) }) {
+	if slices.ContainsFunc(c.makers, func(w *workload) bool { return !w.suspended && (w.replicas == nil || *w.replicas != 0) }) {
 		return nil
 	}
-	return all
+	return c.makers
 }
 
 // makerKinds are the kinds of which workloads are made, as in RBAC.
@@ -135,7 +134,7 @@ func (v *view) bareTargets() []*corev1.Service {
 func readMakers(ctx context.Context, c *clients, s *Snapshot, ns string) {
 	v := newView(s)
 	bare := slices.DeleteFunc(v.bareTargets(), func(svc *corev1.Service) bool {
-		return slices.ContainsFunc(v.workload, func(w workload) bool { return w.ref.Namespace == svc.Namespace && w.makesFor(svc) })
+		return len(v.makersFor(svc)) > 0
 	})
 	if len(bare) == 0 {
 		return

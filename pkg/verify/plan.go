@@ -209,10 +209,10 @@ func (p *planner) add(pr probe.Probe) {
 			pr.Settle = min(p.settle, time.Second)
 		}
 	}
-	if patience := pr.Settle; patience <= lag && patience >= policyLag && pr.Confirm && p.guarded[pr.Service] && pr.Network == "tcp" && pr.Path != probe.PathTunnel {
+	if pr.Settle >= policyLag && pr.Settle <= lag && pr.Confirm && p.guarded[pr.Service] && pr.Network == "tcp" && pr.Path != probe.PathTunnel {
 		// What a policy drops hangs, and is asked again since it may settle. With more
 		// than the patience of Confirm from the start twice is enough.
-		pr.Timeout, pr.Confirm = patience, false
+		pr.Timeout, pr.Confirm = pr.Settle, false
 	}
 	p.probes = append(p.probes, pr)
 }

@@ -21,7 +21,7 @@ func ruleControllers(c *serviceCase) []finding {
 	}
 	f := Finding{ID: "SVC331", Severity: SeverityFailure,
 		Fix: &Fix{Summary: shell.Advice("restore kube-controller-manager", shell.Kubectl("get pods -n kube-system -l component=kube-controller-manager"))}}
-	for _, w := range c.matchingWorkloads() {
+	for _, w := range c.makers {
 		if !w.unseen || w.desired() == 0 || len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
 			continue
 		}

@@ -21,7 +21,7 @@ func ruleCannotCreate(c *serviceCase) []finding {
 		return nil
 	}
 	var out []finding
-	for _, w := range c.matchingWorkloads() {
+	for _, w := range c.makers {
 		want := w.desired()
 		if _, one := w.ordinal(c.svc.Spec.Selector); one {
 			want = min(want, 1)

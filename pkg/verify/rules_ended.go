@@ -20,7 +20,7 @@ func ruleEnded(c *serviceCase) []finding {
 		return c.betweenRuns()
 	}
 	replaced := false
-	for _, w := range c.matchingWorkloads() {
+	for _, w := range c.makers {
 		if w.toEnd() {
 			continue
 		}
@@ -51,15 +51,14 @@ func ruleEnded(c *serviceCase) []finding {
 // betweenRuns finds a Job that has ended, or a CronJob that waits for its time, and
 // nothing else that would make Pods for the Service.
 func (c *serviceCase) betweenRuns() []finding {
-	all := c.matchingWorkloads()
-	if len(all) == 0 || len(c.pods) > 0 || c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil ||
-		slices.ContainsFunc(all, func(w *workload) bool { return !w.idle }) {
+	if len(c.makers) == 0 || len(c.pods) > 0 || c.has("SVC301") || c.v.gap("pods", c.svc.Namespace) != nil ||
+		slices.ContainsFunc(c.makers, func(w *workload) bool { return !w.idle }) {
 		return nil
 	}
-	return []finding{{Finding: Finding{ID: "SVC332", Severity: SeverityFailure, Object: all[0].ref, Field: "spec.template.spec.restartPolicy",
-		Message:  fmt.Sprintf("%s, whose Pods %s selects, runs them to their end, and has none now.", all[0].ref, c.ref()),
-		Evidence: []string{selectorText(c.svc.Spec.Selector) + " matches the template of " + listWords(refs(all)) + ", and no Pod"},
-		Fix:      &Fix{Summary: fmt.Sprintf("%s runs Pods to their end; run what is to serve as a Deployment", all[0].ref)}}}}
+	return []finding{{Finding: Finding{ID: "SVC332", Severity: SeverityFailure, Object: c.makers[0].ref, Field: "spec.template.spec.restartPolicy",
+		Message:  fmt.Sprintf("%s, whose Pods %s selects, runs them to their end, and has none now.", c.makers[0].ref, c.ref()),
+		Evidence: []string{selectorText(c.svc.Spec.Selector) + " matches the template of " + listWords(refs(c.makers)) + ", and no Pod"},
+		Fix:      &Fix{Summary: fmt.Sprintf("%s runs Pods to their end; run what is to serve as a Deployment", c.makers[0].ref)}}}}
 }
 
 // endAtOnce finds Pods that a node does not accept, which their workload makes anew

@@ -21,7 +21,7 @@ func rulePaused(c *serviceCase) []finding {
 	if len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil || c.v.gap("replicasets", c.svc.Namespace) != nil {
 		return nil
 	}
-	for _, w := range c.matchingWorkloads() {
+	for _, w := range c.makers {
 		d := c.v.deployment(w.ref)
 		if d == nil || !d.Spec.Paused || w.desired() == 0 || len(c.v.replicaSetsOf(w.ref)) > 0 {
 			continue

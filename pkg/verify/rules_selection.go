@@ -45,7 +45,7 @@ func (c *serviceCase) namesake() *workload {
 // workload's template, matches the selector.
 func (c *serviceCase) selectsNothing() bool {
 	return c.svc.Spec.Type != corev1.ServiceTypeExternalName && len(c.svc.Spec.Selector) > 0 && len(c.pods) == 0 &&
-		c.v.gap("pods", c.svc.Namespace) == nil && len(c.matchingWorkloads()) == 0 && len(c.over) == 0
+		c.v.gap("pods", c.svc.Namespace) == nil && len(c.makers) == 0 && len(c.over) == 0
 }
 
 // ruleElsewhere: SVC102.

@@ -193,16 +193,18 @@ func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 
 // ruleNoNode: SVC314 of a DaemonSet, which makes no Pods for nodes that cannot take them.
 func ruleNoNode(c *serviceCase) []finding {
-	all := c.matchingWorkloads()
-	i := slices.IndexFunc(all, func(w *workload) bool {
+	if len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+		return nil
+	}
+	i := slices.IndexFunc(c.makers, func(w *workload) bool {
 		return w.ref.Kind == "DaemonSet" && !w.unseen && slices.ContainsFunc(c.v.s.DaemonSets, func(d appsv1.DaemonSet) bool {
 			return d.Name == w.ref.Name && d.Namespace == w.ref.Namespace && d.Status.ObservedGeneration > 0 && d.Status.DesiredNumberScheduled == 0
 		})
 	})
-	if i < 0 || len(c.pods) > 0 || c.v.gap("pods", c.svc.Namespace) != nil {
+	if i < 0 {
 		return nil
 	}
-	w := all[i]
+	w := c.makers[i]
 	f := Finding{ID: "SVC314", Severity: SeverityFailure, Object: w.ref, Field: "spec.template.spec",
 		Message:  fmt.Sprintf("%s has no Pods, since no node is one that they may run on.", w.ref),
 		Evidence: []string{"status.desiredNumberScheduled is 0"},

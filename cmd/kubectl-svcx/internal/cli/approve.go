@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
@@ -58,14 +59,11 @@ func (p *program) approve(ctx context.Context, dir string, r *generate.WriteResu
 }
 
 func inTree(dir string, files []string) string {
-	var out bytes.Buffer
-	for i, f := range files {
-		if i > 0 {
-			out.WriteString(", ")
-		}
-		out.WriteString(filepath.ToSlash(filepath.Join(dir, f)))
+	var out []string
+	for _, f := range files {
+		out = append(out, filepath.ToSlash(filepath.Join(dir, f)))
 	}
-	return out.String()
+	return strings.Join(out, ", ")
 }
 
 // builtErrors are the errors of what a kustomization builds to, or that of building it.
