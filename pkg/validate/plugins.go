@@ -52,15 +52,7 @@ func (t *tree) config(k *kustomization, ref, at string, line int) {
 		}
 		return
 	}
-	if !below(k.dir, p) {
-		t.leadsOut(k, p, "resources", at, ref, line, "move the file here")
-		return
-	}
-	docs, ok := t.read(k.dir, p)
-	if !ok {
-		k.broken = p
-	}
-	for _, d := range docs {
+	for _, d := range t.named(k, p, "resources", at, ref, line) {
 		k.configured(d, false, nil)
 	}
 }

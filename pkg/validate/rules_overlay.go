@@ -52,15 +52,7 @@ func (t *tree) patchFile(k *kustomization, ref string, target *yaml.Node, at str
 		k.broken = k.file
 		return
 	}
-	if !below(k.dir, p) {
-		t.leadsOut(k, p, "patches", at, ref, line, "move the file here")
-		return
-	}
-	docs, ok := t.read(k.dir, p)
-	if !ok {
-		k.broken = p
-	}
-	for _, d := range docs {
+	for _, d := range t.named(k, p, "patches", at, ref, line) {
 		t.patch(k, d, target, line)
 	}
 }

@@ -210,6 +210,19 @@ func (t *tree) resource(k *kustomization, ref, fieldName string, line int) {
 	}
 }
 
+// named reads a file that a kustomization names and that is no resource.
+func (t *tree) named(k *kustomization, file, rule, fieldName, ref string, line int) []*document {
+	if !below(k.dir, file) {
+		t.leadsOut(k, file, rule, fieldName, ref, line, "move the file here")
+		return nil
+	}
+	docs, ok := t.read(k.dir, file)
+	if !ok {
+		k.broken = file
+	}
+	return docs
+}
+
 func (t *tree) leadsBack(k *kustomization, ref, fieldName string, line int) {
 	t.problem(k.file, line, "resources", fieldName, show(ref)+" leads back to this kustomization, which kustomize refuses", "remove one of the two references")
 	k.broken = k.file
