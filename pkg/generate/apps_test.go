@@ -16,7 +16,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func int32p(n int32) *int32 { return &n }
 
-// redisApp is the example of the README.
+// defaultApp is the example of the README, as the flags make it.
+func defaultApp() *App {
+	a := redisApp()
+	a.Harden()
+	return a
+}
+
+// redisApp is that before it is hardened.
 func redisApp() *App {
 	return &App{
 		Metadata: Metadata{Name: "redis"},
@@ -35,7 +42,7 @@ func redisApp() *App {
 // every tree, are tested with.
 func exampleApps() map[string]*App {
 	return map[string]*App{
-		"redis": redisApp(),
+		"redis": defaultApp(),
 		"nginx-in-namespace": {
 			Metadata: Metadata{Name: "web", Namespace: "shop"},
 			Spec: Spec{
@@ -165,5 +172,5 @@ func TestGolden(t *testing.T) {
 
 // The tree in manifests/redis is what the README's command generates.
 func TestManifestsRedis(t *testing.T) {
-	compareTree(t, filepath.Join("..", "..", "manifests", "redis"), mustFiles(t, redisApp()))
+	compareTree(t, filepath.Join("..", "..", "manifests", "redis"), mustFiles(t, defaultApp()))
 }

@@ -189,7 +189,8 @@ func TestFilesAreClean(t *testing.T) {
 	for name, app := range exampleApps() {
 		for _, f := range mustFiles(t, app) {
 			body := string(f.Data)
-			if found := bad.FindString(body); found != "" {
+			everybody := "\n  networkPolicy:\n    from: []\n" // is said, not left over
+			if found := bad.FindString(strings.Replace(body, everybody, "\n", 1)); found != "" {
 				t.Errorf("%s: %s holds %q", name, f.Path, found)
 			}
 			if !strings.HasPrefix(body, "# ") || !strings.HasSuffix(body, "\n") || strings.Contains(body, " \n") {

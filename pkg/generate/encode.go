@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -172,10 +173,16 @@ func readList(d *json.Decoder, at place) (*yaml.Node, error) {
 		return nil, err
 	}
 	if len(n.Content) == 0 {
+		if at.t == clientsType { // of an App: everybody, where none would be a mistake
+			n.Style = yaml.FlowStyle
+			return n, nil
+		}
 		return nil, nil
 	}
 	return n, nil
 }
+
+var clientsType = reflect.TypeFor[[]networkingv1.NetworkPolicyPeer]()
 
 var oddlyIndented = regexp.MustCompile(`^\s|\n\t`)
 

@@ -81,13 +81,15 @@ func (a *App) autoscaler() *autoscaler {
 // Pods is what keeps everybody else out; traffic from the Pods stays free.
 func (a *App) policy() *policy {
 	rule := networkingv1.NetworkPolicyIngressRule{From: a.Spec.NetworkPolicy.From}
-	if a.workloadKind() == StatefulSet {
-		// Peers are clients of each other.
-		rule.From = append(slices.Clone(rule.From), networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: a.labels()}})
-	}
 	for _, p := range a.containerPorts() {
 		number, protocol := intstr.FromInt32(p.ContainerPort), p.Protocol
 		rule.Ports = append(rule.Ports, networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: &number})
+	}
+	rules := []networkingv1.NetworkPolicyIngressRule{rule}
+	if a.workloadKind() == StatefulSet {
+		// Peers also talk where no client does, such as on the bus of a Redis cluster.
+		peers := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: a.labels()}}
+		rules = append(rules, networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{peers}})
 	}
 	return &policy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
@@ -95,7 +97,7 @@ func (a *App) policy() *policy {
 		Spec: networkingv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: a.labels()},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
-			Ingress:     []networkingv1.NetworkPolicyIngressRule{rule},
+			Ingress:     rules,
 		},
 	}
 }

@@ -115,14 +115,11 @@ func (a *App) whole(o *unstructured.Unstructured) bool {
 		return into(a.Spec.HorizontalPodAutoscaler)
 	case "NetworkPolicy":
 		var p networkingv1.NetworkPolicySpec
-		if !into(&p) || len(p.Ingress) != 1 {
+		if !into(&p) || len(p.Ingress) == 0 {
 			return false
 		}
-		from := p.Ingress[0].From
-		if a.Spec.Workload != nil && a.Spec.Workload.Kind == StatefulSet && len(from) > 0 {
-			from = from[:len(from)-1] // the peers
-		}
-		a.Spec.NetworkPolicy = &NetworkPolicy{From: from}
+		// A second rule is the one for peers, or is missed when all is built again.
+		a.Spec.NetworkPolicy = &NetworkPolicy{From: append([]networkingv1.NetworkPolicyPeer{}, p.Ingress[0].From...)}
 		return true
 	case "ConfigMap":
 		m := hashed.FindStringSubmatch(o.GetName())

@@ -92,7 +92,7 @@ func TestLimits(t *testing.T) {
 		{"secrets", []string{"[{name: A}]", "[{name: a, stringData: {b c: x}}]", "[{name: a, files: [x/../../y]}]"}, nil},
 		{"podDisruptionBudget", []string{"{}", "{minAvailable: 1, maxUnavailable: 1}", "{maxUnavailable: -1}", "{maxUnavailable: 101%}", "{maxUnavailable: x}"}, []string{"{maxUnavailable: 100%}"}},
 		{"horizontalPodAutoscaler", []string{"{maxReplicas: 0}", "{minReplicas: 3, maxReplicas: 2}", "{minReplicas: -1, maxReplicas: 2}"}, nil},
-		{"networkPolicy", []string{"{from: []}", "{from: [{}]}", "{from: [{ipBlock: {cidr: nope}}]}", "{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [192.0.2.0/24]}}]}", "{from: [{podSelector: {matchLabels: {a: 'b c'}}}]}"}, []string{"{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}"}},
+		{"networkPolicy", []string{"{}", "{from: null}", "{from: [{}]}", "{from: [{ipBlock: {cidr: nope}}]}", "{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [192.0.2.0/24]}}]}", "{from: [{podSelector: {matchLabels: {a: 'b c'}}}]}"}, []string{"{from: []}", "{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}"}},
 		{"overlays", []string{"[{name: ../x}]", "[{name: /etc}]", "[{name: a/b}]", "[{name: ..}]", "[{name: '.'}]", "[{name: nodeport}]", "[{name: " + long + "}]", "[{name: a}, {name: a}]", "[{name: a, replicas: -1}]", "[{name: a, namespace: ../x}]"}, []string{"[{name: " + long[1:] + "}]"}},
 	}
 	for _, l := range limits {

@@ -30,7 +30,7 @@ func (a *App) podSpec(known preset) corev1.PodSpec {
 	}
 	volumes, mounts := a.volumes(known)
 	spec.Volumes = volumes
-	spec.Containers = []corev1.Container{a.container(known, mounts)}
+	spec.Containers = []corev1.Container{a.container(known, volumes, mounts)}
 	for _, c := range w.TopologySpreadConstraints {
 		if c.LabelSelector == nil {
 			c.LabelSelector = &metav1.LabelSelector{MatchLabels: a.labels()}
@@ -48,7 +48,7 @@ func orDefault[T any](given, otherwise *T) *T {
 }
 
 // container is the Pod's only one.
-func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Container {
+func (a *App) container(known preset, volumes []corev1.Volume, mounts []corev1.VolumeMount) corev1.Container {
 	w := a.Spec.Workload
 	c := corev1.Container{
 		Name:            a.Metadata.Name,
@@ -66,6 +66,12 @@ func (a *App) container(known preset, mounts []corev1.VolumeMount) corev1.Contai
 		VolumeMounts:    mounts,
 		Lifecycle:       w.Lifecycle,
 		SecurityContext: w.security(),
+	}
+	if disk := scratch(volumes); disk != nil && *c.SecurityContext.ReadOnlyRootFilesystem {
+		// Nodes that do not count their disks, such as those of kind without root, take
+		// no Pod that requests some; unsaid, the request is the limit.
+		c.Resources.Requests[corev1.ResourceEphemeralStorage] = resource.MustParse("0")
+		c.Resources.Limits[corev1.ResourceEphemeralStorage] = *disk
 	}
 	if w.Resources != nil {
 		c.Resources = *w.Resources
@@ -127,6 +133,27 @@ func (a *App) volumes(known preset) ([]corev1.Volume, []corev1.VolumeMount) {
 		}
 	}
 	return append(volumes, w.Volumes...), append(mounts, w.VolumeMounts...)
+}
+
+// logs is room for what the container prints, of which a kubelet keeps 50Mi unless
+// told otherwise, and for what goes beside that until it next looks.
+const logs = "256Mi"
+
+// scratch is the most that a Pod with those volumes may use of its node's disk: all
+// that they may hold, as a kubelet counts them too, and the logs. It is nil where a
+// volume has no bound.
+func scratch(volumes []corev1.Volume) *resource.Quantity {
+	sum := resource.MustParse(logs)
+	for _, v := range volumes {
+		switch d := v.EmptyDir; {
+		case d == nil || d.Medium != corev1.StorageMediumDefault: // in no node's disk
+		case d.SizeLimit == nil:
+			return nil
+		default:
+			sum.Add(*d.SizeLimit)
+		}
+	}
+	return &sum
 }
 
 // claim is the API's form of a claim.

@@ -129,7 +129,7 @@ func TestWarnings(t *testing.T) {
 		"  service: {}\n  workload: {image: postgres, env: [{name: POSTGRES_PASSWORD_FILE, value: /x}]}":                      "",
 		"  service: {}\n  workload: {image: mysql, envFrom: [{secretRef: {name: x}}]}":                                        "",
 		"  service: {}\n  workload: {image: redis}\n  secrets: [{name: s, stringData: {a: b}}]":                               "spec.secrets[0].stringData",
-		"  service: {}\n  workload: {image: redis}\n  podDisruptionBudget: {maxUnavailable: 1}":                               "spec.podDisruptionBudget",
+		"  service: {}\n  workload: {image: redis}\n  podDisruptionBudget: {minAvailable: 1}":                                 "spec.podDisruptionBudget",
 		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{podSelector: {}}]}":               "spec.networkPolicy.from",
 		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{ipBlock: {cidr: 192.0.2.0/24}}]}": "",
 	} {

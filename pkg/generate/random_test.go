@@ -104,7 +104,7 @@ var details = []struct {
 		"{maxReplicas: 3}", "{minReplicas: 2, maxReplicas: 5, behavior: {scaleDown: {stabilizationWindowSeconds: 60, policies: [{type: Pods, value: 1, periodSeconds: 60}]}, scaleUp: {selectPolicy: Disabled}}}",
 		"{maxReplicas: 9, metrics: [{type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 0.5Gi}}}, {type: Pods, pods: {metric: {name: requests}, target: {type: AverageValue, averageValue: 100}}}]}",
 	}},
-	{"networkPolicy", []string{"{from: [{podSelector: {matchLabels: {role: client}}}]}", "{from: [{namespaceSelector: {}, podSelector: {}}, {ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.128/25]}}]}"}},
+	{"networkPolicy", []string{"{from: []}", "{from: [{podSelector: {matchLabels: {role: client}}}]}", "{from: [{namespaceSelector: {}, podSelector: {}}, {ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.128/25]}}]}"}},
 	{"overlays", []string{
 		`[{name: dev, namespace: "on"}, {name: x, type: externalname, externalName: "on"}]`, "[{name: prod, type: loadbalancer, replicas: 3}, {name: peers, type: headless, namespace: shop}]",
 		"[{name: e, externalName: other.example.com}, {name: f, namespace: f}]", "[{name: tagged, image: IMAGE}, {name: np, type: NodePort}]",

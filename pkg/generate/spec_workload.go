@@ -189,8 +189,8 @@ type HorizontalPodAutoscaler struct {
 
 // NetworkPolicy admits clients to the app's ports.
 type NetworkPolicy struct {
-	// From are the clients. A podSelector alone means Pods of the app's namespace;
-	// traffic through node ports and load balancers comes from nodes, which only an
-	// ipBlock admits.
+	// From are the clients; [] is everybody. A podSelector alone means Pods of the
+	// app's namespace; traffic through node ports and load balancers comes from nodes,
+	// which only an ipBlock admits.
 	From []networkingv1.NetworkPolicyPeer `json:"from"`
 }

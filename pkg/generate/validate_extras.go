@@ -133,8 +133,8 @@ func (v *validator) autoscaler(a *App) {
 
 func (v *validator) policy(p *NetworkPolicy) {
 	const at = "spec.networkPolicy.from"
-	if len(p.From) == 0 {
-		v.add(at, "", "is missing: with no client stated nobody could reach the app", "state the clients, such as a podSelector with matchLabels")
+	if p.From == nil {
+		v.add(at, "", "is missing: it says who is admitted to the app", "state the clients, such as a podSelector with matchLabels; [] admits everybody")
 	}
 	for i, peer := range p.From {
 		limits.Peer(v.at(fmt.Sprintf("%s[%d]", at, i)), peer)

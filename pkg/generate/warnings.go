@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // The range of node ports of an API server that was not told otherwise.
@@ -42,12 +43,12 @@ func (a *App) Warnings() []Problem {
 		if known, ok := presetFor(wl.Image); ok && known.wants != nil && !a.hasEnv(known.wants) {
 			w.add("spec.workload.env", "", fmt.Sprintf("the image %s does not start without one of %s", wl.Image, strings.Join(known.wants, ", ")), "give it with valueFrom.secretKeyRef, or all of a Secret with envFrom")
 		}
-		if a.Spec.HorizontalPodAutoscaler == nil && a.Spec.PodDisruptionBudget != nil && (wl.Replicas == nil || *wl.Replicas == 1) {
-			w.add("spec.podDisruptionBudget", "", "with one replica it keeps a node from being drained, or keeps nothing up", "run two or more")
+		if a.Spec.HorizontalPodAutoscaler == nil && (wl.Replicas == nil || *wl.Replicas == 1) && a.Spec.PodDisruptionBudget.blocks() {
+			w.add("spec.podDisruptionBudget", "", "with one replica it keeps a node from being drained", "run two or more, or say maxUnavailable: 1")
 		}
 	}
 	if a.Spec.NetworkPolicy != nil && (s.Type == NodePort || s.Type == LoadBalancer) {
-		outside := false
+		outside := len(a.Spec.NetworkPolicy.From) == 0
 		for _, from := range a.Spec.NetworkPolicy.From {
 			outside = outside || from.IPBlock != nil
 		}
@@ -79,4 +80,20 @@ func (a *App) hasEnv(names []string) bool {
 		}
 	}
 	return false
+}
+
+// blocks reports whether the one Pod of an app may never be evicted. The API rounds
+// percentages up.
+func (p *PodDisruptionBudget) blocks() bool {
+	if p == nil {
+		return false
+	}
+	of := func(n *intstr.IntOrString) int {
+		pods, err := intstr.GetScaledValueFromIntOrPercent(n, 1, true)
+		if err != nil {
+			return 0 // Validate tells of it
+		}
+		return pods
+	}
+	return p.MinAvailable != nil && of(p.MinAvailable) > 0 || p.MaxUnavailable != nil && of(p.MaxUnavailable) == 0
 }

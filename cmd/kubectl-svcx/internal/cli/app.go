@@ -230,6 +230,9 @@ func (f *appFlags) app(cmd *cobra.Command) (*generate.App, error) {
 			"choose another folder with --dir, or leave the name out")
 	}
 	f.change(cmd, app)
+	if fresh {
+		app.Harden() // before --set, which may take any of it back
+	}
 	if err := f.specFlags.change(app); err != nil {
 		return nil, err
 	}

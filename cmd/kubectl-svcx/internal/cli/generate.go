@@ -46,12 +46,22 @@ func newGenerateCmd(p *program) *cobra.Command {
 Service type, made for committing. svcx.yaml in it records what was asked; on a
 tree that exists, only the flags given change something, and files that were
 edited by hand are not written over. With -f, no tree is written unless all can be
-planned and locked; should one fail then, the error names those that were written.`,
+planned and locked; should one fail then, the error names those that were written.
+
+A new app of a known image also gets a NetworkPolicy that opens its ports only, a
+PodDisruptionBudget and the pull policy Always; svcx.yaml says so, and --set takes
+each back.`,
 		Example: `  # Redis with two replicas: ./redis with a base and its overlays
   kubectl svcx generate redis --image=redis:alpine --replicas=2 --port=6379
 
   # Look at what the NodePort overlay holds; nothing is written
   kubectl svcx generate redis --image=redis:alpine --type=NodePort -o yaml
+
+  # Of an image that only the nodes have (kind load, minikube image load)
+  kubectl svcx generate redis --image=redis:alpine --set workload.imagePullPolicy=IfNotPresent
+
+  # Only the Deployment and the Service
+  kubectl svcx generate redis --image=redis:alpine --set networkPolicy= --set podDisruptionBudget=
 
   # An alias for a host outside the cluster
   kubectl svcx generate db --external-name=db.example.com --port=5432
