@@ -293,9 +293,9 @@ func slim(s *Snapshot) {
 	for i := range s.Pods {
 		s.Pods[i].ManagedFields = nil
 	}
+	keepImages(s)
 	for i := range s.Nodes {
 		s.Nodes[i].ManagedFields = nil
-		s.Nodes[i].Status.Images = nil
 	}
 	for i := range s.Deployments {
 		keepChanges(&s.Deployments[i].ObjectMeta)

@@ -225,7 +225,7 @@ func statuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)
 }
 
-// imageCause: SVC309, SVC310 and SVC328.
+// imageCause: SVC309, SVC310, SVC328 and SVC334.
 func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	for _, cs := range statuses(p) {
 		w := cs.State.Waiting
@@ -278,7 +278,7 @@ func imageCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		default:
 			f.Message = fmt.Sprintf("%s cannot pull the image %s: %s", owner, image, probe.Printable(w.Message, maxEventText))
 		}
-		return finding{Finding: f}, true
+		return finding{Finding: heldCause(c, p, cs.Name, owner, f)}, true
 	}
 	return finding{}, false
 }

@@ -306,11 +306,12 @@ func (b *bench) ask(ctx context.Context, c *Case, ns string) (v *verify.Verdict,
 
 // verify runs kubectl svcx verify, with the tree in dir unless that is empty.
 func (b *bench) verify(ctx context.Context, c *Case, ns, dir string, more ...string) (v *verify.Verdict, raw string, seconds float64, err error) {
-	args := append([]string{"svcx", "verify"}, b.place(ns).filled(c.Verify)...)
+	args := []string{"svcx", "verify", "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json"}
 	if dir != "" {
 		args = append(args, "-k", dir)
 	}
-	return b.verdict(ctx, append(append(args, "-n", ns, "--in-cluster", "--probe-image", b.image, "-o", "json"), more...)...)
+	// The case's own flags come last, and win.
+	return b.verdict(ctx, slices.Concat(args, b.place(ns).filled(c.Verify), more)...)
 }
 
 // askRecord has a snapshot judged again.

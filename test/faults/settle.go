@@ -24,6 +24,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"serviceaccounts": {Version: "v1", Resource: "serviceaccounts"},
 	"configmaps":      {Version: "v1", Resource: "configmaps"},
 	"namespaces":      {Version: "v1", Resource: "namespaces"},
+	"nodes":           {Version: "v1", Resource: "nodes"},
 	"endpointslices":  {Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
 	"deployments":     {Group: "apps", Version: "v1", Resource: "deployments"},
 	"replicasets":     {Group: "apps", Version: "v1", Resource: "replicasets"},
@@ -49,7 +50,10 @@ func (b *bench) settled(ctx context.Context, ns string, c Condition) error {
 	if err != nil {
 		return fmt.Errorf("until: %w", err)
 	}
-	if c.Namespace != "" {
+	switch {
+	case c.Of == "nodes":
+		ns = ""
+	case c.Namespace != "":
 		ns = b.place(ns).fill(c.Namespace)
 	}
 	seen := map[string]*unstructured.Unstructured{}
