@@ -16,16 +16,18 @@ func settled(ctx context.Context, p Probe, o *Options, g *gate) Outcome {
 	start := time.Now()
 	nameUntil := start.Add(p.Settle)
 	waited := p.Settle > 0 && awaitName(ctx, p, o, nameUntil)
+	named := time.Now()
 	out := ask(ctx, p, o, g)
 	// One of several DNS servers may answer as it should while another still
 	// has the old answer in its cache: what the question itself saw counts.
 	for p.Settle > 0 && len(out.Resolved) > 0 && !meets(ctx, o, out.Resolved, p.Resolves) && time.Now().Before(nameUntil) && pause(ctx) {
 		waited = true
 		awaitName(ctx, p, o, nameUntil)
+		named = time.Now()
 		out = ask(ctx, p, o, g)
 	}
 	// What is left for a connection counts from when its name was right.
-	until := time.Now().Add(min(p.Settle, MaxSettleConnect))
+	until := named.Add(min(p.Settle, MaxSettleConnect))
 	for p.Settle > 0 && unsettled(out.Class) && time.Now().Before(until) && pause(ctx) {
 		waited = true
 		out = ask(ctx, p, o, g)
