@@ -65,6 +65,18 @@ type Change struct {
 	generation int64 // of the object once it is applied
 }
 
+// Awaited reports whether Wait waits for the object: a workload for its Pods, a
+// LoadBalancer Service for its address. Others are there once they are applied.
+func (c *Change) Awaited() bool {
+	switch {
+	case c.desired == nil: // of no plan of ours
+		return false
+	case isService(c.desired):
+		return specType(c.desired) == string(LoadBalancer)
+	}
+	return isWorkload(c.desired)
+}
+
 // Ref names an object.
 type Ref struct {
 	APIVersion string `json:"apiVersion"`

@@ -192,12 +192,11 @@ func (c *Client) subjects(ctx context.Context, w *watcher, p *Plan) ([]*subject,
 	events := map[string]*source{}
 	for i := range p.Changes {
 		ch := &p.Changes[i]
-		balancer := isService(ch.desired) && specType(ch.desired) == string(LoadBalancer)
-		workload := isWorkload(ch.desired)
-		if !workload && !balancer {
+		if !ch.Awaited() {
 			continue
 		}
-		s := &subject{object: ch.Object, desired: ch.desired, readySeen: sightings{}, balancer: balancer, generation: ch.generation}
+		workload := isWorkload(ch.desired)
+		s := &subject{object: ch.Object, desired: ch.desired, readySeen: sightings{}, balancer: !workload, generation: ch.generation}
 		ns := ch.Object.Namespace
 		var err error
 		s.self, err = w.watch(ctx, query{gvk: ch.desired.GroupVersionKind(), namespace: ns,

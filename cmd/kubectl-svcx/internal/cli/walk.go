@@ -325,7 +325,15 @@ func (w *walk) overlayName() string {
 func (w *walk) await(ctx context.Context, plan *apply.Plan) error {
 	limited, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	w.g.update("waiting", "for "+objectList(plan))
+	var awaited []string
+	for i := range plan.Changes {
+		if ch := &plan.Changes[i]; ch.Awaited() {
+			awaited = append(awaited, ch.Object.String())
+		}
+	}
+	if len(awaited) > 0 {
+		w.g.update("waiting", "for "+listed(awaited))
+	}
 	last := map[string]string{}
 	var order []string
 	err := w.c.Wait(limited, plan, func(e apply.Event) {
