@@ -37,6 +37,19 @@ func (w *workload) makesFor(svc *corev1.Service) bool {
 	return selects(svc, w.labels)
 }
 
+// objectOf returns the object of a list that has a name in a namespace, or nil.
+func objectOf[T any, O interface {
+	*T
+	metav1.Object
+}](list []T, namespace, name string) *T {
+	for i := range list {
+		if o := O(&list[i]); o.GetName() == name && o.GetNamespace() == namespace {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
 // podLabels are the labels that the controller of a StatefulSet gives to one Pod each:
 // they stand in no template.
 var podLabels = []string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel}

@@ -42,13 +42,10 @@ func resumeFix(w *workload) *Fix {
 
 // deployment returns a Deployment, or nil.
 func (v *view) deployment(ref ObjectRef) *appsv1.Deployment {
-	i := slices.IndexFunc(v.s.Deployments, func(d appsv1.Deployment) bool {
-		return ref.Kind == "Deployment" && d.Name == ref.Name && d.Namespace == ref.Namespace
-	})
-	if i < 0 {
+	if ref.Kind != "Deployment" {
 		return nil
 	}
-	return &v.s.Deployments[i]
+	return objectOf(v.s.Deployments, ref.Namespace, ref.Name)
 }
 
 // laggard says why Pods stay at a revision before that of their workload's template.
@@ -173,18 +170,14 @@ func (c *serviceCase) lagOf(w *workload, p *corev1.Pod) *laggard {
 			}
 		}
 	case "StatefulSet":
-		i := slices.IndexFunc(c.v.s.StatefulSets, func(s appsv1.StatefulSet) bool { return s.Name == w.ref.Name && s.Namespace == w.ref.Namespace })
-		if i >= 0 {
-			return c.lagOfSet(&c.v.s.StatefulSets[i], p)
+		if s := objectOf(c.v.s.StatefulSets, w.ref.Namespace, w.ref.Name); s != nil {
+			return c.lagOfSet(s, p)
 		}
 	case "DaemonSet":
-		for i := range c.v.s.DaemonSets {
-			d := &c.v.s.DaemonSets[i]
-			if d.Name == w.ref.Name && d.Namespace == w.ref.Namespace && d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType &&
-				d.Status.UpdatedNumberScheduled < d.Status.CurrentNumberScheduled {
-				return &laggard{field: "spec.updateStrategy.type", why: onDelete, spec: &p.Spec,
-					evidence: fmt.Sprintf("status.updatedNumberScheduled is %d of %d", d.Status.UpdatedNumberScheduled, d.Status.CurrentNumberScheduled)}
-			}
+		d := objectOf(c.v.s.DaemonSets, w.ref.Namespace, w.ref.Name)
+		if d != nil && d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType && d.Status.UpdatedNumberScheduled < d.Status.CurrentNumberScheduled {
+			return &laggard{field: "spec.updateStrategy.type", why: onDelete, spec: &p.Spec,
+				evidence: fmt.Sprintf("status.updatedNumberScheduled is %d of %d", d.Status.UpdatedNumberScheduled, d.Status.CurrentNumberScheduled)}
 		}
 	}
 	return nil

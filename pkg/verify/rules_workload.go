@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -197,9 +196,11 @@ func ruleNoNode(c *serviceCase) []finding {
 		return nil
 	}
 	i := slices.IndexFunc(c.makers, func(w *workload) bool {
-		return w.ref.Kind == "DaemonSet" && !w.unseen && slices.ContainsFunc(c.v.s.DaemonSets, func(d appsv1.DaemonSet) bool {
-			return d.Name == w.ref.Name && d.Namespace == w.ref.Namespace && d.Status.ObservedGeneration > 0 && d.Status.DesiredNumberScheduled == 0
-		})
+		if w.ref.Kind != "DaemonSet" || w.unseen {
+			return false
+		}
+		d := objectOf(c.v.s.DaemonSets, w.ref.Namespace, w.ref.Name)
+		return d != nil && d.Status.ObservedGeneration > 0 && d.Status.DesiredNumberScheduled == 0
 	})
 	if i < 0 {
 		return nil

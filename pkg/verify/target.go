@@ -216,38 +216,28 @@ func workloadLabels(s *Snapshot, ns string, w Workload) (map[string]string, stri
 	name := w.Name
 	switch strings.ToLower(w.Kind) {
 	case "deployment", "deployments", "deploy":
-		for i := range s.Deployments {
-			if d := &s.Deployments[i]; d.Name == name && d.Namespace == ns {
-				return d.Spec.Template.Labels, "Deployment", true
-			}
+		if d := objectOf(s.Deployments, ns, name); d != nil {
+			return d.Spec.Template.Labels, "Deployment", true
 		}
 		return nil, "Deployment", false
 	case "statefulset", "statefulsets", "sts":
-		for i := range s.StatefulSets {
-			if d := &s.StatefulSets[i]; d.Name == name && d.Namespace == ns {
-				return d.Spec.Template.Labels, "StatefulSet", true
-			}
+		if d := objectOf(s.StatefulSets, ns, name); d != nil {
+			return d.Spec.Template.Labels, "StatefulSet", true
 		}
 		return nil, "StatefulSet", false
 	case "daemonset", "daemonsets", "ds":
-		for i := range s.DaemonSets {
-			if d := &s.DaemonSets[i]; d.Name == name && d.Namespace == ns {
-				return d.Spec.Template.Labels, "DaemonSet", true
-			}
+		if d := objectOf(s.DaemonSets, ns, name); d != nil {
+			return d.Spec.Template.Labels, "DaemonSet", true
 		}
 		return nil, "DaemonSet", false
 	case "replicaset", "replicasets", "rs":
-		for i := range s.ReplicaSets {
-			if d := &s.ReplicaSets[i]; d.Name == name && d.Namespace == ns {
-				return d.Spec.Template.Labels, "ReplicaSet", true
-			}
+		if d := objectOf(s.ReplicaSets, ns, name); d != nil {
+			return d.Spec.Template.Labels, "ReplicaSet", true
 		}
 		return nil, "ReplicaSet", false
 	case "pod", "pods", "po":
-		for i := range s.Pods {
-			if p := &s.Pods[i]; p.Name == name && p.Namespace == ns {
-				return p.Labels, "Pod", true
-			}
+		if p := objectOf(s.Pods, ns, name); p != nil {
+			return p.Labels, "Pod", true
 		}
 		return nil, "Pod", false
 	}
