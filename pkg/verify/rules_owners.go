@@ -61,7 +61,7 @@ func ruleSeveralWorkloads(c *serviceCase) []finding {
 		if seen {
 			f.Severity = SeverityFailure
 		}
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s: the Pods of %s answer %s, those of %s do not", by.path, ownerWords(by.good), by.port.check.Good(), ownerWords(by.bad)))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s from the Pods of %s, and not from those of %s", by.path, by.port.check.Good(), ownerWords(by.good), ownerWords(by.bad)))
 	}
 	return []finding{{Finding: f}}
 }
