@@ -301,6 +301,7 @@ func (p *planner) backends(svc *corev1.Service, pv portView) {
 	for _, e := range sample(onePerPod(withPod), maxExplored) {
 		p.otherPorts(svc, pv, e.pod, e.address, e.port)
 		p.otherProtocol(svc, pv, e)
+		p.otherFamily(svc, pv, e)
 	}
 	if pv.unknown {
 		return
@@ -368,6 +369,22 @@ func (p *planner) otherProtocol(svc *corev1.Service, pv portView, e endpoint) {
 	case corev1.ProtocolTCP:
 		if declares(e.pod, e.port, corev1.ProtocolUDP) && !declares(e.pod, e.port, corev1.ProtocolTCP) || len(declaredPorts(e.pod, 0)) == 0 && !declaresAny(e.pod) {
 			pr.Network, pr.Check = "udp", probe.CheckUDP
+			p.add(pr)
+		}
+	}
+}
+
+// otherFamily asks a Pod at its IPv4 address where the Service has IPv6 ones alone: what
+// listens on 0.0.0.0 refuses there, as if it listened on the loopback address.
+func (p *planner) otherFamily(svc *corev1.Service, pv portView, e endpoint) {
+	if e.pod == nil || familyOf(e.address) != corev1.IPv6Protocol || len(svc.Spec.IPFamilies) != 1 {
+		return
+	}
+	for _, address := range partyOf(e.pod).addresses {
+		if familyOf(address) == corev1.IPv4Protocol {
+			pr := base(svc, pv)
+			pr.Path, pr.From, pr.Pod, pr.Node, pr.Exploratory = probe.PathPod, probe.FromCluster, e.podName, e.node, true
+			pr.Address = hostPort(address, e.port)
 			p.add(pr)
 		}
 	}

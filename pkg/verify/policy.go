@@ -212,6 +212,21 @@ func (v *view) outsider(keepsAddress bool) party {
 	return out
 }
 
+// ingressFromOutside is ingress for who comes through a node port or a load balancer.
+// With which of the nodes' addresses that is depends on the way, so where policies
+// admit some of them only it is unclear.
+func (v *view) ingressFromOutside(keepsAddress bool, family corev1.IPFamily, to party, port int32, proto corev1.Protocol) (names []string, closed bool, r ruling) {
+	from := v.outsider(keepsAddress)
+	names, closed, r = v.ingress(from, to, port, proto)
+	for _, a := range from.addresses {
+		one := party{outside: true, addresses: []string{a}}
+		if _, _, in := v.ingress(one, to, port, proto); familyOf(a) == family && r == admitted && in != admitted {
+			r = unclear
+		}
+	}
+	return names, closed, r
+}
+
 // egress rules on a connection out of a Pod.
 func (v *view) egress(from, to party, port int32, proto corev1.Protocol) (names []string, r ruling) {
 	if from.host {

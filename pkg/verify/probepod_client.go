@@ -79,6 +79,9 @@ type Client struct {
 	DNSPolicy   corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
 	HostNetwork bool             `json:"hostNetwork,omitempty"`
 	OtherDNS    bool             `json:"otherDNS,omitempty"`
+	// Unsearched says that with the policy None it names no domain to search in that
+	// makes a Service's name a whole one.
+	Unsearched bool `json:"unsearched,omitempty"`
 	// HostAliases, those of its spec, are names that it asks no DNS for.
 	HostAliases []corev1.HostAlias `json:"hostAliases,omitempty"`
 }
@@ -113,6 +116,15 @@ func otherDNS(ctx context.Context, c *clients, spec *corev1.PodSpec) bool {
 		}
 	}
 	return true
+}
+
+// unsearched reports whether a Pod with a DNS of its own naming completes no name of a
+// Service as it is written from anywhere in the cluster, redis.demo.svc: that takes the
+// zone itself among the domains to search, not only domains within it.
+func unsearched(spec *corev1.PodSpec) bool {
+	return spec.DNSPolicy == corev1.DNSNone && (spec.DNSConfig == nil || !slices.ContainsFunc(spec.DNSConfig.Searches, func(s string) bool {
+		return !strings.HasPrefix(s, "svc.") && !strings.Contains(s, ".svc.")
+	}))
 }
 
 // client is a Client with what its probe Pod needs.
@@ -166,6 +178,7 @@ func findClient(ctx context.Context, c *clients, f From, namespace string, comma
 	}
 	out.Labels = maps.Clone(out.Labels)
 	out.DNSPolicy, out.HostNetwork, out.OtherDNS = out.spec.DNSPolicy, out.spec.HostNetwork, otherDNS(ctx, c, &out.spec)
+	out.Unsearched = unsearched(&out.spec)
 	out.HostAliases = slices.Clone(out.spec.HostAliases)
 	if f.Ephemeral {
 		out.Ephemeral, out.Labels, out.Node, out.Addresses = true, out.pod.Labels, out.pod.Spec.NodeName, partyOf(out.pod).addresses

@@ -53,6 +53,10 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 			f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over, since its liveness or startup probe fails.", cs.Name, owner)
 			f.Evidence = append(f.Evidence, "event "+ev.Reason+": "+probe.Printable(ev.Message, maxEventText))
 			f.Fix = &Fix{Summary: "correct the probe's port, path or delays, or what the application answers to it"}
+			if off, ok := killedAstray(owner, p, cs.Name, ev); ok {
+				f.Field, f.Fix, f.Evidence = off.Field, off.Fix, append(f.Evidence, off.Evidence...)
+				f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over: %s", cs.Name, owner, off.Message)
+			}
 		case last.Reason == startError: // and it has written no log
 			f.Message = fmt.Sprintf("container %s of %s cannot be started: %s", cs.Name, owner, lastLine(last.Message))
 			f.Fix = &Fix{Summary: "correct its command, args or workingDir, or use an image that has what they name"}

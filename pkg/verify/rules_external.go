@@ -93,6 +93,12 @@ func ruleExternalUnknown(c *serviceCase) []finding {
 		return nil
 	}
 	name := probe.Printable(c.svc.Spec.ExternalName, 253)
+	if by := c.v.circle(c.svc); len(by) > 0 {
+		return []finding{{Finding: Finding{ID: "SVC602", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+			Message:  fmt.Sprintf("%s stands for %s, which leads back to it: aliases in a circle are no name at all.", c.ref(), name),
+			Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist", "it leads to " + strings.Join(by, ", then to ")},
+			Fix:      &Fix{Summary: "let one of them stand for a name of something else"}}}}
+	}
 	return []finding{{Finding: Finding{ID: "SVC602", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
 		Message:  fmt.Sprintf("%s stands for %s, a name that does not exist.", c.ref(), name),
 		Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist"},
@@ -107,6 +113,13 @@ func ruleAliasInside(c *serviceCase) []finding {
 		return nil
 	}
 	ref := ObjectRef{Kind: "Service", Namespace: to.Namespace, Name: to.Name}
+	if len(c.ports) == 0 && c.v.leadsNowhere(to) {
+		// Nothing is asked of an alias without ports but its name.
+		return []finding{{Finding: Finding{ID: "SVC606", Severity: SeverityFailure, Object: ref,
+			Message:  fmt.Sprintf("%s stands for %s, which has no endpoints.", c.ref(), ref),
+			Evidence: []string{fmt.Sprintf("external-name: it resolves to %s, the address of %s of namespace %s", shortList(clusterIPs(to), 2), ref, ref.Namespace), "no EndpointSlice of that has an address that is ready"},
+			Fix:      &Fix{Summary: shell.Advice("see why", shell.Kubectl("svcx verify %s -n %s", to.Name, to.Namespace))}}}}
+	}
 	for _, pv := range c.ports {
 		e := c.ev.on(probe.PathExternalName, "", pv.key).connecting().asked()
 		if c.failure(pv.key) || !e.all(probe.ClassRefused, probe.ClassTimeout, probe.ClassUnreachable) {
@@ -144,17 +157,49 @@ func ruleAliasInside(c *serviceCase) []finding {
 // aliased returns the Service of this cluster that an alias stands for, by its name
 // and what that resolves to; nil where it is none, or cannot be seen.
 func (c *serviceCase) aliased() *corev1.Service {
-	words := strings.Split(c.svc.Spec.ExternalName, ".")
-	if c.svc.Spec.Type != corev1.ServiceTypeExternalName || len(words) < 3 || words[2] != "svc" {
-		return nil
+	to, l := c.v.aliasOf(c.svc), nameLookup(c.ev.on(probe.PathExternalName, "", ""))
+	for n := 0; to != nil && to.Spec.Type == corev1.ServiceTypeExternalName && n < maxAliases; n++ {
+		to = c.v.aliasOf(to)
 	}
-	to, l := c.v.service(words[1]+"/"+words[0]), nameLookup(c.ev.on(probe.PathExternalName, "", ""))
 	if to == nil || l == nil || !l.good() {
 		return nil
 	}
 	for _, ip := range clusterIPs(to) {
 		if slices.ContainsFunc(l.outcome.Resolved, func(r string) bool { return sameIP(r, ip) }) {
 			return to
+		}
+	}
+	return nil
+}
+
+// leadsNowhere reports whether a Service is known to have no endpoints for any port.
+// One whose EndpointSlices were not seen may have them.
+func (v *view) leadsNowhere(svc *corev1.Service) bool {
+	all := v.ports(svc, Checks{})
+	return len(all) > 0 && len(v.slices[svc.Namespace+"/"+svc.Name]) > 0 &&
+		!slices.ContainsFunc(all, func(p portView) bool { return p.unknown || len(p.usable) > 0 })
+}
+
+// maxAliases bounds how many aliases are followed; a DNS server follows no more.
+const maxAliases = 8
+
+// aliasOf returns the Service that an alias names, nil where it names none that was seen.
+func (v *view) aliasOf(svc *corev1.Service) *corev1.Service {
+	words := strings.Split(svc.Spec.ExternalName, ".")
+	if svc.Spec.Type != corev1.ServiceTypeExternalName || len(words) < 3 || words[2] != "svc" {
+		return nil
+	}
+	return v.service(words[1] + "/" + words[0])
+}
+
+// circle returns the aliases by way of which an alias leads back to itself; none where
+// it does not.
+func (v *view) circle(svc *corev1.Service) []string {
+	var by []string
+	for to := v.aliasOf(svc); to != nil && len(by) < maxAliases; to = v.aliasOf(to) {
+		by = append(by, "Service/"+to.Name+" of namespace "+to.Namespace)
+		if to == svc {
+			return by
 		}
 	}
 	return nil

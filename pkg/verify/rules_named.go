@@ -142,15 +142,21 @@ func otherProtocol(pod *corev1.Pod, name string, not corev1.Protocol) corev1.Pro
 }
 
 func declaredText(pod *corev1.Pod) string {
-	var out []string
+	var ports []corev1.ContainerPort
 	for _, ctr := range served(pod) {
-		for _, cp := range ctr.Ports {
-			s := fmt.Sprintf("%d/%s", cp.ContainerPort, protocolOf(cp.Protocol))
-			if cp.Name != "" {
-				s = cp.Name + " " + s
-			}
-			out = append(out, s)
+		ports = append(ports, ctr.Ports...)
+	}
+	return portsText(ports)
+}
+
+func portsText(ports []corev1.ContainerPort) string {
+	var out []string
+	for _, cp := range ports {
+		s := fmt.Sprintf("%d/%s", cp.ContainerPort, protocolOf(cp.Protocol))
+		if cp.Name != "" {
+			s = cp.Name + " " + s
 		}
+		out = append(out, s)
 	}
 	if len(out) == 0 {
 		return "none"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -42,10 +43,14 @@ func (c *serviceCase) betweenNodes(f *finding, lost, all evidence) bool {
 }
 
 // ruleClientDNS: SVC412. No name resolves for the client, which asks another DNS
-// than the cluster's.
+// than the cluster's, or asks the cluster's for names without their zone.
 func ruleClientDNS(c *serviceCase) []finding {
 	cl, l := c.v.s.Client, nameLookup(c.cluster)
-	if cl == nil || cl.asksClusterDNS() || c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() {
+	if cl == nil || c.check(string(probe.PathDNS), "") != StateFailed || l == nil || !l.asked() || l.good() {
+		return nil
+	}
+	short := cl.asksClusterDNS() && cl.Unsearched && l.outcome.Class == probe.ClassNameUnknown
+	if cl.asksClusterDNS() && !short {
 		return nil
 	}
 	want, why := corev1.DNSClusterFirst, "its dnsPolicy is "+string(cl.DNSPolicy)
@@ -56,8 +61,13 @@ func ruleClientDNS(c *serviceCase) []finding {
 	f := Finding{ID: "SVC412", Severity: SeverityFailure, Object: cl.ObjectRef, Field: "spec.dnsPolicy",
 		Message:  fmt.Sprintf("%s in namespace %s does not ask the cluster's DNS, so that no name of a Service resolves for it: %s.", cl.ObjectRef, cl.Namespace, why),
 		Evidence: []string{fmt.Sprintf("dns: %s: %s", l.host(), l.outcome.Class)}}
+	if short {
+		f.Field = "spec.dnsConfig.searches"
+		f.Message = fmt.Sprintf("%s in namespace %s asks the cluster's DNS for bare names: %s, and its dnsConfig names no domain of the cluster to search in, so that names such as %s do not exist for it.",
+			cl.ObjectRef, cl.Namespace, why, serviceName(c.svc))
+	}
 	if rolledOut(cl.ObjectRef) {
-		f.Field = "spec.template.spec.dnsPolicy"
+		f.Field = strings.Replace(f.Field, "spec.", "spec.template.spec.", 1)
 	}
 	f.Fix = templateFix("set dnsPolicy: "+string(want), cl.ObjectRef, map[string]any{"dnsPolicy": string(want)})
 	if e := c.ev.on(probe.PathClusterIP, "", "").where(probe.ClassOK); len(e) > 0 {

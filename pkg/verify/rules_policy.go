@@ -318,9 +318,17 @@ func ruleOutsideBlocked(c *serviceCase) []finding {
 		if !keeps && (c.check(string(path), c.linePort(pv)) != StateFailed || slices.ContainsFunc(c.ev.on(path, probe.FromCluster, pv.key).where(probe.ClassOK), func(a answer) bool { return a.probe.Node != a.outcome.Facts[factNode] })) {
 			continue
 		}
-		names, closed, in := c.v.ingress(c.v.outsider(keeps), partyOf(pod), pv.usable[0].port, pv.port.Protocol)
-		if closed || in != denied {
+		names, closed, in := c.v.ingressFromOutside(keeps, familyOf(lost[0].host()), partyOf(pod), pv.usable[0].port, pv.port.Protocol)
+		// Where some of the nodes' addresses are admitted and others are not, what was
+		// asked says with which of them clients arrive.
+		across := c.ev.on(path, probe.FromCluster, pv.key).asked()
+		across = slices.DeleteFunc(across, func(a answer) bool { return a.probe.Node == a.outcome.Facts[factNode] })
+		if closed || in == admitted || in == unclear && (keeps || !across.all(lostClasses(pv)...)) {
 			continue
+		}
+		sure := "admits nobody from outside the cluster"
+		if in == unclear {
+			sure = "does not seem to admit who comes from outside the cluster"
 		}
 		whose := "the nodes' addresses (ipBlock), with which they arrive while externalTrafficPolicy is Cluster,"
 		if keeps {
@@ -328,8 +336,8 @@ func ruleOutsideBlocked(c *serviceCase) []finding {
 		}
 		out = append(out, finding{port: pv.key, checks: []string{string(probe.PathNodePort), string(probe.PathLoadBalancer)},
 			Finding: Finding{ID: "SVC402", Severity: SeverityFailure, Object: policyRef(pod.Namespace, names), Field: "spec.ingress",
-				Message: fmt.Sprintf("NetworkPolicy %s guards the Pods of %s and admits nobody from outside the cluster: what comes through %s is no Pod's traffic, whatever Pods are admitted.",
-					listWords(names), owner, map[probe.Path]string{probe.PathNodePort: "a node port", probe.PathLoadBalancer: "the load balancer"}[path]),
+				Message: fmt.Sprintf("NetworkPolicy %s guards the Pods of %s and %s: what comes through %s is no Pod's traffic, whatever Pods are admitted.",
+					listWords(names), owner, sure, map[probe.Path]string{probe.PathNodePort: "a node port", probe.PathLoadBalancer: "the load balancer"}[path]),
 				Evidence: []string{
 					fmt.Sprintf("%s: %s: %s", path, lost[0].outcome.Class, lost.addresses(3)),
 					"and the Pods answer: " + inside.addresses(3),

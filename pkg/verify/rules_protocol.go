@@ -46,6 +46,11 @@ func ruleErrorReply(c *serviceCase) []finding {
 	for _, pv := range c.ports {
 		e, path := c.direct(pv.key)
 		bad := e.where(probe.ClassErrorReply)
+		if len(bad) == 0 {
+			// What a server has no room for it may say to one question and not to the next.
+			e, path = c.ev.on(probe.PathClusterIP, "", pv.key).asked(), probe.PathClusterIP
+			bad = e.where(probe.ClassErrorReply)
+		}
 		if len(bad) == 0 || c.failure(pv.key) {
 			continue
 		}

@@ -24,6 +24,10 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 			continue
 		}
 		evidence := []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text)}
+		if f, ok := misaimed(owner, p, ctr, "readiness", ctr.ReadinessProbe); ok {
+			f.ID, f.Evidence = "SVC303", append(evidence, f.Evidence...)
+			return finding{Finding: f}, true
+		}
 		asked := readinessPort(ctr)
 		if f, ok := c.probeScheme(p, ctr, owner, text, evidence); ok {
 			return f, true
@@ -157,9 +161,14 @@ func startupCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool
 		if text == "" {
 			continue
 		}
+		evidence := []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text), fmt.Sprintf("Pod/%s container %s: running, not started", p.Name, ctr.Name)}
+		if f, ok := misaimed(owner, p, ctr, "startup", ctr.StartupProbe); ok {
+			f.ID, f.Evidence = "SVC325", append(evidence, f.Evidence...)
+			return finding{Finding: f}, true
+		}
 		return finding{Finding: Finding{ID: "SVC325", Object: owner, Field: containerField(p, ctr.Name) + ".startupProbe",
 			Message:  fmt.Sprintf("the startup probe of %s has not passed yet, and until it does its Pods get no traffic: %s", owner, text),
-			Evidence: []string{fmt.Sprintf("event Unhealthy on Pod/%s: %s", p.Name, text), fmt.Sprintf("Pod/%s container %s: running, not started", p.Name, ctr.Name)},
+			Evidence: evidence,
 			Fix:      &Fix{Summary: "correct the probe's port, path or command, or wait until the application has started"}}}, true
 	}
 	return finding{}, false
@@ -198,9 +207,16 @@ func readinessFix(owner ObjectRef, p *corev1.Pod, ctr *corev1.Container, port in
 }
 
 func readinessOther(owner ObjectRef, p *corev1.Pod, ctr *corev1.Container, text string, evidence []string) finding {
+	summary := "correct the probe (path, command, timeout), or what the application answers to it"
+	switch {
+	case ctr.ReadinessProbe.GRPC != nil:
+		summary = "correct the probe (port, service, timeout), or what the application answers to it"
+	case ctr.ReadinessProbe.Exec != nil && strings.Contains(text, "executable file not found"):
+		summary = "use a command that the container's image has, or a probe that needs none (httpGet, tcpSocket, grpc)"
+	}
 	return finding{Finding: Finding{ID: "SVC303", Object: owner, Field: containerField(p, ctr.Name) + ".readinessProbe",
 		Message: fmt.Sprintf("the readiness probe of %s fails: %s", owner, text), Evidence: evidence,
-		Fix: &Fix{Summary: "correct the probe (path, command, timeout), or what the application answers to it"}}}
+		Fix: &Fix{Summary: summary}}}
 }
 
 // runningUnready reports whether a container runs without being ready.
@@ -239,7 +255,19 @@ func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container, which string) 
 		}
 		text, last = ev.Message, when
 	}
-	return probe.Printable(text, maxEventText)
+	return probe.Printable(commandFailure(text), maxEventText)
+}
+
+// commandFailure leaves out of a probe's failure what stands between its first words
+// and the reason where a command could not be run at all: each runtime on the way down
+// to the container adds words of its own, and the reason comes last.
+func commandFailure(text string) string {
+	head, rest, ok := strings.Cut(text, ": rpc error: ")
+	at := strings.LastIndex(rest, `exec: "`)
+	if !ok || at < 0 {
+		return text
+	}
+	return head + ": " + strings.TrimSuffix(rest[at:], ": unknown")
 }
 
 // eventTime returns when an event was last seen.
