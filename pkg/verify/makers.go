@@ -100,8 +100,12 @@ func (c *serviceCase) unmadeText() []string {
 		out = append(out, "no workload in namespace "+c.svc.Namespace+" has these labels in its template")
 	}
 	free, homes := c.matchElsewhere()
-	if homes > 0 {
-		out = append(out, fmt.Sprintf("%s of other namespaces carry them, and have a Service there", plural(homes, "Pod")))
+	n := 0
+	for _, pods := range homes {
+		n += pods
+	}
+	if n > 0 {
+		out = append(out, fmt.Sprintf("%s of other namespaces carry them, and have a Service there", plural(n, "Pod")))
 	}
 	if len(free) > 0 {
 		out = append(out, "Pods of other namespaces carry them: "+shortList(slices.Sorted(maps.Keys(free)), 3))

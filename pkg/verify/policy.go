@@ -342,7 +342,7 @@ func (v *view) matchesNamespace(sel *metav1.LabelSelector, name string) ruling {
 			return unclear
 		}
 	}
-	if len(sel.MatchExpressions) > 0 {
+	if slices.ContainsFunc(sel.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool { return e.Key != corev1.LabelMetadataName }) {
 		return unclear
 	}
 	return denied

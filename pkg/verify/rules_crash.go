@@ -58,7 +58,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 				f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over: %s", cs.Name, owner, off.Message)
 			}
 		case last.Reason == startError: // and it has written no log
-			f.Message = fmt.Sprintf("container %s of %s cannot be started: %s", cs.Name, owner, lastLine(last.Message))
+			f.Message = fmt.Sprintf("container %s of %s cannot be started: %s", cs.Name, owner, commandReason(lastLine(last.Message)))
 			f.Fix = &Fix{Summary: "correct its command, args or workingDir, or use an image that has what they name"}
 		case last.ExitCode == 0 && last.Signal == 0:
 			f.Message = fmt.Sprintf("container %s of %s ends over and over, as if its work were done: %s.", cs.Name, owner, how)

@@ -270,6 +270,12 @@ func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
 		f.Message = fmt.Sprintf("nothing listens on port %s at the addresses behind %s.", all[0].port(), c.ref())
 		return f
 	}
+	if w := c.namesake(); w != nil && !w.makesFor(c.svc) && !w.toEnd() {
+		// Copied from another Service, a selector keeps to the Pods of that.
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s has the name of the Service and other labels: %s", w.ref, selectorText(w.labels)))
+		f.Fix.Summary = fmt.Sprintf("select the Pods of %s, if these are meant; otherwise %s", w.ref, f.Fix.Summary)
+		return f
+	}
 	for _, ctr := range served(pod) {
 		if ctr.ReadinessProbe != nil {
 			return f

@@ -263,11 +263,20 @@ func unhealthy(s *Snapshot, p *corev1.Pod, ctr *corev1.Container, which string) 
 // to the container adds words of its own, and the reason comes last.
 func commandFailure(text string) string {
 	head, rest, ok := strings.Cut(text, ": rpc error: ")
-	at := strings.LastIndex(rest, `exec: "`)
-	if !ok || at < 0 {
+	reason := commandReason(rest)
+	if !ok || reason == rest {
 		return text
 	}
-	return head + ": " + strings.TrimSuffix(rest[at:], ": unknown")
+	return head + ": " + reason
+}
+
+// commandReason is the end of what runtimes say of a command that cannot be run.
+func commandReason(text string) string {
+	at := strings.LastIndex(text, `exec: "`)
+	if at < 0 {
+		return text
+	}
+	return strings.TrimSuffix(text[at:], ": unknown")
 }
 
 // eventTime returns when an event was last seen.

@@ -53,9 +53,10 @@ func ruleElsewhere(c *serviceCase) []finding {
 	if !c.selectsNothing() || c.has("SVC103", "SVC104") {
 		return nil
 	}
-	found, _ := c.matchElsewhere()
+	found, homes := c.matchElsewhere()
 	// Labels that Pods of many namespaces carry say nothing of where these are.
-	if len(found) == 0 || len(found) > 2 {
+	maps.DeleteFunc(homes, func(ns string, _ int) bool { return found[ns] != nil })
+	if len(found) == 0 || len(found)+len(homes) > 2 {
 		return nil
 	}
 	// A selector of common labels may match strangers elsewhere; labels that are
@@ -80,10 +81,10 @@ func ruleElsewhere(c *serviceCase) []finding {
 }
 
 // matchElsewhere returns the Pods of other namespaces that the selector would match,
-// by namespace, and as a number those that a Service of their own namespace has: an
+// by namespace, and how many there are that a Service of their own namespace has: an
 // application that is complete where it is is not missing here.
-func (c *serviceCase) matchElsewhere() (found map[string][]string, served int) {
-	found = map[string][]string{}
+func (c *serviceCase) matchElsewhere() (found map[string][]string, homes map[string]int) {
+	found, homes = map[string][]string{}, map[string]int{}
 	for ns, pods := range c.v.byNS {
 		if ns == c.svc.Namespace {
 			continue
@@ -92,13 +93,13 @@ func (c *serviceCase) matchElsewhere() (found map[string][]string, served int) {
 			switch {
 			case !selects(c.svc, p.Labels) || ended(p):
 			case c.v.hasService(p):
-				served++
+				homes[ns]++
 			default:
 				found[ns] = append(found[ns], p.Name)
 			}
 		}
 	}
-	return found, served
+	return found, homes
 }
 
 // ruleWrongSelector: SVC101.

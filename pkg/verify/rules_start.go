@@ -65,6 +65,21 @@ func sandboxCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool
 		Evidence: []string{fmt.Sprintf("event FailedCreatePodSandBox on Pod/%s: %s", p.Name, text)},
 		Fix:      &Fix{Summary: "mend what the message names: the network plugin of node " + p.Spec.NodeName + ", its container runtime, or the Pod's own settings"}}
 	switch low := strings.ToLower(text); {
+	case strings.Contains(low, "oom-killed"):
+		// The sandbox lives on the memory of the containers in it.
+		f.ID = "SVC308"
+		f.Message = fmt.Sprintf("the memory limits of %s leave no room for a container to start in.", owner)
+		f.Fix.Summary = "raise the memory limit"
+		var limited []string
+		for _, ctr := range served(p) {
+			if limit, ok := ctr.Resources.Limits[corev1.ResourceMemory]; ok {
+				limited = append(limited, ctr.Name)
+				f.Evidence = append(f.Evidence, fmt.Sprintf("container %s: limits.memory is %s", ctr.Name, limit.String()))
+			}
+		}
+		if len(limited) == 1 {
+			f.Field = containerField(p, limited[0]) + ".resources.limits.memory"
+		}
 	case p.Spec.RuntimeClassName != nil && strings.Contains(low, "runtime"):
 		f.Field += ".runtimeClassName"
 		f.Evidence = append(f.Evidence, "spec.runtimeClassName is "+probe.Printable(*p.Spec.RuntimeClassName, 120))

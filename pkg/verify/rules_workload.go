@@ -186,8 +186,34 @@ func unscheduled(_ *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	}
 	return finding{Finding: Finding{ID: "SVC314", Object: owner, Field: "spec.template.spec",
 		Message:  fmt.Sprintf("no node takes the Pods of %s: %s", owner, text),
-		Evidence: []string{"Pod/" + p.Name + " PodScheduled False: " + text},
-		Fix:      &Fix{Summary: "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"}}}, true
+		Evidence: append([]string{"Pod/" + p.Name + " PodScheduled False: " + text}, hostPorts(p, text)...),
+		Fix:      &Fix{Summary: unscheduledFix(text)}}}, true
+}
+
+// noFreePorts is the scheduler's word for a port of the node that another Pod has.
+const noFreePorts = "free ports for the requested pod ports"
+
+func unscheduledFix(text string) string {
+	if strings.Contains(text, noFreePorts) {
+		return "leave hostPort out, which a Service has no need of, or run no more Pods than there are nodes where the port is free"
+	}
+	return "change the requests, selector, affinity or tolerations that rule the nodes out, or add a node"
+}
+
+// hostPorts lists the node's ports that a Pod asks for, where a node lacks one.
+func hostPorts(p *corev1.Pod, text string) []string {
+	var ports []string
+	for _, ctr := range served(p) {
+		for _, cp := range ctr.Ports {
+			if cp.HostPort != 0 {
+				ports = append(ports, fmt.Sprintf("%s %d/%s", ctr.Name, cp.HostPort, protocolOf(cp.Protocol)))
+			}
+		}
+	}
+	if len(ports) == 0 || !strings.Contains(text, noFreePorts) {
+		return nil
+	}
+	return []string{"hostPort: " + shortList(ports, 4)}
 }
 
 // ruleNoNode: SVC314 of a DaemonSet, which makes no Pods for nodes that cannot take them.
