@@ -13,31 +13,6 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
-// localImageCause: SVC311. No registry was asked.
-func localImageCause(cs corev1.ContainerStatus, p *corev1.Pod, owner ObjectRef) (finding, bool) {
-	if cs.State.Waiting == nil {
-		return finding{}, false
-	}
-	image := probe.Printable(cs.Image, 200)
-	if ctr := containerOf(p, cs.Name); ctr != nil {
-		image = probe.Printable(ctr.Image, 200)
-	}
-	f := Finding{ID: "SVC311", Object: owner, Field: containerField(p, cs.Name) + ".image",
-		Evidence: []string{fmt.Sprintf("Pod/%s container %s %s: %s", p.Name, cs.Name, cs.State.Waiting.Reason, probe.Printable(cs.State.Waiting.Message, maxEventText))}}
-	switch cs.State.Waiting.Reason {
-	case "InvalidImageName":
-		f.Message = fmt.Sprintf("%s uses the image %q, which is no valid image name.", owner, image)
-		f.Fix = &Fix{Summary: "correct the image's name: [REGISTRY/]NAME[:TAG], in lower case"}
-	case "ErrImageNeverPull":
-		f.Message = fmt.Sprintf("%s may not pull the image %s (imagePullPolicy Never), and its node does not have it.", owner, image)
-		f.Fix = &Fix{Summary: "load the image onto the nodes, or use imagePullPolicy IfNotPresent"}
-		f.Fix = containersFix(f.Fix.Summary, owner, p, map[string]map[string]any{cs.Name: {"imagePullPolicy": "IfNotPresent"}})
-	default:
-		return finding{}, false
-	}
-	return finding{Finding: f}, true
-}
-
 // missingObject finds the ConfigMap or Secret that a message names as missing.
 var missingObject = regexp.MustCompile(`(?i)(configmap|secret) "([^"]+)" not found|couldn't find key (\S+) in (ConfigMap|Secret) (\S+)|references non-existent (?:config|secret) key: (\S+)`)
 
