@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -67,6 +68,49 @@ func TestHarden(t *testing.T) {
 	}
 }
 
+// Of what was set nothing else is stated, and what it leaves open is.
+func TestHardenBesideSet(t *testing.T) {
+	const all = "imagePullPolicy: Always maxUnavailable: 1 from: []"
+	for set, want := range map[string]string{
+		"workload.env[0]={name: A, value: b}":                        all,
+		"workload.imagePullPolicy=":                                  "maxUnavailable: 1 from: []",
+		"workload={image: redis}":                                    "maxUnavailable: 1 from: []",
+		"podDisruptionBudget=":                                       "imagePullPolicy: Always from: []",
+		"podDisruptionBudget.minAvailable=1":                         "imagePullPolicy: Always minAvailable: 1 from: []",
+		"podDisruptionBudget.unhealthyPodEvictionPolicy=AlwaysAllow": all,
+		"spec.networkPolicy=":                                        "imagePullPolicy: Always maxUnavailable: 1",
+		"networkPolicy.from[0].ipBlock.cidr=192.0.2.0/24":            "imagePullPolicy: Always maxUnavailable: 1 cidr: 192.0.2.0/24",
+	} {
+		app := &App{Metadata: Metadata{Name: "cache"}, Spec: Spec{Workload: &Workload{Image: "redis"}}}
+		if err := app.Set(set); err != nil {
+			t.Errorf("--set=%s: %v", set, err)
+			continue
+		}
+		field, _, _ := strings.Cut(set, "=")
+		app.Harden(field)
+		app.Complete()
+		if err := app.Validate(); err != nil {
+			t.Errorf("--set=%s: %v", set, err)
+		}
+		body, err := encode(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range strings.Split(string(body), "\n") {
+			line = strings.TrimSpace(line)
+			for _, field := range []string{"imagePullPolicy", "minAvailable", "maxUnavailable", "from: [", "cidr"} {
+				if strings.HasPrefix(line, field) {
+					got = append(got, line)
+				}
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("--set=%s: says %q, want %q", set, got, want)
+		}
+	}
+}
+
 // A Pod may use of its node's disk what its volumes may hold and its logs, unless one of
 // them, or the container's own files, has no bound.
 func TestScratch(t *testing.T) {
@@ -99,6 +143,11 @@ func TestScratch(t *testing.T) {
 		{"without a bound", func(w *Workload) {
 			memory(w)
 			w.Volumes[0].EmptyDir.Medium = ""
+		}, ""},
+		{"without a bound to a kubelet", func(w *Workload) {
+			memory(w)
+			zero := resource.MustParse("0")
+			w.Volumes[0].EmptyDir = &corev1.EmptyDirVolumeSource{SizeLimit: &zero}
 		}, ""},
 		{"files of its own", func(w *Workload) {
 			no := false

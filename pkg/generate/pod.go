@@ -147,7 +147,7 @@ func scratch(volumes []corev1.Volume) *resource.Quantity {
 	for _, v := range volumes {
 		switch d := v.EmptyDir; {
 		case d == nil || d.Medium != corev1.StorageMediumDefault: // in no node's disk
-		case d.SizeLimit == nil:
+		case d.SizeLimit == nil || d.SizeLimit.Sign() <= 0: // to a kubelet 0 is none, too
 			return nil
 		default:
 			sum.Add(*d.SizeLimit)

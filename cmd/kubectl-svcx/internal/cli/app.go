@@ -230,11 +230,11 @@ func (f *appFlags) app(cmd *cobra.Command) (*generate.App, error) {
 			"choose another folder with --dir, or leave the name out")
 	}
 	f.change(cmd, app)
-	if fresh {
-		app.Harden() // before --set, which may take any of it back
-	}
 	if err := f.specFlags.change(app); err != nil {
 		return nil, err
+	}
+	if fresh {
+		app.Harden(f.setFields()...) // which --set takes back, or says in another way
 	}
 	app.Complete()
 	if err := app.Validate(); err != nil {

@@ -144,6 +144,16 @@ func (f *specFlags) change(app *generate.App) error {
 	return nil
 }
 
+// setFields names the fields that --set speaks of.
+func (f *specFlags) setFields() []string {
+	var names []string
+	for _, s := range f.sets {
+		name, _, _ := strings.Cut(s, "=")
+		names = append(names, name)
+	}
+	return names
+}
+
 func setEnv(w *generate.Workload, key, value string) {
 	for i := range w.Env {
 		if w.Env[i].Name == key {
