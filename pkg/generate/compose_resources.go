@@ -190,8 +190,15 @@ func (r *composeReader) volumes() {
 		at := fmt.Sprintf("volumes[%d]", i)
 		source, target, mode := mountOf(item)
 		switch m, _ := item.(map[string]any); {
-		case m["type"] == "tmpfs":
-			r.left(at, "(an emptyDir with medium: Memory under volumes of "+SpecFile+" is one)")
+		case m["type"] == "tmpfs" && target != "":
+			options, _ := m["tmpfs"].(map[string]any)
+			size, _ := options["size"].(string)
+			r.inMemory(at, target, size)
+			for _, k := range mode {
+				if k != "tmpfs.size" {
+					r.left(at+"."+k, "")
+				}
+			}
 			continue
 		case source == "", target == "":
 			r.left(at, "(only named volumes are carried over; give it a name)")
@@ -214,6 +221,51 @@ func (r *composeReader) volumes() {
 		r.notes = append(r.notes, fmt.Sprintf("services.%s.%s became a claim of 1Gi; set what it needs in %s", r.name, at, SpecFile))
 		r.volume(source)
 	}
+}
+
+// tmpfs makes volumes of the short list of folders that are kept in memory:
+// PATH[:OPTION,...].
+func (r *composeReader) tmpfs() {
+	list := textsOf(r.s["tmpfs"])
+	one, isOne := r.s["tmpfs"].(string)
+	if isOne {
+		list = []string{one}
+	}
+	for i, item := range list {
+		at := fmt.Sprintf("tmpfs[%d]", i)
+		if isOne {
+			at = "tmpfs"
+		}
+		target, options, _ := strings.Cut(item, ":")
+		size := ""
+		for _, o := range strings.Split(options, ",") {
+			switch name, value, _ := strings.Cut(o, "="); {
+			case name == "size":
+				size = value
+			case name != "" && o != "rw":
+				r.left(at+" "+shorten(o), "")
+			}
+		}
+		r.inMemory(at, target, size)
+	}
+}
+
+// inMemory mounts a volume that is kept in memory, as a tmpfs is.
+func (r *composeReader) inMemory(at, target, size string) {
+	v := corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}
+	if size != "" {
+		q, err := composeBytes(size)
+		if err != nil {
+			r.bad(at, "has the size %v", err)
+			return
+		}
+		if !q.IsZero() { // which is no bound
+			v.SizeLimit = &q
+		}
+	}
+	name := fmt.Sprintf("tmpfs-%d", len(r.w.Volumes))
+	r.w.Volumes = append(r.w.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &v}})
+	r.w.VolumeMounts = append(r.w.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: target})
 }
 
 // mountOf takes an item of volumes apart; of what is no named volume, source is a

@@ -30,7 +30,7 @@ var composeKnown = map[string]bool{
 	"mem_swappiness": false, "memswap_limit": false, "models": false, "network_mode": false, "oom_kill_disable": false, "oom_score_adj": false,
 	"pid": false, "pids_limit": false, "platform": false, "post_start": false, "pre_stop": false, "privileged": false, "provider": false,
 	"pull_policy": false, "read_only": false, "runtime": false, "secrets": false, "security_opt": false, "shm_size": false, "stop_signal": false,
-	"stdin_open": false, "storage_opt": false, "sysctls": false, "tmpfs": false, "tty": false, "ulimits": false, "use_api_socket": false, "userns_mode": false, "uts": false,
+	"stdin_open": false, "storage_opt": false, "sysctls": false, "tmpfs": true, "tty": false, "ulimits": false, "use_api_socket": false, "userns_mode": false, "uts": false,
 	"volumes_from": false, "working_dir": false, "extends": false,
 }
 
@@ -86,7 +86,7 @@ func (r *composeReader) read(a *App) {
 			r.bad(k, "is no field of a Compose service%s", didYouMean(k, next))
 		case k == "extends":
 			r.bad(k, "leads to another service; import what \"docker compose config\" prints")
-		case !carried && r.s[k] != "false":
+		case !carried && r.s[k] != "false" && !r.anyway(k):
 			r.left(k, "")
 		}
 	}
@@ -103,9 +103,24 @@ func (r *composeReader) read(a *App) {
 	r.health()
 	r.user()
 	r.volumes()
+	r.tmpfs()
 	r.names()
 	r.starts()
 	r.restarts()
+}
+
+// anyway tells of a field that asks for what every container is given here.
+func (r *composeReader) anyway(k string) bool {
+	all := textsOf(r.s[k])
+	switch k {
+	case "read_only":
+		return r.s[k] == "true"
+	case "cap_drop":
+		return slices.Equal(all, []string{"ALL"})
+	case "security_opt":
+		return len(all) == 1 && (all[0] == "no-new-privileges:true" || all[0] == "no-new-privileges")
+	}
+	return false
 }
 
 // names notes the other names by which the services of the file know each other.

@@ -16,7 +16,7 @@ var composeShapes = map[string]string{
 	"healthcheck.retries": "s", "healthcheck.disable": "s", "deploy": "m", "deploy.replicas": "s", "deploy.resources": "m",
 	"deploy.resources.limits": "m", "deploy.resources.limits.cpus": "s", "deploy.resources.limits.memory": "s",
 	"deploy.resources.reservations": "m", "deploy.resources.reservations.cpus": "s", "deploy.resources.reservations.memory": "s",
-	"scale": "s", "cpus": "s", "mem_limit": "s", "mem_reservation": "s", "user": "s", "stop_grace_period": "s", "volumes": "l",
+	"scale": "s", "cpus": "s", "mem_limit": "s", "mem_reservation": "s", "user": "s", "stop_grace_period": "s", "volumes": "l", "tmpfs": "sl",
 }
 
 // composeFields are what the maps in a service may hold.
@@ -51,7 +51,7 @@ func (r *composeReader) shape() {
 			}
 		}
 	}
-	for _, field := range []string{"command", "entrypoint", "expose", "healthcheck.test"} {
+	for _, field := range []string{"command", "entrypoint", "expose", "healthcheck.test", "tmpfs"} {
 		r.items(field, "s")
 	}
 	for _, field := range []string{"env_file", "ports", "volumes"} {

@@ -3,12 +3,14 @@ package generate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sirupsen/logrus"
+	corev1 "k8s.io/api/core/v1"
 )
 
 const composeFile = `x-common: &common
@@ -175,7 +177,15 @@ func TestComposeNamesWhatItLeaves(t *testing.T) {
 		{"profiles: [debug]", "profiles (the service is imported like one that always runs"},
 		{"attach: false", ""},
 		{"develop: {watch: []}", "develop"},
-		{"volumes: [{type: tmpfs, target: /tmp}]", "volumes[0] (an emptyDir with medium: Memory"},
+		{"volumes: [{type: tmpfs, target: /cache}]", ""},
+		{"volumes: [{type: tmpfs, target: /cache, tmpfs: {size: 64m, mode: 1777}}]", "volumes[0].tmpfs.mode"},
+		{"tmpfs: /cache", ""},
+		{"tmpfs: ['/cache:size=64m,mode=1777']", "tmpfs[0] mode=1777"},
+		{"read_only: true", ""},
+		{"cap_drop: [ALL]", ""},
+		{"cap_drop: [NET_RAW]", "cap_drop"},
+		{"security_opt: ['no-new-privileges:true']", ""},
+		{"security_opt: ['seccomp:unconfined']", "security_opt"},
 		{"volumes: [{type: bind, source: ./a, target: /a}]", "volumes[0] (only named volumes are carried over; put files of the host"},
 		{"volumes: [/data]", "volumes[0] (only named volumes are carried over; give it a name"},
 		{"links: ['other:database']", "links[0]"},
@@ -204,6 +214,41 @@ func TestComposeNamesWhatItLeaves(t *testing.T) {
 			t.Errorf("%s: %v", test.field, err)
 		case test.want == "" && len(notes) > 0, test.want != "" && (len(notes) != 1 || !strings.Contains(notes[0], test.want)):
 			t.Errorf("%s: notes are %q, want %q", test.field, notes, test.want)
+		}
+	}
+}
+
+// Folders in memory are such volumes, whichever way they are said.
+func TestComposeTmpfs(t *testing.T) {
+	for said, want := range map[string]string{
+		"tmpfs: /cache":                  "tmpfs-0 /cache <nil>",
+		"tmpfs: ['/cache:size=64m', /b]": "tmpfs-0 /cache 64Mi, tmpfs-1 /b <nil>",
+		"tmpfs: ['/cache:rw,size=0']":    "tmpfs-0 /cache <nil>",
+		"volumes: [{type: tmpfs, target: /a, tmpfs: {size: 1048576}}]\n    tmpfs: [/b]": "tmpfs-0 /a 1048576, tmpfs-1 /b <nil>",
+		"tmpfs: ['/cache:size=10%']":             "is no size",
+		"tmpfs: {a: b}":                          "is a map where one value or a list is wanted",
+		"volumes: [/cache]\n    tmpfs: [/c, /c]": "/c",
+	} {
+		c, err := ParseCompose([]byte("services:\n  web:\n    image: x\n    expose: ['80']\n    "+said+"\n"), "compose.yaml", func(string) string { return "" }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _, err := c.App("web")
+		if err != nil {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", said, err, want)
+			}
+			continue
+		}
+		var got []string
+		for i, v := range a.Spec.Workload.Volumes {
+			if v.EmptyDir.Medium != corev1.StorageMediumMemory {
+				t.Errorf("%s: %s is not in memory", said, v.Name)
+			}
+			got = append(got, fmt.Sprintf("%s %s %v", v.Name, a.Spec.Workload.VolumeMounts[i].MountPath, v.EmptyDir.SizeLimit))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", said, got, want)
 		}
 	}
 }
