@@ -38,6 +38,7 @@ type Builder func(fsys filesys.FileSystem, dir string) ([]byte, error)
 // would not give back.
 func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error) {
 	i := &Imported{}
+	objs = i.hooks(objs)
 	workload, services, others, err := sortOut(objs)
 	if err != nil {
 		return nil, err
@@ -118,6 +119,33 @@ func (i *Imported) whole(workload *unstructured.Unstructured, services, others [
 	return true
 }
 
+// helmHook is the annotation by which Helm runs an object at a time of its own.
+const helmHook = "helm.sh/hook"
+
+// hooks leaves out the Pods by which a chart is tested, which an apply would run, and
+// notes what else of Helm's hooks is applied with all the rest.
+func (i *Imported) hooks(objs []*unstructured.Unstructured) []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(objs), func(o *unstructured.Unstructured) bool {
+		when := o.GetAnnotations()[helmHook]
+		switch {
+		case when == "":
+		case strings.HasPrefix(when, "test"):
+			i.Notes = append(i.Notes, fmt.Sprintf("left out: %s/%s (a test of Helm's, which every apply would run)", o.GetKind(), o.GetName()))
+			return true
+		default:
+			i.Notes = append(i.Notes, fmt.Sprintf("%s/%s is a hook of Helm's (%s), and is applied with all the rest here", o.GetKind(), o.GetName(), shorten(when)))
+		}
+		return false
+	})
+}
+
+// besideWorkload tells of a Job or a CronJob, which may stand beside the workload as it
+// is; but not a Job that runs, whose selector the API server made for it alone.
+func besideWorkload(o *unstructured.Unstructured) bool {
+	_, selects, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "selector")
+	return o.GetKind() == "CronJob" || o.GetKind() == "Job" && !selects
+}
+
 // sortOut finds the workload and the Services that lead to it.
 func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstructured, services, others []*unstructured.Unstructured, err error) {
 	for _, o := range objs {
@@ -131,7 +159,11 @@ func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstruct
 		case "Service":
 			services = append(services, o)
 		case "DaemonSet.apps", "ReplicaSet.apps", "Pod", "Job.batch", "CronJob.batch":
-			return nil, nil, nil, fmt.Errorf("%s/%s: a tree is made of a Deployment or a StatefulSet; a %s cannot be imported", o.GetKind(), o.GetName(), o.GetKind())
+			if besideWorkload(o) {
+				others = append(others, o)
+				continue
+			}
+			return nil, nil, nil, fmt.Errorf("%s/%s: a tree is made of a Deployment or a StatefulSet; a %s cannot be imported; leave it out", o.GetKind(), o.GetName(), o.GetKind())
 		default:
 			others = append(others, o)
 		}

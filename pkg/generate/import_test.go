@@ -3,6 +3,7 @@ package generate
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -301,6 +302,56 @@ func TestImportRefuses(t *testing.T) {
 			_, err := Import(test.change(copies), kustomizeBuild)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// A job beside the workload is kept as it is; a chart's test, which an apply would run,
+// is not, and neither is a Job with the selector that its API server made for it.
+func TestImportBesideTheWorkload(t *testing.T) {
+	jobOf := func(kind string, spec map[string]any, hook string) *unstructured.Unstructured {
+		u := namedObject("batch/v1", kind, "chore", "shop")
+		u.Object["spec"] = spec
+		if hook != "" {
+			u.SetAnnotations(map[string]string{helmHook: hook})
+		}
+		return u
+	}
+	for name, test := range map[string]struct {
+		other      *unstructured.Unstructured
+		file, note string
+		err        string
+	}{
+		"CronJob":         {other: jobOf("CronJob", map[string]any{"schedule": "@daily"}, ""), file: "base/cronjob-chore.yaml"},
+		"Job":             {other: jobOf("Job", map[string]any{}, ""), file: "base/job-chore.yaml"},
+		"hook":            {other: jobOf("Job", map[string]any{}, "pre-install,pre-upgrade"), file: "base/job-chore.yaml", note: "Job/chore is a hook of Helm's (pre-install,pre-upgrade), and is applied with all the rest here"},
+		"Job that runs":   {other: jobOf("Job", map[string]any{"selector": map[string]any{}}, ""), err: "a Job cannot be imported; leave it out"},
+		"Pod":             {other: namedObject("v1", "Pod", "chore", "shop"), err: "a Pod cannot be imported; leave it out"},
+		"test of a chart": {other: jobOf("Pod", map[string]any{}, "test"), note: "left out: Pod/chore (a test of Helm's, which every apply would run)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, err := Import(append(readObjects(t, live), test.other), kustomizeBuild)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error %v, want %q", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.note != "" && !slices.Contains(i.Notes, test.note) {
+				t.Errorf("notes are %q, want %q", i.Notes, test.note)
+			}
+			var files []string
+			for _, f := range i.files {
+				if strings.Contains(f.Path, "chore") {
+					files = append(files, f.Path)
+				}
+			}
+			if strings.Join(files, " ") != test.file {
+				t.Errorf("it is in %q, want %q", files, test.file)
 			}
 		})
 	}
