@@ -18,7 +18,11 @@ const (
 // names of which metrics.
 func Autoscaler(report Report, s *autoscalingv2.HorizontalPodAutoscalerSpec) {
 	fewest, most := s.MinReplicas, s.MaxReplicas
-	Least(report.At("minReplicas"), fewest, 1)
+	least := int32(1)
+	if slices.ContainsFunc(s.Metrics, fromOutside) {
+		least = 0
+	}
+	Least(report.At("minReplicas"), fewest, least)
 	if Least(report.At("maxReplicas"), &most, 1); fewest != nil && most >= 1 && most < *fewest {
 		report.At("maxReplicas").wrong(most, fmt.Sprintf("is less than minReplicas, %d", *fewest), "give at least as many")
 	}
@@ -29,6 +33,13 @@ func Autoscaler(report Report, s *autoscalingv2.HorizontalPodAutoscalerSpec) {
 		scaling(report.At("behavior", "scaleUp"), b.ScaleUp)
 		scaling(report.At("behavior", "scaleDown"), b.ScaleDown)
 	}
+}
+
+// fromOutside tells of a metric that there is also of no Pod, so that by it an
+// autoscaler comes back from none. Kubernetes before 1.37 refuses none all the same,
+// unless told otherwise.
+func fromOutside(m autoscalingv2.MetricSpec) bool {
+	return m.Type == autoscalingv2.ObjectMetricSourceType || m.Type == autoscalingv2.ExternalMetricSourceType
 }
 
 // source is one of the kinds of metrics, of which a metric has that of its type.

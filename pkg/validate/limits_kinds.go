@@ -167,6 +167,9 @@ func (r *ruling) statefulSet(o *object, s *appsv1.StatefulSetSpec) {
 		r.bad(o, at.with("metadata").with("name"), s.VolumeClaimTemplates[i].Name, "volume's name", validation.IsDNS1123Label(s.VolumeClaimTemplates[i].Name))
 		limits.Claim(r.at(o, at.with("spec")), &s.VolumeClaimTemplates[i].Spec)
 	}
+	if first := s.Ordinals; first != nil {
+		limits.Least(r.at(o, spec.with("ordinals").with("start")), &first.Start, 0)
+	}
 	if p := s.PersistentVolumeClaimRetentionPolicy; p != nil {
 		for field, what := range map[string]appsv1.PersistentVolumeClaimRetentionPolicyType{"whenDeleted": p.WhenDeleted, "whenScaled": p.WhenScaled} {
 			if what != "" {

@@ -275,6 +275,7 @@ var refused = []struct{ name, manifest string }{
 	{"capability and no escalation", container("securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}, allowPrivilegeEscalation: false}")},
 	{"Pod management", statefulSet("podManagementPolicy: parallel")},
 	{"partition", statefulSet("updateStrategy: {rollingUpdate: {partition: -1}}")},
+	{"ordinals before the first", statefulSet("ordinals: {start: -1}")},
 	{"StatefulSet that replaces none", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: 0}}")},
 	{"StatefulSet with more than all unavailable", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: 101%}}")},
 	{"StatefulSet's rollout in words", statefulSet("updateStrategy: {rollingUpdate: {maxUnavailable: all}}")},
@@ -330,6 +331,7 @@ var refused = []struct{ name, manifest string }{
 	{"budget in words", object("policy/v1/PodDisruptionBudget", "spec: {minAvailable: half, selector: {matchLabels: {a: b}}}")},
 	{"autoscaler upside down", autoscaler("minReplicas: 3, maxReplicas: 2")},
 	{"autoscaler to nothing", autoscaler("minReplicas: 0, maxReplicas: 2")},
+	{"autoscaler to nothing by what Pods use", autoscaler("minReplicas: 0, maxReplicas: 2, metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]")},
 	{"metric of two targets", metric("type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50, averageValue: 1}}")},
 	{"metric of no target", metric("type: Resource, resource: {name: cpu, target: {type: Utilization}}")},
 	{"metric of a target of others", metric("type: Pods, pods: {metric: {name: a}, target: {type: Value, value: 1}}")},
@@ -456,6 +458,8 @@ var taken = []struct{ name, manifest string }{
 	{"named port of one of two", ports("[{port: 80, targetPort: web}]") + "---\n" + container("ports: [{name: web, containerPort: 80}]") + "---\n" +
 		strings.NewReplacer("{name: a}", "{name: b}", "matchLabels: {app: a}", "matchLabels: {c: d}", "labels: {app: a}", "labels: {app: a, c: d}").Replace(deployment(""))},
 	{"namespace of one of two", service("selector: {app: a}") + "---\n" + strings.Replace(deployment(""), "{name: a}", "{name: a, namespace: default}", 1)},
+	{"autoscaler to nothing by a queue", autoscaler("minReplicas: 0, maxReplicas: 2, metrics: [{type: External, external: {metric: {name: queue}, target: {type: AverageValue, averageValue: \"30\"}}}]")},
+	{"first ordinal", statefulSet("ordinals: {start: 1}")},
 	{"port of a Job beside the Pods", ports("[{port: 80, targetPort: web}]") + "---\n" + container("ports: [{name: web, containerPort: 80}]") + "---\n" +
 		object("batch/v1/Job", "spec: {template: {metadata: {labels: {app: a}}, spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}")},
 }
