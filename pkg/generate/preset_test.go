@@ -121,17 +121,20 @@ func TestPresetVolumesGiveWay(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for spec, want := range map[string]string{
-		"  service: {externalIPs: [192.0.2.1]}\n  workload: {image: redis}":                                                   "spec.service.externalIPs",
-		"  service: {ports: [{port: 6379, nodePort: 4000}]}\n  workload: {image: redis}":                                      "spec.service.ports[0].nodePort",
-		"  service: {publishNotReadyAddresses: true}\n  workload: {image: redis}":                                             "spec.service.publishNotReadyAddresses",
-		"  service: {type: Headless, sessionAffinity: ClientIP}\n  workload: {image: redis}":                                  "spec.service.sessionAffinity",
-		"  service: {}\n  workload: {image: postgres}":                                                                        "spec.workload.env",
-		"  service: {}\n  workload: {image: postgres, env: [{name: POSTGRES_PASSWORD_FILE, value: /x}]}":                      "",
-		"  service: {}\n  workload: {image: mysql, envFrom: [{secretRef: {name: x}}]}":                                        "",
-		"  service: {}\n  workload: {image: redis}\n  secrets: [{name: s, stringData: {a: b}}]":                               "spec.secrets[0].stringData",
-		"  service: {}\n  workload: {image: redis}\n  podDisruptionBudget: {minAvailable: 1}":                                 "spec.podDisruptionBudget",
-		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{podSelector: {}}]}":               "spec.networkPolicy.from",
-		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{ipBlock: {cidr: 192.0.2.0/24}}]}": "",
+		"  service: {externalIPs: [192.0.2.1]}\n  workload: {image: redis}":                                                                       "spec.service.externalIPs",
+		"  service: {ports: [{port: 6379, nodePort: 4000}]}\n  workload: {image: redis}":                                                          "spec.service.ports[0].nodePort",
+		"  service: {publishNotReadyAddresses: true}\n  workload: {image: redis}":                                                                 "spec.service.publishNotReadyAddresses",
+		"  service: {type: Headless, sessionAffinity: ClientIP}\n  workload: {image: redis}":                                                      "spec.service.sessionAffinity",
+		"  service: {}\n  workload: {image: postgres}":                                                                                            "spec.workload.env",
+		"  service: {}\n  workload: {image: postgres, env: [{name: POSTGRES_PASSWORD_FILE, value: /x}]}":                                          "",
+		"  service: {}\n  workload: {image: mysql, envFrom: [{secretRef: {name: x}}]}":                                                            "",
+		"  service: {}\n  workload: {image: redis}\n  secrets: [{name: s, stringData: {a: b}}]":                                                   "spec.secrets[0].stringData",
+		"  service: {}\n  workload: {image: redis}\n  podDisruptionBudget: {minAvailable: 1}":                                                     "spec.podDisruptionBudget",
+		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{podSelector: {}}]}":                                   "spec.networkPolicy.from",
+		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: [{ipBlock: {cidr: 192.0.2.0/24}}]}":                     "",
+		"  service: {type: NodePort}\n  workload: {image: redis}\n  networkPolicy: {from: []}":                                                    "",
+		"  service: {}\n  workload: {image: redis}\n  networkPolicy: {from: [{podSelector: {}}]}":                                                 "",
+		"  service: {}\n  workload: {image: redis}\n  networkPolicy: {from: [{podSelector: {}}]}\n  overlays: [{name: prod, type: LoadBalancer}]": "spec.networkPolicy.from",
 	} {
 		a, err := ParseApp([]byte("apiVersion: svcx/v1alpha1\nkind: App\nmetadata: {name: a}\nspec:\n"+spec), "x")
 		if err != nil {

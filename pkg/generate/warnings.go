@@ -2,10 +2,12 @@ package generate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -47,16 +49,27 @@ func (a *App) Warnings() []Problem {
 			w.add("spec.podDisruptionBudget", "", "with one replica it keeps a node from being drained", "run two or more, or say maxUnavailable: 1")
 		}
 	}
-	if a.Spec.NetworkPolicy != nil && (s.Type == NodePort || s.Type == LoadBalancer) {
-		outside := len(a.Spec.NetworkPolicy.From) == 0
-		for _, from := range a.Spec.NetworkPolicy.From {
-			outside = outside || from.IPBlock != nil
-		}
-		if !outside {
-			w.add("spec.networkPolicy.from", "", "admits no address from outside the cluster, and the Service is of type "+string(s.Type), "add an ipBlock with the nodes' or the clients' addresses")
+	if p := a.Spec.NetworkPolicy; p != nil && len(p.From) > 0 && !slices.ContainsFunc(p.From, func(c networkingv1.NetworkPolicyPeer) bool { return c.IPBlock != nil }) {
+		if open := a.openOutside(); open != "" {
+			w.add("spec.networkPolicy.from", "", "admits no address from outside the cluster, and the Service is of type "+open, "add an ipBlock with the nodes' or the clients' addresses")
 		}
 	}
 	return w.problems
+}
+
+// openOutside is the type of the Service by which clients come from outside of the
+// cluster, with the environment where it is of that type; empty where it is of none.
+func (a *App) openOutside() string {
+	outside := func(t ServiceType) bool { return t == NodePort || t == LoadBalancer }
+	if outside(a.Spec.Service.Type) {
+		return string(a.Spec.Service.Type)
+	}
+	for _, e := range a.Spec.Overlays {
+		if outside(e.Type) {
+			return string(e.Type) + " in overlays/" + e.Name
+		}
+	}
+	return ""
 }
 
 func (v *validator) nodePortRange(field string, port int32) {

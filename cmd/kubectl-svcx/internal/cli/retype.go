@@ -118,6 +118,7 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 	if err != nil {
 		return retypeError(err, o)
 	}
+	warn(p.ErrOut, app)
 	overlay := filepath.Join(o.dir, filepath.FromSlash(app.OverlayDir(o.target)))
 	dry := o.dryRun != dryRunNone
 	var after *unstructured.Unstructured
