@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/limits"
@@ -51,6 +52,7 @@ func (r *ruling) podLimits(o *object) {
 		names[v.Name] = true
 		limits.VolumeSource(r.at(o, here), &v.VolumeSource)
 	}
+	r.disk(o, s, at)
 	limits.Labels(pod.At("nodeSelector"), s.NodeSelector)
 	limits.Tolerations(pod.At("tolerations"), s.Tolerations)
 	limits.TopologySpread(pod.At("topologySpreadConstraints"), s.TopologySpreadConstraints)
@@ -82,6 +84,34 @@ func (r *ruling) podLimits(o *object) {
 	}
 	if s.DNSPolicy == corev1.DNSNone && (s.DNSConfig == nil || len(s.DNSConfig.Nameservers) == 0) {
 		r.wrong(o, at.with("dnsConfig").with("nameservers"), "is missing, which dnsPolicy None needs", "")
+	}
+}
+
+// disk finds volumes that never hold what they may: a kubelet evicts a Pod whose
+// containers, logs and volumes take more of the node's disk than its containers may.
+func (r *ruling) disk(o *object, s *corev1.PodSpec, at path) {
+	var most resource.Quantity
+	limited := false
+	add := func(c corev1.Container) {
+		if q, ok := c.Resources.Limits[corev1.ResourceEphemeralStorage]; ok {
+			most.Add(q)
+			limited = true
+		}
+	}
+	for _, c := range s.Containers {
+		add(c)
+	}
+	for _, c := range s.InitContainers { // too much rather than too little: they may be sidecars
+		add(c)
+	}
+	for i, v := range s.Volumes {
+		d := v.EmptyDir
+		if !limited || d == nil || d.Medium != corev1.StorageMediumDefault || d.SizeLimit == nil || d.SizeLimit.Cmp(most) <= 0 {
+			continue
+		}
+		r.add(o, Warning, "disk", at.with("volumes").with(i).with("emptyDir").with("sizeLimit"),
+			fmt.Sprintf("%s is more than all of the Pod may take of its node's disk: it is evicted at %s, the ephemeral-storage of its containers' limits", d.SizeLimit, &most),
+			"raise that limit above what the volumes hold")
 	}
 }
 

@@ -25,33 +25,41 @@ func (p *program) approved(ctx context.Context, o generate.WriteOptions) generat
 // approve refuses a change that brings generated lines into edited files where that
 // makes a kustomization of the tree build to what an API server refuses: a mount of a
 // volume that was edited away, a port of a name that is no more. What was refused
-// before stays a person's to mend.
+// before stays a person's to mend. What would be taken and does nothing beside edits, such
+// as a policy for labels that the Pods were given others of, is told.
 func (p *program) approve(ctx context.Context, dir string, r *generate.WriteResult) error {
-	if len(r.Edited) == 0 {
+	if len(r.Edited)+len(r.Kept) == 0 || len(r.Created)+len(r.Updated)+len(r.Removed) == 0 {
 		return nil
 	}
 	after := withChanges(p.fs, dir, r)
+	told := map[string]bool{}
 	for _, file := range slices.Concat(r.Created, r.Updated, r.Unchanged, r.Kept, r.KeptWith) {
 		if path.Base(file) != "kustomization.yaml" {
 			continue
 		}
 		at := filepath.Join(dir, filepath.FromSlash(path.Dir(file)))
-		wrong, err := builtErrors(ctx, after, at)
+		wrong, idle, err := built(ctx, after, at)
 		if err != nil {
 			return err
 		}
-		if len(wrong) == 0 {
+		if len(wrong)+len(idle) == 0 {
 			continue
 		}
-		before, err := builtErrors(ctx, p.fs, at)
+		wrongBefore, idleBefore, err := built(ctx, p.fs, at)
 		if err != nil {
 			return err
 		}
 		for _, f := range wrong {
-			if !slices.Contains(before, f) {
+			if len(r.Edited) > 0 && !slices.Contains(wrongBefore, f) {
 				return withHints(fmt.Errorf("%s would be refused with the edits of %s and what is generated now: %s; nothing was written",
 					filepath.ToSlash(at), inTree(dir, r.Edited), f),
 					"edit the file so that both go together and generate again, or move it away and have all of it generated")
+			}
+		}
+		for _, f := range idle {
+			if !told[f] && !slices.Contains(idleBefore, f) {
+				told[f] = true
+				fmt.Fprintf(p.ErrOut, "warning: %s: %s\n", filepath.ToSlash(filepath.Clean(dir)), f)
 			}
 		}
 	}
@@ -66,21 +74,28 @@ func inTree(dir string, files []string) string {
 	return strings.Join(out, ", ")
 }
 
-// builtErrors are the errors of what a kustomization builds to, or that of building it.
-func builtErrors(ctx context.Context, fsys filesys.FileSystem, dir string) ([]string, error) {
+// idleRules are those by which something is taken, and does not do what it says.
+var idleRules = []string{"selects-nothing", "disk"}
+
+// built are the errors of what a kustomization builds to, or that of building it, and
+// what does nothing in it.
+func built(ctx context.Context, fsys filesys.FileSystem, dir string) (wrong, idle []string, err error) {
 	data, err := apply.BuildYAML(fsys, dir)
 	if err != nil {
-		return []string{err.Error()}, nil //nolint:nilerr // it is what was asked for
+		return []string{err.Error()}, nil, nil //nolint:nilerr // it is what was asked for
 	}
 	r, err := validate.Files(ctx, []string{"-"}, bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []string
 	for _, f := range r.Findings {
-		if f.Severity == validate.Error {
-			out = append(out, fmt.Sprintf("%s %s: %s", f.Object, f.Field, f.Message))
+		says := fmt.Sprintf("%s %s: %s", f.Object, f.Field, f.Message)
+		switch {
+		case f.Severity == validate.Error:
+			wrong = append(wrong, says)
+		case slices.Contains(idleRules, f.Rule):
+			idle = append(idle, says+"; "+f.Next)
 		}
 	}
-	return out, nil
+	return wrong, idle, nil
 }
