@@ -228,6 +228,9 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		}
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, "; "), would)})
 	}
+	if gone := r.Gone(); len(gone) > 0 {
+		lines = append(lines, labelled{"live", fmt.Sprintf("%s  what was applied of them before stays until it is deleted: kubectl delete %s", shown, words(gone))})
+	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
 	}
@@ -248,6 +251,15 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		lines = append(lines, labelled{"unused", fmt.Sprintf("%s  generated, and named by no kustomization.yaml: %s", shown, strings.Join(r.Unlisted, ", "))})
 	}
 	return lines
+}
+
+// words are the words of a command.
+func words(list []string) string {
+	var out []string
+	for _, w := range list {
+		out = append(out, shell.Word(w))
+	}
+	return strings.Join(out, " ")
 }
 
 // parts counts a tree's folders: "base + 4 overlays".
