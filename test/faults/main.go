@@ -284,7 +284,7 @@ func (b *bench) judge(ctx context.Context, c *Case, r *Result, ns string) {
 	if r.Mark != MarkRight || len(c.Expect) == 0 {
 		return
 	}
-	if r.MendWhy = b.catalogue.byHand(c); r.MendWhy != "" {
+	if r.MendWhy = b.catalogue.byHand(c, v); r.MendWhy != "" {
 		r.Mended = MendedByHand
 	}
 }

@@ -26,13 +26,17 @@ const (
 // applied are faults whose fix is to apply the tree as it is: nothing is written.
 var applied = []string{"SVC209", "SVC801", "SVC802"}
 
-// byHand says why no fix of a case can be derived, or "".
-func (c *Catalogue) byHand(of *Case) string {
+// byHand says why no fix of a case can be derived, or "". What its ID has none for may
+// have one in this case: where verify offers a patch, that has to mend.
+func (c *Catalogue) byHand(of *Case, v *verify.Verdict) string {
 	if of.ByHand != "" {
 		return of.ByHand
 	}
 	if of.Recorded != "" {
 		return "what was seen is recorded; there is nothing to mend"
+	}
+	if patched(v) {
+		return ""
 	}
 	for _, id := range of.IDs() {
 		if why := c.ByHand[id]; why != "" {
@@ -40,6 +44,22 @@ func (c *Catalogue) byHand(of *Case) string {
 		}
 	}
 	return ""
+}
+
+// patched reports whether all that was found has a patch.
+func patched(v *verify.Verdict) bool {
+	found := false
+	for _, s := range v.Services {
+		for _, f := range s.Findings {
+			if f.Severity == verify.SeverityNote {
+				continue
+			}
+			if found = true; f.Fix == nil || f.Fix.Patch == "" {
+				return false
+			}
+		}
+	}
+	return found
 }
 
 // mend writes the objects of a case as a kustomization, lets verify --fix change
