@@ -12,8 +12,9 @@ import (
 )
 
 // departed leaves out of what is judged the Pods that went while they were
-// asked, as in a rollout: the Snapshot is older than the questions. Pods are read
-// again only where one did not answer; where they cannot be, all stays.
+// asked, as in a rollout, and takes the status of those of which a container ended
+// meanwhile: the Snapshot is older than the questions. Pods are read again only where
+// one did not answer; where they cannot be, all stays.
 func (r *runner) departed(ctx context.Context, s *Snapshot) {
 	silent := unanswering(r.asked, r.outcomes)
 	namespaces := map[string]bool{}
@@ -35,13 +36,26 @@ func (r *runner) departed(ctx context.Context, s *Snapshot) {
 	gone := map[string]bool{}
 	for key := range silent {
 		was, is := v.pods[key], there[key]
-		if is == nil || is.DeletionTimestamp != nil || was != nil && was.UID != is.UID {
+		switch {
+		case is == nil || is.DeletionTimestamp != nil || was != nil && was.UID != is.UID:
 			gone[key] = true
+		case was != nil && endedSince(was, is):
+			was.Status = is.Status // what ran between two crashes seemed to run and refuse
 		}
 	}
 	if len(gone) > 0 {
 		r.asked, r.outcomes = forget(s, gone, r.asked, r.outcomes)
 	}
+}
+
+// endedSince reports whether a container of a Pod that ran has ended, or was started
+// anew.
+func endedSince(was, is *corev1.Pod) bool {
+	return slices.ContainsFunc(statuses(was), func(then corev1.ContainerStatus) bool {
+		return then.State.Running != nil && slices.ContainsFunc(statuses(is), func(now corev1.ContainerStatus) bool {
+			return now.Name == then.Name && (now.State.Running == nil || now.RestartCount > then.RestartCount)
+		})
+	})
 }
 
 // unanswering returns the Pods, as namespace/name, that were asked and of which

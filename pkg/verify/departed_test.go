@@ -13,6 +13,44 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 )
 
+// TestPodsThatEndedWhileAsked: a Pod that was read between two crashes is told for what
+// it is by the time it has not answered.
+func TestPodsThatEndedWhileAsked(t *testing.T) {
+	s := (&judgeCase{}).snapshot(t)
+	probes := PlanProbes(s, PlanOptions{})
+	var outcomes []probe.Outcome
+	for _, p := range probes {
+		o := probe.Outcome{Probe: p.ID, Attempts: 1, Answers: 1, Class: probe.ClassOK, Resolved: p.Resolves}
+		if p.Pod != "" {
+			o.Class, o.Answers = probe.ClassRefused, 0
+		}
+		outcomes = append(outcomes, o)
+	}
+	after := &Snapshot{}
+	ended := &corev1.ContainerStateTerminated{ExitCode: 0, Reason: "Completed"}
+	for i := range s.Pods {
+		p := s.Pods[i].DeepCopy()
+		for j := range p.Status.ContainerStatuses {
+			cs := &p.Status.ContainerStatuses[j]
+			cs.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+			cs.LastTerminationState.Terminated, cs.RestartCount, cs.Ready = ended, cs.RestartCount+1, false
+		}
+		after.Pods = append(after.Pods, *p)
+	}
+	c, err := newClients((&apiServer{t: t, snapshot: after}).start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &runner{c: c, asked: probes, outcomes: outcomes}
+	if f := Judge(s, probes, outcomes).Services[0].Findings; len(f) != 1 || f[0].ID != "SVC207" {
+		t.Fatalf("before they are read again: %+v", f)
+	}
+	r.departed(context.Background(), s)
+	if f := Judge(s, r.asked, r.outcomes).Services[0].Findings; len(f) != 1 || f[0].ID != "SVC307" {
+		t.Errorf("%+v, want SVC307", f)
+	}
+}
+
 // TestPodsThatWentWhileAsked: a Pod that is gone or terminating by the time its
 // answers are in is no fault, and one that is still there is.
 func TestPodsThatWentWhileAsked(t *testing.T) {
