@@ -31,6 +31,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"statefulsets":    {Group: "apps", Version: "v1", Resource: "statefulsets"},
 	"daemonsets":      {Group: "apps", Version: "v1", Resource: "daemonsets"},
 
+	"replicationcontrollers": {Version: "v1", Resource: "replicationcontrollers"},
 	"persistentvolumeclaims": {Version: "v1", Resource: "persistentvolumeclaims"},
 }
 
@@ -161,16 +162,16 @@ func (m *matcher) show(seen map[string]*unstructured.Unstructured) string {
 // workloadsReady waits until every workload of a namespace runs as asked, and
 // every Service that selects Pods has an endpoint.
 func (b *bench) workloadsReady(ctx context.Context, ns string) error {
+	scaled := func(o map[string]any) bool {
+		want := number(o, 1, "spec", "replicas")
+		return number(o, 0, "status", "readyReplicas") == want && number(o, 0, "status", "replicas") == want
+	}
 	for kind, ready := range map[string]func(map[string]any) bool{
 		"deployments": func(o map[string]any) bool {
-			want := number(o, 1, "spec", "replicas")
-			return number(o, 0, "status", "readyReplicas") == want && number(o, 0, "status", "updatedReplicas") == want &&
-				number(o, 0, "status", "replicas") == want
+			return scaled(o) && number(o, 0, "status", "updatedReplicas") == number(o, 1, "spec", "replicas")
 		},
-		"statefulsets": func(o map[string]any) bool {
-			want := number(o, 1, "spec", "replicas")
-			return number(o, 0, "status", "readyReplicas") == want && number(o, 0, "status", "replicas") == want
-		},
+		"statefulsets":           scaled,
+		"replicationcontrollers": scaled,
 		"daemonsets": func(o map[string]any) bool {
 			want := number(o, 0, "status", "desiredNumberScheduled")
 			return want > 0 && number(o, 0, "status", "numberReady") == want
