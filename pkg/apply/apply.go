@@ -12,6 +12,7 @@ import (
 // consent to what the plan interrupts is the caller's matter. A cancelled ctx
 // stops it between two objects; the error then says what was applied.
 func (c *Client) Apply(ctx context.Context, p *Plan, progress func(Event)) error {
+	p.began = c.clock.Now()
 	var todo []step
 	for _, ns := range p.newNamespaces {
 		todo = append(todo, step{Change: &Change{Object: refOf(namespaceObject(ns)), Action: ActionCreate, desired: namespaceObject(ns)}})

@@ -27,6 +27,8 @@ type evidence struct {
 	// readySeen is when each Pod was first seen as ready since it last became so,
 	// by the clock of now: that of its node may be another.
 	readySeen sightings
+	// began is when applying began, by the same clock; zero where nothing was applied.
+	began time.Time
 }
 
 // finding is what a workload waits for.
@@ -86,8 +88,41 @@ func diagnose(e evidence, now time.Time) finding {
 		f.stuck = &StuckError{Object: ref, Pod: best.pod, Reason: "ProgressDeadlineExceeded",
 			Message: joinReasons(best.message, plain(result.Message)),
 			Next:    shell.Advice("look at it", command("describe", e.workload)) + "; " + shell.Advice("take the change back", command("rollout undo", e.workload))}
+		f.since = e.gaveUp()
 	}
+	return e.believed(f, now)
+}
+
+// believed holds back what is from before the apply: what was in the way may be mended
+// since, and what is tried again ever more rarely has not been tried since then.
+func (e evidence) believed(f finding, now time.Time) finding {
+	const (
+		patience = 30 * time.Second
+		rounding = 2 * time.Second // the cluster writes whole seconds
+	)
+	if f.stuck == nil || f.since.IsZero() || !f.since.Before(e.began.Add(-rounding)) {
+		return f
+	}
+	if left := e.began.Add(patience).Sub(now); left > 0 {
+		f.stuck, f.recheck = nil, left
+		return f
+	}
+	again := shell.Advice("if that is mended by now, have it tried at once", command("rollout restart", e.workload))
+	f.stuck.Next = strings.TrimPrefix(f.stuck.Next+"; "+again, "; ")
 	return f
+}
+
+// gaveUp is since when a Deployment counts as one that makes no progress.
+func (e evidence) gaveUp() time.Time {
+	list, _, _ := unstructured.NestedSlice(e.workload.Object, "status", "conditions")
+	for _, c := range list {
+		if m, ok := c.(map[string]any); ok && m["type"] == string(appsv1.DeploymentProgressing) {
+			text, _ := m["lastUpdateTime"].(string)
+			t, _ := time.Parse(time.RFC3339, text)
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 // rolledOut says whether a workload has the Pods that it is to have by now, as
@@ -333,8 +368,15 @@ func (e evidence) creation(ref Ref, now time.Time) podFinding {
 				text, since = c.Message, c.LastTransitionTime.Time
 			}
 		}
+		// The condition keeps its time while it is tried again; events tell of each try.
+		if ev := latest(e.events, rs.UID, "", "FailedCreate"); ev != nil && since.Before(e.began) && !seen(ev).Before(e.began) {
+			since = e.began
+		}
 	} else if ev := latest(e.events, e.workload.GetUID(), "", "FailedCreate"); ev != nil && now.Sub(seen(ev)) < time.Minute {
 		text, since = ev.Message, first(ev)
+		if since.Before(e.began) && !seen(ev).Before(e.began) {
+			since = e.began
+		}
 	}
 	if text == "" {
 		return podFinding{}

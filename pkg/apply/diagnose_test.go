@@ -160,6 +160,59 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// What stood in the way before the apply may be mended by it, or since.
+func TestDiagnoseFromBeforeTheApply(t *testing.T) {
+	const refused = `status: {conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, message: 'pods "x" is forbidden: minimum cpu usage per Container is 2, but request is 50m', lastTransitionTime: "2026-11-23T11:50:00Z"}]}`
+	tried := func(ago int) string { return strings.Replace(happened("FailedCreate", "minimum cpu", ago, 3), "uid: p", "uid: rs2", 1) }
+	late := strings.TrimSuffix(rolling, "}") + `, conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: too late, lastUpdateTime: "2026-11-23T11:50:00Z"}]}`
+	const again = "kubectl rollout restart deployment/redis -n shop"
+	const running = `ready: false, started: true, state: {running: {startedAt: "2026-11-23T11:59:52Z"}}`
+	for name, tt := range map[string]struct {
+		workload, set, pod string
+		events             []string
+		began              int // how many seconds ago; 0: nothing was applied
+		stuck, next        string
+		recheck            time.Duration
+	}{
+		"a refusal":                          {set: refused, events: []string{tried(20)}, began: 1, recheck: 29 * time.Second},
+		"a refusal, waited for long":         {set: refused, events: []string{tried(100)}, began: 30, stuck: "LimitRange", next: again},
+		"a refusal that was met again":       {set: refused, events: []string{tried(1)}, began: 5, stuck: "LimitRange", next: "kubectl describe limitrange -n shop"},
+		"a refusal of what was applied":      {set: refused, began: 600, stuck: "LimitRange", next: "kubectl describe limitrange -n shop"},
+		"nothing was applied":                {set: refused, stuck: "LimitRange", next: "kubectl describe limitrange -n shop"},
+		"a crash":                            {pod: crashed("11:59:50"), began: 5, recheck: 25 * time.Second},
+		"a crash since":                      {pod: crashed("11:59:58"), began: 5, stuck: "CrashLoopBackOff", next: "kubectl logs"},
+		"a deadline that was over":           {workload: late, pod: running, began: 5, recheck: 25 * time.Second},
+		"a deadline, and it was waited for":  {workload: late, pod: running, began: 40, stuck: "ProgressDeadlineExceeded", next: again},
+		"paused: that is no matter of a try": {workload: strings.Replace(rolling, "spec: {", "spec: {paused: true, ", 1), pod: running, began: 1, stuck: "Paused", next: "kubectl rollout resume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.workload == "" {
+				tt.workload = rolling
+			}
+			e := evidence{workload: object(t, tt.workload), replicaSets: parse[appsv1.ReplicaSet](t, oldSet, fmt.Sprintf(newestSet, tt.set)), events: parse[corev1.Event](t, tt.events...)}
+			if tt.pod != "" {
+				e.pods = parse[corev1.Pod](t, fmt.Sprintf(podText, "rs2", tt.pod))
+			}
+			if tt.began > 0 {
+				e.began = noon.Add(-time.Duration(tt.began) * time.Second)
+			}
+			f := diagnose(e, noon)
+			stuck, next := "", ""
+			if f.stuck != nil {
+				stuck, next = f.stuck.Reason, f.stuck.Next
+			}
+			if stuck != tt.stuck || !strings.Contains(next, tt.next) || f.recheck != tt.recheck || (tt.next != again && strings.Contains(next, again)) {
+				t.Errorf("stuck %q next %q recheck %s (%s)", stuck, next, f.recheck, f.message)
+			}
+		})
+	}
+}
+
+// crashed is a container that ended again and again, the last time at that time of day.
+func crashed(at string) string {
+	return fmt.Sprintf(`restartCount: 3, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, finishedAt: "2026-11-23T%sZ"}}`, at)
+}
+
 // Without a readiness probe a Pod counts as ready as soon as it runs.
 func TestDiagnoseUnprobed(t *testing.T) {
 	const pod = `

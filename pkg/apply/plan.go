@@ -4,6 +4,7 @@ package apply
 
 import (
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -36,8 +37,9 @@ type Plan struct {
 	// Deployment that the overlay no longer holds.
 	Notes []string `json:"notes,omitempty"`
 
-	newNamespaces []string // to be created first
-	force         bool     // take over fields of other managers
+	newNamespaces []string  // to be created first
+	force         bool      // take over fields of other managers
+	began         time.Time // when Apply began, by our own clock; zero before that
 }
 
 // NewNamespaces lists the namespaces that have to be created first.

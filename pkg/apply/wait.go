@@ -43,7 +43,7 @@ func (c *Client) Wait(ctx context.Context, p *Plan, progress func(Event)) error 
 		pending := false
 		next := time.Duration(0)
 		for _, s := range subjects {
-			f, err := s.look(now, lbUntil, c.skew.Get(), func() (*unstructured.Unstructured, error) { return c.get(ctx, s.desired) })
+			f, err := s.look(now, p.began, lbUntil, c.skew.Get(), func() (*unstructured.Unstructured, error) { return c.get(ctx, s.desired) })
 			if err != nil {
 				return err
 			}
@@ -134,8 +134,8 @@ func (s *subject) tell(f finding, progress func(Event)) {
 }
 
 // look judges what is seen of a subject now; the cluster's clock is ahead of ours
-// by skew. live asks the API server for the subject.
-func (s *subject) look(now, lbUntil time.Time, skew time.Duration, live func() (*unstructured.Unstructured, error)) (finding, error) {
+// by skew. began is when applying began. live asks the API server for the subject.
+func (s *subject) look(now, began, lbUntil time.Time, skew time.Duration, live func() (*unstructured.Unstructured, error)) (finding, error) {
 	if err := s.self.refusal(); err != nil {
 		return finding{}, fmt.Errorf("waiting for %s: %w", s.object, err)
 	}
@@ -175,6 +175,7 @@ func (s *subject) look(now, lbUntil time.Time, skew time.Duration, live func() (
 		pods:        pods,
 		events:      objects[*corev1.Event](s.events),
 		readySeen:   s.readySeen,
+		began:       inCluster(began, skew),
 	}, there)
 	if f.done || f.stuck != nil {
 		return f, nil //nolint:nilerr // to be stuck is what was found, no failure to find it
@@ -184,6 +185,14 @@ func (s *subject) look(now, lbUntil time.Time, skew time.Duration, live func() (
 		f.message = joinReasons(f.message, "no permission to see why")
 	}
 	return f, nil
+}
+
+// inCluster is a time of our own clock by the cluster's.
+func inCluster(t time.Time, skew time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(skew)
 }
 
 // subjects starts to watch everything of a plan that has to become ready.
