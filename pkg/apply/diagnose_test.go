@@ -163,7 +163,9 @@ func TestDiagnose(t *testing.T) {
 // What stood in the way before the apply may be mended by it, or since.
 func TestDiagnoseFromBeforeTheApply(t *testing.T) {
 	const refused = `status: {conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, message: 'pods "x" is forbidden: minimum cpu usage per Container is 2, but request is 50m', lastTransitionTime: "2026-11-23T11:50:00Z"}]}`
-	tried := func(ago int) string { return strings.Replace(happened("FailedCreate", "minimum cpu", ago, 3), "uid: p", "uid: rs2", 1) }
+	tried := func(ago int) string {
+		return strings.Replace(happened("FailedCreate", "minimum cpu", ago, 3), "uid: p", "uid: rs2", 1)
+	}
 	late := strings.TrimSuffix(rolling, "}") + `, conditions: [{type: Progressing, status: "False", reason: ProgressDeadlineExceeded, message: too late, lastUpdateTime: "2026-11-23T11:50:00Z"}]}`
 	const again = "kubectl rollout restart deployment/redis -n shop"
 	const running = `ready: false, started: true, state: {running: {startedAt: "2026-11-23T11:59:52Z"}}`

@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
 // appFlags are the flags from which an app is generated. On an existing tree
@@ -94,10 +96,24 @@ func (f *appFlags) complete(cmd *cobra.Command, p *program, args []string) error
 	case f.dir != "":
 	case f.name != "":
 		f.dir = f.name
+		return f.notWithinItself()
 	case isTree("."):
 		f.dir = "."
 	}
 	return nil
+}
+
+// notWithinItself refuses to make a tree in the tree of the same name, which is what
+// a command does that is repeated after "cd redis".
+func (f *appFlags) notWithinItself() error {
+	if !isTree(".") || isTree(f.dir) {
+		return nil
+	}
+	if app, err := generate.LoadApp("."); err != nil || app.Metadata.Name != f.name {
+		return nil //nolint:nilerr // another tree, whatever is wrong with it, is none of this run's business
+	}
+	return withHints(fmt.Errorf("this folder is the tree of %q already", f.name),
+		"to use it, leave the name out, or give --dir=.; for another tree within it give --dir="+shell.Word("./"+f.name))
 }
 
 // isTree tells whether a folder is the root of a tree.
@@ -252,8 +268,30 @@ func (f *appFlags) enough(cmd *cobra.Command) error {
 		return withHints(errors.New("--external-name is missing: an ExternalName Service stands for a host"),
 			"such as --external-name=db.example.com")
 	}
-	return withHints(errors.New("--image is missing: what is to run behind the Service?"),
-		"such as --image=redis:alpine; or --external-name=HOST for an alias without Pods")
+	hints := []string{"such as --image=redis:alpine; or --external-name=HOST for an alias without Pods"}
+	if near := nearTree(f.dir); near != "" {
+		hints = append(hints, fmt.Sprintf("there is no tree in %s; did you mean %s?", filepath.ToSlash(f.dir), filepath.ToSlash(near)))
+	}
+	return withHints(errors.New("--image is missing: what is to run behind the Service?"), hints...)
+}
+
+// nearTree is the tree whose folder has almost the name of one that is not there.
+func nearTree(dir string) string {
+	parent := filepath.Dir(dir)
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && isTree(filepath.Join(parent, e.Name())) {
+			names = append(names, e.Name())
+		}
+	}
+	if name := nearest.Name(filepath.Base(dir), names); name != "" {
+		return filepath.Join(parent, name)
+	}
+	return ""
 }
 
 // change puts the flags that were given into app.

@@ -123,6 +123,7 @@ func TestAppErrors(t *testing.T) {
 	}{
 		{"nothing", "", []string{"NAME is missing", "--image=IMAGE"}},
 		{"no image", "redis", []string{"--image is missing", "--external-name=HOST"}},
+		{"the tree has almost that name", "theer --type=NodePort", []string{"--image is missing", "there is no tree in theer; did you mean there?"}},
 		{"no host", "db --type=ExternalName", []string{"--external-name is missing"}},
 		{"two names", "a b --image=x", []string{`unexpected argument "b"`, "behind --"}},
 		{"type", "redis --image=redis --type=LoadBlancer", []string{`--type: unknown Service type "LoadBlancer"; did you mean LoadBalancer?`, "one of ClusterIP"}},

@@ -74,7 +74,7 @@ func (p *program) runDiff(ctx context.Context, o *diffOptions) error {
 		if ctx.Err() != nil {
 			return &interruptError{stage: "before the comparison was done", err: err}
 		}
-		return err
+		return withoutRefused(err, nil, o.from.kustomize, "compare")
 	}
 	if err := report.Plan(p.Out, plan, p.screen.report(o.format)); err != nil {
 		return err

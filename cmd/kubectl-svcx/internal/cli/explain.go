@@ -204,11 +204,32 @@ var forbidPattern = regexp.MustCompile(`User "([^"]+)" cannot (\S+) resource "([
 
 // forbidden names who may not do what, and how to ask about it.
 func forbidden(err error, conn connection) (string, []string) {
-	m := forbidPattern.FindStringSubmatch(err.Error())
-	if m == nil {
+	all := forbidPattern.FindAllStringSubmatch(err.Error(), -1)
+	if all == nil {
 		return "not allowed: " + err.Error(), nil
 	}
-	user, verb, resource, group, ns := m[1], m[2], m[3], m[4], m[5]
+	msg := fmt.Sprintf("forbidden: user %q", all[0][1])
+	var hints []string
+	said := map[string]bool{}
+	for _, m := range all {
+		what, can := refused(m, conn)
+		switch {
+		case said[what]:
+			continue
+		case len(said) == 0:
+			msg += " may not " + what
+		default:
+			msg += ", nor " + what
+		}
+		said[what] = true
+		hints = append(hints, can...)
+	}
+	return msg, append(hints, "ask whoever runs the cluster for that permission")
+}
+
+// refused says of one match of forbidPattern what may not be done, and how to ask about it.
+func refused(m []string, conn connection) (string, []string) {
+	verb, resource, group, ns := m[2], m[3], m[4], m[5]
 	place := "in the whole cluster"
 	can := "kubectl auth can-i " + verb + " " + resource
 	if group != "" {
@@ -227,9 +248,7 @@ func forbidden(err error, conn connection) (string, []string) {
 		can += " -A"
 		local = []string{"where it is allowed in one namespace, name that: -n NAMESPACE"}
 	}
-	can += conn.same
-	return fmt.Sprintf("forbidden: user %q may not %s %s %s", user, verb, resource, place),
-		append(local, can, "ask whoever runs the cluster for that permission")
+	return fmt.Sprintf("%s %s %s", verb, resource, place), append(local, can+conn.same)
 }
 
 // tlsError explains a handshake that one side refused.

@@ -97,6 +97,7 @@ each back.`,
 		o.addModes(fs)
 	})
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed("yaml", "json", "name"))
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", fixed(dryRunNone, dryRunClient))
 	return cmd
 }
 
@@ -159,7 +160,7 @@ func (p *program) runGenerate(ctx context.Context, cmd *cobra.Command, o *genera
 	if err != nil {
 		return err
 	}
-	for _, l := range written(o.dir, res, o.dryRun != dryRunNone) {
+	for _, l := range p.written(o.dir, res, o.dryRun != dryRunNone) {
 		p.line(l.label, "%s", l.text)
 	}
 	return nil
@@ -196,7 +197,7 @@ func head(s string, n int) string {
 type labelled struct{ label, text string }
 
 // written words what Write did.
-func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
+func (p *program) written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 	would := ""
 	if dryRun {
 		would = " (dry run)"
@@ -229,7 +230,7 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, "; "), would)})
 	}
 	if gone := r.Gone(); len(gone) > 0 {
-		lines = append(lines, labelled{"live", fmt.Sprintf("%s  what was applied of them before stays until it is deleted: kubectl delete %s", shown, words(gone))})
+		lines = append(lines, labelled{"live", fmt.Sprintf("%s  what was applied of them before stays until it is deleted: kubectl delete %s%s", shown, words(gone), p.appliedTo(dir))})
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
@@ -251,6 +252,16 @@ func written(dir string, r *generate.WriteResult, dryRun bool) []labelled {
 		lines = append(lines, labelled{"unused", fmt.Sprintf("%s  generated, and named by no kustomization.yaml: %s", shown, strings.Join(r.Unlisted, ", "))})
 	}
 	return lines
+}
+
+// appliedTo repeats for kubectl where a tree is applied, as far as the flags or its
+// svcx.yaml say so: without that, the command would be about another namespace.
+func (p *program) appliedTo(dir string) string {
+	same := p.sameNamespace()
+	if app, err := generate.LoadApp(dir); same == "" && err == nil && app.Metadata.Namespace != "" {
+		same = " -n " + shell.Word(app.Metadata.Namespace)
+	}
+	return same + p.sameCluster()
 }
 
 // words are the words of a command.

@@ -149,7 +149,7 @@ func inNamespace(objs []*unstructured.Unstructured, namespace string) error {
 }
 
 func (p *program) printImported(dir string, res *generate.WriteResult, dryRun bool, notes []string) {
-	for _, l := range written(dir, res, dryRun) {
+	for _, l := range p.written(dir, res, dryRun) {
 		label := l.label
 		if label == "generated" {
 			label = "imported"

@@ -104,7 +104,7 @@ func (p *program) compareTree(ctx context.Context, o *generateOptions, app *gene
 	case len(changes) == 0 && o.check && len(res.Unlisted) > 0:
 		return unlisted(inTree(o.dir, res.Unlisted))
 	case len(changes) == 0:
-		for _, l := range written(o.dir, res, false) {
+		for _, l := range p.written(o.dir, res, false) {
 			p.line(l.label, "%s", l.text)
 		}
 		return nil

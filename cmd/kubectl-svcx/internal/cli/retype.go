@@ -132,7 +132,7 @@ func (p *program) runRetype(ctx context.Context, o *retypeOptions) error {
 		return editedHints(err)
 	}
 	p.line("retyped", "%s  %s → %s", filepath.ToSlash(overlay), from, o.typ)
-	for _, l := range written(o.dir, res, dry) {
+	for _, l := range p.written(o.dir, res, dry) {
 		p.line(l.label, "%s", l.text)
 	}
 	for _, f := range removed {

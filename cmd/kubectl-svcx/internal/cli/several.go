@@ -138,7 +138,7 @@ func (p *program) generateSeveral(ctx context.Context, o *generateOptions) error
 				fmt.Fprintln(p.Out, filepath.ToSlash(filepath.Join(dirs[i], f)))
 			}
 		default:
-			for _, l := range written(dirs[i], r, dry) {
+			for _, l := range p.written(dirs[i], r, dry) {
 				p.line(l.label, "%s", l.text)
 			}
 		}

@@ -90,11 +90,11 @@ func (p *program) runUp(ctx context.Context, cmd *cobra.Command, o *upOptions) e
 		return err
 	}
 	if o.dryRun == dryRunServer {
-		g.written(o.dir, res, true)
+		g.steps(p.written(o.dir, res, true))
 	}
 	w := &walk{
 		walkFlags: &o.walkFlags, p: p, c: c, g: g, dir: o.overlayDir(app), source: "-k " + shell.Word(o.overlayDir(app)),
-		again: o.again(), wait: true, verify: true,
+		again: o.again(), wait: true, verify: true, app: app,
 		write: func(ctx context.Context) error { return p.writeNow(ctx, g, o, app) },
 	}
 	return w.run(ctx, objs)
@@ -129,7 +129,7 @@ func (p *program) planned(ctx context.Context, o *upOptions, app *generate.App) 
 func (p *program) writeNow(ctx context.Context, g *progress, o *upOptions, app *generate.App) error {
 	res, err := p.writeTree(ctx, &o.appFlags, app, false)
 	if err == nil {
-		g.written(o.dir, res, false)
+		g.steps(p.written(o.dir, res, false))
 	}
 	if ctx.Err() != nil {
 		stays := []string{"go on      " + o.again() + o.repeated + p.sameNamespace() + p.sameCluster()}
@@ -141,9 +141,9 @@ func (p *program) writeNow(ctx context.Context, g *progress, o *upOptions, app *
 	return err
 }
 
-// written says what became of a tree.
-func (g *progress) written(dir string, res *generate.WriteResult, dryRun bool) {
-	for _, l := range written(dir, res, dryRun) {
+// steps says what became of a tree.
+func (g *progress) steps(lines []labelled) {
+	for _, l := range lines {
 		g.step(l.label, "%s", l.text)
 	}
 }
@@ -157,7 +157,7 @@ func (p *program) upDryRun(ctx context.Context, o *upOptions, app *generate.App)
 	if isMachine(o.format) {
 		return p.printObjects(objs, o.format)
 	}
-	for _, l := range written(o.dir, res, true) {
+	for _, l := range p.written(o.dir, res, true) {
 		p.line(l.label, "%s", l.text)
 	}
 	p.line("applied", "%s  %s (dry run)", app.OverlayDir(o.overlay()), objectNames(objs))

@@ -15,6 +15,9 @@ import (
 // flagError words what pflag found wrong with a flag.
 func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	if verb := cmd.Flags().Arg(0); cmd.HasSubCommands() && verb != "" {
+		return unknownCommand(cmd, verb) // whose flags the root cannot know
+	}
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/apply"
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/probe"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/report"
 )
@@ -49,6 +50,7 @@ func (f *walkFlags) add(cmd *cobra.Command, p *program) {
 		addDryRun(fs, &f.dryRun, "Say what would be done, and do nothing: `MODE` client (no server is asked) or server")
 		fs.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long to wait until it runs (`DURATION`)")
 	})
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", fixed(dryRunNone, dryRunClient, dryRunServer))
 	f.probing.add(cmd, p)
 	addOutput(cmd, &f.output, report.VerdictFormats())
 }
@@ -123,6 +125,7 @@ type walk struct {
 	again  string // the command that goes on after an interruption
 	wait   bool
 	verify bool
+	app    *generate.App // what the tree is made of, where flags may change it
 	// write, when set, writes the tree that is applied, once its plan is agreed to.
 	write func(context.Context) error
 }
@@ -189,7 +192,7 @@ func (w *walk) plan(ctx context.Context, objs []*unstructured.Unstructured) (*ap
 	if err != nil && ctx.Err() != nil {
 		return nil, &interruptError{stage: "before anything was applied", err: err}
 	}
-	return plan, err
+	return plan, withoutRefused(err, w.app, w.dir, "apply it")
 }
 
 func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
@@ -203,7 +206,7 @@ func (w *walk) apply(ctx context.Context, plan *apply.Plan) error {
 		return w.interrupted("while applying", plan, err)
 	}
 	if err != nil {
-		return err
+		return withoutRefused(err, w.app, w.dir, "apply it")
 	}
 	// What apply prints as its result belongs to stdout; before a verdict it is
 	// only a step on the way.
