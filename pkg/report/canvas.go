@@ -73,6 +73,9 @@ func (c *canvas) line(parts ...string) {
 // are indented by the lead's width, so that text stands in a column.
 // leadWidth is what lead takes on the screen, colour not counted.
 func (c *canvas) hang(lead string, leadWidth int, text string) {
+	if c.ASCII {
+		text = asciiOnly(text) // before it is measured: an arrow becomes two signs
+	}
 	for i, l := range wrap(text, c.Width-leadWidth) {
 		if i > 0 {
 			lead = strings.Repeat(" ", leadWidth)

@@ -458,6 +458,23 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// An arrow takes two columns where there is only ASCII, and the line ends before the edge.
+func TestWrapASCII(t *testing.T) {
+	for width := 40; width < 100; width++ {
+		c := newCanvas(Options{Width: width, ASCII: true})
+		c.hang("lead  ", 6, "type  NodePort → ClusterIP, in place … or by way of ExternalName → Headless")
+		var b bytes.Buffer
+		if err := c.flush(&b); err != nil {
+			t.Fatal(err)
+		}
+		for l := range strings.Lines(b.String()) {
+			if l = strings.TrimRight(l, "\n"); len(l) > width || !strings.Contains(b.String(), "->") {
+				t.Errorf("%d columns of %d: %q", len(l), width, l)
+			}
+		}
+	}
+}
+
 // What changes in a long value is shown, not its beginning.
 func TestDiffText(t *testing.T) {
 	long := strings.Repeat("x", 2000)
