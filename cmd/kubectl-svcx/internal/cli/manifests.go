@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
 )
 
@@ -61,6 +63,22 @@ func manifestFiles(name string, recursive bool) ([]string, error) {
 	return out, err
 }
 
+// kustomizeGroup is the API group of what kustomize reads; no API server has it.
+const kustomizeGroup = "kustomize.config.k8s.io"
+
+// isKustomization is the error for a folder that -f names and -k is for.
+func isKustomization(files []string) error {
+	dir := "DIR"
+	for _, f := range files {
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(f)) {
+			dir = shell.Word(filepath.ToSlash(filepath.Dir(f)))
+			break
+		}
+	}
+	return withHints(errors.New("-f: there is a kustomization among the manifests, which is built and not applied as it is"),
+		"give its folder instead: -k "+dir)
+}
+
 // readObjects reads manifests, strictly.
 func (p *program) readObjects(ctx context.Context, files []string) ([]*unstructured.Unstructured, error) {
 	docs, result, err := validate.Read(ctx, files, p.In)
@@ -81,6 +99,9 @@ func (p *program) readObjects(ctx context.Context, files []string) ([]*unstructu
 		u := &unstructured.Unstructured{}
 		if err := u.UnmarshalJSON(d); err != nil {
 			return nil, fmt.Errorf("reading the objects: %w", err)
+		}
+		if u.GroupVersionKind().Group == kustomizeGroup {
+			return nil, isKustomization(files)
 		}
 		objs = append(objs, u)
 	}

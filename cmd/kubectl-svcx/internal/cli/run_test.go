@@ -93,6 +93,7 @@ func TestRun(t *testing.T) {
 		{name: "apply check without verify", args: "apply -k tree --check=redis --auth-secret=a/b", code: 1, err: []string{"--check: nothing is verified", "add --verify"}},
 		{name: "apply manifests", args: "apply -f tree/service.yaml --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
 		{name: "apply a folder of manifests", args: "apply -f . -R --dry-run=client -o name", code: 1, err: []string{"kustomization.yaml"}},
+		{name: "apply a kustomization as manifests", args: "apply -f kustomized", code: 1, err: []string{"-f: there is a kustomization", "give its folder instead: -k kustomized"}},
 		{name: "apply -k and -f", args: "apply -k tree -f tree/service.yaml", code: 1, err: []string{"-f: the objects come from -k already"}},
 		{name: "apply -R", args: "apply -k tree -R", code: 1, err: []string{"-R: which folder?"}},
 		{name: "apply verify manifests", args: "apply -f tree/service.yaml --verify -o junit", code: 0, calls: "plan apply wait verify", out: []string{"<testsuite"}},
@@ -153,8 +154,9 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inFolder(t, map[string]string{
-				"tree/kustomization.yaml": "resources:\n- service.yaml\n",
-				"tree/service.yaml":       "apiVersion: v1\nkind: Service\nmetadata:\n  name: db\nspec:\n  type: ExternalName\n  externalName: db.example.com\n",
+				"tree/kustomization.yaml":       "resources:\n- service.yaml\n",
+				"kustomized/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- ../tree\n",
+				"tree/service.yaml":             "apiVersion: v1\nkind: Service\nmetadata:\n  name: db\nspec:\n  type: ExternalName\n  externalName: db.example.com\n",
 			})
 			fake := c.fake
 			r := runWith(t, t.Context(), &fake, nil, strings.Fields(c.args)...)
