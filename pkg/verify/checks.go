@@ -311,7 +311,7 @@ func (c *serviceCase) otherPort(pv portView) *answer {
 	for _, path := range []probe.Path{probe.PathPod, probe.PathTunnel} {
 		for _, a := range c.ev.explored(path, pv.key) {
 			switch {
-			case !a.asked() || targetOf(pv, a) || c.standsBeside(pv, a):
+			case !a.asked() || targetOf(pv, a) || c.standsBeside(pv, a) || !sameTransport(pv, a):
 			case a.good():
 				return &a
 			case refused && second == nil && (a.outcome.Class == probe.ClassErrorReply || inTLS(a) || notInTLS(a)):
@@ -320,6 +320,12 @@ func (c *serviceCase) otherPort(pv portView) *answer {
 		}
 	}
 	return second
+}
+
+// sameTransport reports whether a port was asked by the Service port's own transport: who
+// accepts TCP on another number says nothing of where UDP is served.
+func sameTransport(pv portView, a answer) bool {
+	return (a.probe.Network == "udp") == (protocolOf(pv.port.Protocol) == corev1.ProtocolUDP)
 }
 
 // standsBeside reports whether the port that was asked is, by its name, not for what

@@ -38,8 +38,8 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 			continue
 		}
 		pod := v.pods[pr.Pod]
-		if pod == nil {
-			continue
+		if pod == nil || v.transportOf(&pr) == corev1.ProtocolUDP {
+			continue // the tunnel carries TCP, and has asked the port itself by that
 		}
 		if explored[pr.Service+pr.Port]++; explored[pr.Service+pr.Port] > maxExplored {
 			continue
@@ -75,6 +75,18 @@ func PlanExploration(s *Snapshot, probes []probe.Probe, outcomes []probe.Outcome
 		}
 	}
 	return p.probes
+}
+
+// transportOf returns the protocol of the Service port that a probe is about.
+func (v *view) transportOf(pr *probe.Probe) corev1.Protocol {
+	if svc := v.service(pr.Service); svc != nil {
+		for _, p := range svc.Spec.Ports {
+			if PortKey(p) == pr.Port {
+				return protocolOf(p.Protocol)
+			}
+		}
+	}
+	return corev1.ProtocolTCP
 }
 
 // telling reports whether an outcome says that this is the wrong port.
