@@ -143,6 +143,10 @@ func ruleOneBadBackend(c *serviceCase) []finding {
 			Message: fmt.Sprintf("of %d backends of %s %d %s well; Pod %s: %s.", e.pods(), c.ref(), good, answerWord(good),
 				shortWords(names), classWords(bad[0].outcome.Class, "it", bad[0])),
 			Fix: c.badBackendFix(bad[0].probe.Pod, e)}}
+		if w, text := c.newRevision(bad, e.where(probe.ClassOK)); w != nil {
+			f.Evidence = append(f.Evidence, text)
+			f.Fix = &Fix{Summary: "mend the new revision, or go back to the last one", Command: shell.Kubectl("rollout undo deployment %s -n %s", w.Name, w.Namespace)}
+		}
 		for _, a := range sample(bad, 3) {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s: %s: %s", path, a.probe.Address, a.outcome.Class, a.outcome.Detail))
 		}
@@ -167,6 +171,34 @@ func (c *serviceCase) badBackendFix(key string, e evidence) *Fix {
 		return &Fix{Summary: fmt.Sprintf("see why none of the Pods of %s answers well", owner)}
 	}
 	return &Fix{Summary: "see to that Pod, or replace it", Command: shell.Kubectl("delete pod %s -n %s", pod.Name, pod.Namespace)}
+}
+
+// newRevision returns the Deployment of which every Pod that fails is of the newest
+// revision and every one that answers of an older one, while it rolls out: whatever
+// replaces a Pod that fails is made of the same template.
+func (c *serviceCase) newRevision(bad, good evidence) (*ObjectRef, string) {
+	first := c.v.pods[bad[0].probe.Pod]
+	if first == nil {
+		return nil, ""
+	}
+	owner := c.v.ownerOf(first)
+	sets := c.v.replicaSetsOf(owner)
+	if owner.Kind != "Deployment" || len(sets) < 2 || revision(sets[0]) == revision(sets[1]) {
+		return nil, ""
+	}
+	all := func(e evidence, newest bool) bool {
+		for _, a := range e {
+			p := c.v.pods[a.probe.Pod]
+			if p == nil || c.v.ownerOf(p) != owner || podsOfSet([]*corev1.Pod{p}, sets[0])[p.Name] != newest {
+				return false
+			}
+		}
+		return true
+	}
+	if !all(bad, true) || !all(good, false) {
+		return nil, ""
+	}
+	return &owner, fmt.Sprintf("what fails is of revision %d of %s, the newest, and what answers of older ones", revision(sets[0]), owner)
 }
 
 func answerWord(n int) string {
