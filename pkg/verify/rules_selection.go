@@ -184,7 +184,7 @@ func closestLabels(sel, labels map[string]string) map[string]string {
 	return out
 }
 
-// nearest returns the workload, or the bare Pods, whose labels come closest to
+// nearest returns the workload, or the Pods of none that is known, whose labels come closest to
 // the selector: one key or value apart and alike, or with the name and port of
 // the Service. nil when none is near.
 func (c *serviceCase) nearest() *workload {
@@ -201,9 +201,18 @@ func (c *serviceCase) nearest() *workload {
 		}
 	}
 	for _, p := range c.v.byNS[c.svc.Namespace] {
-		if o := c.v.ownerOf(p); o.Kind == "Pod" && !ended(p) {
-			consider(&workload{ref: o, labels: p.Labels, template: &corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}})
+		o := c.v.ownerOf(p)
+		if ended(p) || slices.ContainsFunc(c.v.workload, func(w workload) bool { return w.ref == o }) {
+			continue
 		}
+		// What makes it may not be read, or is of a kind of its own: its labels tell,
+		// without those that each revision or Pod gets.
+		labels := p.Labels
+		if o.Kind != "Pod" {
+			labels = maps.Clone(labels)
+			maps.DeleteFunc(labels, func(k, _ string) bool { return slices.Contains(hashLabels, k) || slices.Contains(podLabels, k) })
+		}
+		consider(&workload{ref: o, labels: labels, template: &corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}})
 	}
 	return best
 }
