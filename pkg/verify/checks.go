@@ -110,17 +110,23 @@ func (c *serviceCase) selectorUnseen(sel string) CheckResult {
 		Needs: "permission to list pods in namespace " + c.svc.Namespace}
 }
 
-// ownersText names the workloads of the selected Pods.
+// ownersText names the workloads of the selected Pods, and those of them that belong to
+// none, where others do.
 func (c *serviceCase) ownersText() string {
-	var names []string
+	var names, bare []string
 	for _, p := range c.pods {
-		o := c.v.ownerOf(p)
-		if o.Kind != "Pod" && !slices.Contains(names, o.String()) {
+		switch o := c.v.ownerOf(p); {
+		case o.Kind == "Pod":
+			bare = append(bare, o.String())
+		case !slices.Contains(names, o.String()):
 			names = append(names, o.String())
 		}
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return ""
+	case len(bare) > 0:
+		return fmt.Sprintf(", %d of %s, besides %s", len(c.pods)-len(bare), shortList(names, 2), shortList(bare, 2))
 	}
 	return " of " + shortList(names, 2)
 }

@@ -31,7 +31,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		if last.Reason != "" && last.Reason != "Error" {
 			how += " (" + probe.Printable(last.Reason, 64) + ")"
 		}
-		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %d times", p.Name, cs.Name, how, cs.RestartCount)}
+		evidence := []string{fmt.Sprintf("Pod/%s container %s: %s, restarted %s", p.Name, cs.Name, how, plural(int(cs.RestartCount), "time"))}
 		words := c.lastWords(p, cs.Name, last)
 		if msg := lastLine(words); msg != "" && last.Reason != startError {
 			evidence = append(evidence, "its last words: "+msg)

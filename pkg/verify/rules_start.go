@@ -109,7 +109,7 @@ func hookCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 			Message: fmt.Sprintf("the postStart hook of container %s of %s fails, and the kubelet kills the container for it.", cs.Name, owner),
 			Evidence: []string{
 				fmt.Sprintf("event FailedPostStartHook on Pod/%s: %s", p.Name, text),
-				fmt.Sprintf("Pod/%s container %s: restarted %d times", p.Name, cs.Name, cs.RestartCount),
+				fmt.Sprintf("Pod/%s container %s: restarted %s", p.Name, cs.Name, plural(int(cs.RestartCount), "time")),
 			},
 			Fix: &Fix{Summary: "correct the hook's command, path or port, or what it needs"}}}, true
 	}
