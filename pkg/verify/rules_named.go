@@ -11,6 +11,9 @@ import (
 // ruleNamedPort: SVC201, SVC202 and SVC203. The EndpointSlices say it: ready
 // endpoints in a slice without the port.
 func ruleNamedPort(c *serviceCase) []finding {
+	if c.has("SVC109") {
+		return nil
+	}
 	var out []finding
 	for _, pv := range c.ports {
 		if len(pv.noPort) == 0 || pv.port.TargetPort.Type != intstr.String {
@@ -50,6 +53,9 @@ func ruleNamedPort(c *serviceCase) []finding {
 		}
 		if pod != nil {
 			f.Evidence = append(f.Evidence, "ports that Pod/"+pod.Name+" declares: "+declaredText(pod))
+		}
+		if f.ID == "SVC201" {
+			c.unlessStrayed(&f.Finding)
 		}
 		out = append(out, f)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // portRules find why ready Pods do not answer on a Service's target port (2xx).
-var portRules = []rule{ruleNamedPort, ruleTransport, ruleOneFamily, ruleListening, ruleHeadlessPort}
+var portRules = []rule{ruleCopiedSelector, ruleNamedPort, ruleTransport, ruleOneFamily, ruleListening, ruleHeadlessPort}
 
 func portField(pv portView, name string) string {
 	return fmt.Sprintf("spec.ports[%d].%s", pv.index, name)
@@ -109,6 +109,7 @@ func (c *serviceCase) wrongTarget(pv portView, other answer, a, b evidence) find
 		return f
 	}
 	f.Fix = portFix(fmt.Sprintf("point targetPort at %v", target), c.ref(), c.svc, pv.port, map[string]any{"targetPort": target})
+	c.unlessStrayed(&f.Finding)
 	return f
 }
 

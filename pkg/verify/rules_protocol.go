@@ -228,11 +228,14 @@ func ruleOtherProtocol(c *serviceCase) []finding {
 			continue
 		}
 		e, path := c.direct(pv.key)
-		if f, ok := c.silentTLS(pv, e, path); ok {
-			out = append(out, f)
-			continue
+		f, ok := c.silentTLS(pv, e, path)
+		if !ok {
+			f, ok = c.spokenTo(pv, e, path)
 		}
-		if f, ok := c.spokenTo(pv, e, path); ok {
+		if ok {
+			if f.ID == "SVC707" {
+				c.unlessStrayed(&f.Finding)
+			}
 			out = append(out, f)
 		}
 	}
