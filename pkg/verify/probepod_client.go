@@ -68,6 +68,9 @@ type Client struct {
 	// ShortNames are the targets of other namespaces (namespace/name) that it is
 	// told by their bare names.
 	ShortNames map[string]ShortName `json:"shortNames,omitempty"`
+	// OtherPorts are the targets (namespace/name) that it is told with a port that they
+	// do not have.
+	OtherPorts map[string]OtherPort `json:"otherPorts,omitempty"`
 	// Container is where its commands run, as NAMESPACE/POD/CONTAINER; empty: nowhere.
 	Container string `json:"container,omitempty"`
 	// Ephemeral says that the questions came out of its own Pod, which has these

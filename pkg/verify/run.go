@@ -117,6 +117,7 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 				return nil, err
 			}
 			r.client.ShortNames = s.shortNames(r.client.Namespace, &r.client.spec)
+			r.client.OtherPorts = s.otherPorts(r.client.Namespace, &r.client.spec)
 			s.Client, plan.Client = &r.client.Client, r.client.Namespace
 			readClientPolicies(ctx, c, s, t)
 		}
