@@ -119,7 +119,6 @@ func TestLimitedRights(t *testing.T) {
 // is not blamed for it.
 func TestNamespacesWithLimits(t *testing.T) {
 	t.Parallel()
-	everything := metav1.LabelSelector{}
 	for _, tc := range []struct {
 		name  string
 		limit func(t *testing.T, ns string)
@@ -147,12 +146,11 @@ func TestNamespacesWithLimits(t *testing.T) {
 			}
 			kubectl(t, t.TempDir(), "wait", "-n", ns, "resourcequota/room", "--for=jsonpath={.status.hard.limits\\.memory}=2Gi", "--timeout=60s").want(t, 0)
 		}, 0, []string{"VERIFIED"}},
-		{"default-deny", func(t *testing.T, ns string) {
-			p := networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "nobody"}, Spec: networkingv1.NetworkPolicySpec{PodSelector: everything,
-				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}}}
-			if _, err := client(t).NetworkingV1().NetworkPolicies(ns).Create(t.Context(), &p, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
+		// The app's own policy lets everybody in, and nobody out to it.
+		{"default-deny", admitNobody, 2, []string{"SVC409", "NetworkPolicy nobody"}},
+		{"default-deny, without a policy of the app's own", func(t *testing.T, ns string) {
+			admitNobody(t, ns)
+			kubectl(t, t.TempDir(), "delete", "-n", ns, "networkpolicy/redis").want(t, 0)
 		}, 2, []string{"SVC401", "NetworkPolicy nobody"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -169,6 +167,16 @@ func TestNamespacesWithLimits(t *testing.T) {
 				t.Errorf("%d probe Pods are left", len(left))
 			}
 		})
+	}
+}
+
+// admitNobody keeps all Pods of a namespace from connecting and from being connected to.
+func admitNobody(t *testing.T, ns string) {
+	t.Helper()
+	p := networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "nobody"}, Spec: networkingv1.NetworkPolicySpec{
+		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}}}
+	if _, err := client(t).NetworkingV1().NetworkPolicies(ns).Create(t.Context(), &p, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 
