@@ -28,20 +28,28 @@ func (c *serviceCase) strayed() (own *workload, of ObjectRef) {
 	if of.Kind == "Pod" || strings.HasPrefix(of.Name, own.ref.Name+"-") || strings.HasPrefix(own.ref.Name, of.Name+"-") {
 		return nil, of
 	}
-	for _, name := range []string{of.Name, of.Name + "-svc"} {
-		if name != c.svc.Name && c.v.service(c.svc.Namespace+"/"+name) != nil {
-			return own, of
+	if len(c.othersNamed(of)) == 0 {
+		return nil, of
+	}
+	return own, of
+}
+
+// othersNamed returns the other Services of the namespace that are named for a workload.
+func (c *serviceCase) othersNamed(w ObjectRef) []*corev1.Service {
+	var out []*corev1.Service
+	for _, name := range []string{w.Name, w.Name + serviceSuffix} {
+		if svc := c.v.service(c.svc.Namespace + "/" + name); svc != nil && svc.Name != c.svc.Name {
+			out = append(out, svc)
 		}
 	}
-	return nil, of
+	return out
 }
 
 // exchanged returns the Service that is named for the workload whose Pods this one selects,
 // where it selects in turn those of the one that this is named for; nil otherwise.
 func (c *serviceCase) exchanged(own *workload, of ObjectRef) *corev1.Service {
-	for _, name := range []string{of.Name, of.Name + "-svc"} {
-		mate := c.v.service(c.svc.Namespace + "/" + name)
-		if mate != nil && len(mate.Spec.Selector) > 0 && own.makesFor(mate) && !selects(mate, c.pods[0].Labels) {
+	for _, mate := range c.othersNamed(of) {
+		if len(mate.Spec.Selector) > 0 && own.makesFor(mate) && !selects(mate, c.pods[0].Labels) {
 			return mate
 		}
 	}
@@ -101,6 +109,6 @@ func (c *serviceCase) unlessStrayed(f *Finding) {
 	if own == nil || f.Fix == nil {
 		return
 	}
-	f.Evidence = append(f.Evidence, fmt.Sprintf("%s has the name of the Service and other labels: %s", own.ref, selectorText(own.labels)))
+	f.Evidence = append(f.Evidence, own.nameOnly())
 	f.Fix = &Fix{Summary: fmt.Sprintf("select the Pods of %s, if these are meant; if those of %s are, %s", own.ref, of, f.Fix.Summary)}
 }

@@ -86,8 +86,7 @@ func ruleOtherPort(c *serviceCase) []finding {
 		return nil
 	}
 	client := c.v.s.Client.ObjectRef
-	f := Finding{ID: "SVC414", Severity: SeverityWarning, Object: client,
-		Field: fmt.Sprintf("spec.template.spec.containers[name=%s].env[name=%s]", told.Container, told.Variable)}
+	f := Finding{ID: "SVC414", Severity: SeverityWarning, Object: client, Field: told.field()}
 	var have []string
 	var want []corev1.ServicePort
 	for _, p := range c.svc.Spec.Ports {
@@ -109,7 +108,7 @@ func ruleOtherPort(c *serviceCase) []finding {
 		f.Fix.Summary = fmt.Sprintf("use port %d", want[0].Port)
 		if told.Value != "" {
 			value := strings.Replace(told.Value, fmt.Sprintf(":%d", told.Port), fmt.Sprintf(":%d", want[0].Port), 1)
-			f.Fix = containersFix(f.Fix.Summary, client, nil, map[string]map[string]any{told.Container: {"env": []any{map[string]any{"name": told.Variable, "value": value}}}})
+			f.Fix = told.fix(f.Fix.Summary, client, value)
 		}
 	}
 	return []finding{{Finding: f, checks: []string{}}}

@@ -273,7 +273,7 @@ func (c *serviceCase) nothingListens(pv portView, a, b evidence) finding {
 	}
 	if w := c.namesake(); w != nil && !w.makesFor(c.svc) && !w.toEnd() {
 		// Copied from another Service, a selector keeps to the Pods of that.
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s has the name of the Service and other labels: %s", w.ref, selectorText(w.labels)))
+		f.Evidence = append(f.Evidence, w.nameOnly())
 		f.Fix.Summary = fmt.Sprintf("select the Pods of %s, if these are meant; otherwise %s", w.ref, f.Fix.Summary)
 		return f
 	}

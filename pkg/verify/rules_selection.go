@@ -30,11 +30,19 @@ func ruleNoSelector(c *serviceCase) []finding {
 	return []finding{{Finding: f}}
 }
 
+// serviceSuffix is what many put behind a workload's name to name its Service.
+const serviceSuffix = "-svc"
+
+// nameOnly says of a Service's namesake that the Service does not select its Pods.
+func (w *workload) nameOnly() string {
+	return fmt.Sprintf("%s has the name of the Service and other labels: %s", w.ref, selectorText(w.labels))
+}
+
 // namesake returns a workload with the Service's own name, or nil.
 func (c *serviceCase) namesake() *workload {
 	for i := range c.v.workload {
 		w := &c.v.workload[i]
-		if w.ref.Namespace == c.svc.Namespace && (w.ref.Name == c.svc.Name || w.ref.Name+"-svc" == c.svc.Name) && len(w.matchLabels) > 0 {
+		if w.ref.Namespace == c.svc.Namespace && (w.ref.Name == c.svc.Name || w.ref.Name+serviceSuffix == c.svc.Name) && len(w.matchLabels) > 0 {
 			return w
 		}
 	}

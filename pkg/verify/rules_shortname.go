@@ -29,6 +29,20 @@ func (n ShortName) String() string {
 	return "environment variable " + n.Variable + " of container " + n.Container
 }
 
+// field is the path in a workload of what tells the name.
+func (n ShortName) field() string {
+	field := fmt.Sprintf("spec.template.spec.containers[name=%s]", n.Container)
+	if n.Variable != "" {
+		field += fmt.Sprintf(".env[name=%s]", n.Variable)
+	}
+	return field
+}
+
+// fix has the variable of a client say something else.
+func (n ShortName) fix(summary string, client ObjectRef, value string) *Fix {
+	return containersFix(summary, client, nil, map[string]map[string]any{n.Container: {"env": []any{map[string]any{"name": n.Variable, "value": value}}}})
+}
+
 // ruleShortName: SVC405. A client of another namespace is told the Service's
 // short name, which does not exist there.
 func ruleShortName(c *serviceCase) []finding {
@@ -83,17 +97,13 @@ func (c *serviceCase) clientShortName(cl *Client) []finding {
 // shortName words the finding, and makes the name whole where that can be done.
 func (c *serviceCase) shortName(client ObjectRef, where ShortName) Finding {
 	long := c.svc.Name + "." + c.svc.Namespace
-	f := Finding{ID: "SVC405", Object: client, Field: fmt.Sprintf("spec.template.spec.containers[name=%s]", where.Container),
+	f := Finding{ID: "SVC405", Object: client, Field: where.field(),
 		Message: fmt.Sprintf("%s in namespace %s uses the short name %q, which exists in namespace %s only: there the Service is called %s.",
 			client, client.Namespace, c.svc.Name, c.svc.Namespace, long),
 		Evidence: []string{where.String() + " says " + c.svc.Name},
 		Fix:      &Fix{Summary: "use " + long}}
-	if where.Variable != "" {
-		f.Field += fmt.Sprintf(".env[name=%s]", where.Variable)
-	}
 	if where.Value != "" {
-		f.Fix = containersFix(f.Fix.Summary, client, nil, map[string]map[string]any{where.Container: {"env": []any{
-			map[string]any{"name": where.Variable, "value": long + strings.TrimPrefix(where.Value, c.svc.Name)}}}})
+		f.Fix = where.fix(f.Fix.Summary, client, long+strings.TrimPrefix(where.Value, c.svc.Name))
 	}
 	return f
 }
