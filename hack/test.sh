@@ -98,9 +98,10 @@ tests_of_the_lab() {
 	heading "the lab's own tests"
 	local packages
 	packages=$(cd test/lab && go list "$@" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+	# In a shell of its own: what cleans up at the end, also of tests that fail, is to start
+	# from here.
 	# shellcheck disable=SC2086 # one word a package
-	cd test/lab && tests "${lab_flags[@]}" "$@" $packages
-	cd ../..
+	(cd test/lab && tests "${lab_flags[@]}" "$@" $packages)
 }
 
 # without_lab REASON: runs what is left of the lab's tests when no lab can be had.

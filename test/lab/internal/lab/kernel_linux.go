@@ -25,21 +25,8 @@ var rules = []struct{ what, command string }{
 
 // kernelLacks tries what a node needs of the kernel's network, in a namespace that is
 // thrown away, and names what the kernel does not have.
-func kernelLacks(programs map[string]string) ([]string, error) {
-	type answer struct {
-		lacks []string
-		err   error
-	}
-	result := make(chan answer)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends, and the namespace with it
-		ns, err := netns.New()
-		if err != nil {
-			result <- answer{err: fmt.Errorf("make a network namespace: %w", err)}
-			return
-		}
-		defer ns.Close()
-		var lacks []string
+func kernelLacks(programs map[string]string) (lacks []string, err error) {
+	err = inNewNetwork(func() {
 		for what, link := range map[string]netlink.Link{
 			"interfaces of type veth (module veth)":     &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "v0"}, PeerName: "v1"},
 			"interfaces of type bridge (module bridge)": &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "b0"}},
@@ -60,10 +47,34 @@ func kernelLacks(programs map[string]string) ([]string, error) {
 				lacks = append(lacks, fmt.Sprintf("%s: %s", rule.what, firstLine(out)))
 			}
 		}
-		result <- answer{lacks: lacks}
-	}()
-	a := <-result
-	return a.lacks, a.err
+	})
+	return lacks, err
+}
+
+// inNewNetwork runs f in a new network namespace and comes back from it. Leaving it to the
+// thread to end would not do: the process's first thread never ends, and where that one is,
+// the kernel takes the whole process to be.
+func inNewNetwork(f func()) error {
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("this thread's network namespace: %w", err)
+	}
+	defer home.Close()
+	ns, err := netns.New()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("make a network namespace: %w", err)
+	}
+	defer ns.Close()
+	f()
+	// A thread that is not back stays locked, so that nothing else runs on it.
+	if err := netns.Set(home); err != nil {
+		return fmt.Errorf("leave the network namespace that was made: %w", err)
+	}
+	runtime.UnlockOSThread()
+	return nil
 }
 
 // noLockFile keeps iptables, where it is not the one over nftables, from leaving its lock

@@ -61,7 +61,8 @@ func Down(lab layout.Lab) error {
 	if err != nil {
 		return err
 	}
-	if err := netlink.LinkDel(link); err != nil {
+	// The other end may have gone with its namespace meanwhile, and both with it.
+	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("remove interface %s: %w", lab.MachineLink(), err)
 	}
 	return nil
