@@ -267,14 +267,24 @@ func TestKilledWhileComingUp(t *testing.T) {
 	for _, moment := range []string{"/run/svcx-lab/" + name + "/lab.json", "/run/svcx-lab/" + name + "/worker/init.sock", "/var/lib/svcx-lab/" + name + "/logs/control-plane-etcd.log"} {
 		for _, interrupt := range []os.Signal{os.Kill, os.Interrupt} {
 			cmd := exec.Command(program(t), "up", "--name", name)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, moment, func() error { _, err := os.Stat(moment); return err })
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			for _, err := os.Stat(moment); err != nil; _, err = os.Stat(moment) {
+				select {
+				case <-ended:
+					t.Fatalf("up has ended before there was %s: %s", moment, &stderr)
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
 			if err := cmd.Process.Signal(interrupt); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Wait(); err == nil {
+			if err := <-ended; err == nil {
 				t.Fatalf("up was done before it could be stopped at %s", moment)
 			}
 			if interrupt == os.Kill {
