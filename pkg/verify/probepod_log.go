@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,10 @@ const (
 
 // errSilent says that nothing was written in time.
 var errSilent = errors.New("silent")
+
+// errUnwatched says that a node ended the log with a complaint of its own: it could
+// not watch the file, as where inotify instances have run out (on kind often).
+var errUnwatched = errors.New("the node cannot follow the log")
 
 // converse gives the prober in a started container what it waits for on stdin
 // (in; nil: nothing) and calls emit for each outcome that it writes. stay keeps
@@ -76,17 +81,33 @@ func (u *untilDone) Read([]byte) (int, error) {
 
 // followLog reads the prober's output while it is written. patient says that the
 // prober waits for something before it writes at all. A log that breaks off is
-// read again from its beginning: each answer counts once.
+// read again from its beginning: each answer counts once. One that the node cannot
+// follow is read again and again, until all is there or the container has ended.
 func followLog(ctx context.Context, c *clients, s *seat, patient bool, want int, emit func(probe.Outcome)) error {
 	had := map[string]bool{}
-	end, err := again.Try(ctx, func() (probe.End, error) {
-		return readLog(ctx, c, s, patient, func(o probe.Outcome) {
-			if !had[o.Probe] {
-				had[o.Probe] = true
-				emit(o)
-			}
-		})
-	})
+	once := func(o probe.Outcome) {
+		if !had[o.Probe] {
+			had[o.Probe] = true
+			emit(o)
+		}
+	}
+	var end probe.End
+	var err error
+	start, ended := time.Now(), false
+	for try := 1; ; try++ {
+		end, err = again.Try(ctx, func() (probe.End, error) { return readLog(ctx, c, s, patient, once) })
+		if !errors.Is(err, errUnwatched) || ended {
+			break
+		}
+		if errors.Is(err, probe.ErrNoProber) && !patient && time.Since(start) > helloGrace {
+			err = errSilent
+			break
+		}
+		ended = howEnded(ctx, c, s) != ""
+		if !ended && !again.Pause(ctx, min(try, 4)) {
+			break
+		}
+	}
 	switch {
 	case errors.Is(err, errSilent):
 		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: it wrote nothing in %.0f s", s.image, helloGrace.Seconds())
@@ -94,7 +115,7 @@ func followLog(ctx context.Context, c *clients, s *seat, patient bool, want int,
 		// The shell has said why.
 		return s.noStart(err.Error())
 	case errors.Is(err, probe.ErrNoProber) && ctx.Err() == nil:
-		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe", s.image)
+		return fail("an image that holds svcx-probe (--probe-image)", "the image %s does not run svcx-probe: %v", s.image, err)
 	case apierrors.IsForbidden(err):
 		return fail("permission to read Pod logs (get pods/log) in namespace "+s.namespace, "the probe Pod's log may not be read")
 	case err != nil && ctx.Err() != nil:
@@ -136,6 +157,9 @@ func readLog(ctx context.Context, c *clients, s *seat, patient bool, emit func(p
 		if errors.Is(err, probe.ErrNoProber) && log.err != nil && !errors.Is(log.err, io.EOF) {
 			err = log.err // it broke off in the first line
 		}
+		if log.unwatched() {
+			err = fmt.Errorf("%w: %w", errUnwatched, err)
+		}
 	}
 	if silent.Load() && ctx.Err() == nil {
 		err = errSilent
@@ -143,10 +167,12 @@ func readLog(ctx context.Context, c *clients, s *seat, patient bool, emit func(p
 	return probe.End{}, err
 }
 
-// heard calls first when the first bytes come, and keeps how reading ended.
+// heard calls first when the first bytes come, and keeps the last ones and how
+// reading ended.
 type heard struct {
 	io.Reader
 	first func()
+	last  []byte
 	err   error
 }
 
@@ -156,8 +182,17 @@ func (h *heard) Read(p []byte) (int, error) {
 		h.first()
 		h.first = nil
 	}
+	h.last = append(h.last, p[:n]...)
+	h.last = h.last[max(0, len(h.last)-256):]
 	h.err = err
 	return n, err
+}
+
+// unwatched reports whether the log ends with what a kubelet writes into it when it
+// cannot watch the file.
+func (h *heard) unwatched() bool {
+	line := h.last[bytes.LastIndexByte(h.last, '\n')+1:]
+	return errors.Is(h.err, io.EOF) && (bytes.HasPrefix(line, []byte("failed to create fsnotify watcher")) || bytes.HasPrefix(line, []byte("failed to watch ")))
 }
 
 // howEnded says how a probe Pod's container has ended, where that can be seen.
