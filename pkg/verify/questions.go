@@ -174,6 +174,38 @@ func (c Checks) unfit(v *view) error {
 	return nil
 }
 
+// unused returns an error where it was said how to ask and nothing is asked so:
+// what was meant to be proven would not be.
+func (o PlanOptions) unused(probes []probe.Probe) error {
+	var checks []probe.Check
+	var names []string
+	for _, p := range probes {
+		if !p.Exploratory && p.Check != probe.CheckDNS && !slices.Contains(checks, p.Check) {
+			checks = append(checks, p.Check)
+			names = append(names, strings.TrimSuffix(string(p.Check), "-server"))
+		}
+	}
+	if len(checks) == 0 {
+		return nil
+	}
+	for _, f := range []struct {
+		flag  string
+		given bool
+		by    []probe.Check // those that heed it
+		next  string
+	}{
+		{"send", o.Send != "", []probe.Check{probe.CheckTCP, probe.CheckUDP}, "add --check=tcp, or leave it out"},
+		{"expect", o.Expect != "", []probe.Check{probe.CheckTCP, probe.CheckUDP}, "add --check=tcp, or leave it out"},
+		{"tls", o.TLS, []probe.Check{probe.CheckRedis, probe.CheckPostgres, probe.CheckMySQL, probe.CheckGRPC, probe.CheckHTTPS, probe.CheckTLS}, "add --check=tls, or leave it out"},
+		{"auth-secret", o.Auth != nil, []probe.Check{probe.CheckRedis}, "add --check=redis, or leave it out"},
+	} {
+		if f.given && !slices.ContainsFunc(checks, func(c probe.Check) bool { return slices.Contains(f.by, c) }) {
+			return fmt.Errorf("--%s: no port is asked in a way that it is for, only with %s; %s", f.flag, listWords(names), f.next)
+		}
+	}
+	return nil
+}
+
 // suits reports whether a check can be made over a transport.
 func suits(c probe.Check, proto corev1.Protocol) bool {
 	switch proto {

@@ -87,6 +87,37 @@ func TestChecksOfPorts(t *testing.T) {
 	}
 }
 
+// TestUnusedFlags: what says how to ask has to be heeded by a check that is made.
+func TestUnusedFlags(t *testing.T) {
+	login := &Auth{Secret: "login"}
+	for _, tc := range []struct {
+		check string
+		o     PlanOptions
+		err   string
+	}{
+		{"web=http,admin=http,query=dns", PlanOptions{Expect: "healthy"}, "--expect: no port is asked in a way that it is for, only with http and dns; add --check=tcp"},
+		{"web=http,admin=http,query=dns", PlanOptions{Send: "x"}, "--send: "},
+		{"web=http,admin=tcp", PlanOptions{Send: "x", Expect: "healthy"}, ""},
+		{"web=tcp,admin=http,query=udp", PlanOptions{TLS: true}, "--tls: "},
+		{"web=https", PlanOptions{TLS: true}, ""},
+		{"web=http,admin=mysql", PlanOptions{Auth: login}, "--auth-secret: "},
+		{"web=redis", PlanOptions{Auth: login, TLS: true}, ""},
+	} {
+		checks, err := ParseChecks([]string{tc.check})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tc.o.Checks = checks
+		s := severalPorts()
+		if err := tc.o.unused(PlanProbes(s, tc.o)); (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+			t.Errorf("%s %+v: %v, want %q", tc.check, tc.o, err, tc.err)
+		}
+	}
+	if err := (PlanOptions{Expect: "x"}).unused(nil); err != nil {
+		t.Errorf("nothing is asked at all: %v", err)
+	}
+}
+
 // TestCommandsArePlanned: a command asks each backend, and every path where a
 // client is named; elsewhere the port's own question stays.
 func TestCommandsArePlanned(t *testing.T) {

@@ -123,6 +123,9 @@ func Run(ctx context.Context, cfg *rest.Config, t Target, o Options) (*Verdict, 
 		}
 	}
 	probes := PlanProbes(s, plan)
+	if err := plan.unused(probes); err != nil {
+		return nil, err
+	}
 	r.say(fmt.Sprintf("probing %s", plural(len(s.Targets), "Service")), false)
 
 	r.own = credentialsHere(ctx, c, o.Auth, probes)
