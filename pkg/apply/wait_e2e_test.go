@@ -133,7 +133,7 @@ func TestWaitProbeFails(t *testing.T) {
 // A load balancer that nobody serves does not hold the wait up for ever.
 func TestWaitBalancer(t *testing.T) {
 	ctx, c, ns := lab(t)
-	ctx, cancel := context.WithTimeout(ctx, 9*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	p, _ := run(ctx, t, c, []*unstructured.Unstructured{services(t, "lb")[LoadBalancer]}, PlanOptions{Namespace: ns})
 	var seen []string

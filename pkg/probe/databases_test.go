@@ -111,7 +111,11 @@ func TestMySQL(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			out := askOne(t, Probe{Check: CheckMySQL, Address: serve(t, tc.peer)}, Options{})
+			p := Probe{Check: CheckMySQL, Address: serve(t, tc.peer)}
+			if tc.want == ClassNoAnswer {
+				p.Timeout = brief
+			}
+			out := askOne(t, p, Options{})
 			if out.Class != tc.want || !strings.Contains(out.Detail, tc.detail) {
 				t.Errorf("%+v, want %s with %q", out, tc.want, tc.detail)
 			}

@@ -142,7 +142,7 @@ func TestRealPostgres(t *testing.T) {
 	data := filepath.Join(d.dir, "data")
 	d.run(filepath.Join(filepath.Dir(postgres), "initdb"), "-D", data, "-A", "scram-sha-256", "--pwfile=/proc/version", "-N")
 	cert, key := d.certificate()
-	address := closedPort(t)
+	address := freePort(t)
 	_, port, _ := net.SplitHostPort(address)
 	d.serve(postgres, postgres, "-D", data, "-p", port, "-h", "127.0.0.1", "-k", d.dir, "-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key)
 	if out := d.asks(CheckPostgres, address, false); out.Facts["sslOffered"] != "yes" {
@@ -162,7 +162,7 @@ func TestRealMySQL(t *testing.T) {
 	d := newServer(t)
 	data := filepath.Join(d.dir, "data")
 	cert, key := d.certificate()
-	address := closedPort(t)
+	address := freePort(t)
 	_, port, _ := net.SplitHostPort(address)
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestRealRedis(t *testing.T) {
 	// The same program, in the package that brings no service, has the second name.
 	redis := found(t, "Redis", "redis-server", "redis-check-rdb")
 	d := newServer(t)
-	address := closedPort(t)
+	address := freePort(t)
 	_, port, _ := net.SplitHostPort(address)
 	d.serve(redis, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", d.dir, "--requirepass", "secret")
 	p := Probe{Check: CheckRedis, Address: address, Timeout: 5 * time.Second, Settle: 30 * time.Second}
@@ -206,4 +206,15 @@ func TestRealRedis(t *testing.T) {
 	if out.Class != ClassOK || out.Answers != 4 || len(out.Backends) != 1 || out.Facts["role"] != "master" {
 		t.Errorf("with the password: %+v", out)
 	}
+}
+
+// freePort returns a loopback address for a server that cannot choose its own.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

@@ -33,7 +33,7 @@ func TestRedisAnnounces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			out := askOne(t, Probe{Check: CheckRedis, Address: serve(t, say(reply)), Timeout: 5 * time.Second}, Options{})
+			out := askOne(t, Probe{Check: CheckRedis, Address: serve(t, say(reply))}, Options{})
 			runtime.ReadMemStats(&after)
 			if out.Class != ClassProtocol {
 				t.Errorf("outcome %+v, want %s", out, ClassProtocol)
@@ -55,7 +55,7 @@ func TestRedisIsNotGreeted(t *testing.T) {
 		heard <- string(first[:n])
 		_, _ = io.WriteString(c, "+PONG\r\n")
 	})
-	askOne(t, Probe{Check: CheckRedis, Address: peer, Timeout: 5 * time.Second}, Options{})
+	askOne(t, Probe{Check: CheckRedis, Address: peer}, Options{})
 	if got := <-heard; !strings.HasPrefix(got, "*1\r\n$4\r\nping\r\n") || !strings.HasSuffix(got, "role\r\n") && !strings.HasSuffix(got, "ROLE\r\n") {
 		t.Errorf("it began with %q", got)
 	}
@@ -68,7 +68,7 @@ func TestRedisEndsAfterPong(t *testing.T) {
 			_, _ = c.Read(make([]byte, 512))
 			_, _ = io.WriteString(c, "+PONG\r\n"+more)
 		})
-		if out := askOne(t, Probe{Check: CheckRedis, Address: gone, Timeout: 5 * time.Second}, Options{}); out.Class != ClassOK {
+		if out := askOne(t, Probe{Check: CheckRedis, Address: gone}, Options{}); out.Class != ClassOK {
 			t.Errorf("after PONG, %q: %+v", more, out)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRedisEndsAfterPong(t *testing.T) {
 func TestRedisSaysWhyItCloses(t *testing.T) {
 	full := serve(t, func(c net.Conn) { _, _ = io.WriteString(c, "-ERR max number of clients reached\r\n") })
 	for range 20 {
-		out := askOne(t, Probe{Check: CheckRedis, Address: full, Timeout: 5 * time.Second}, Options{})
+		out := askOne(t, Probe{Check: CheckRedis, Address: full}, Options{})
 		if out.Class != ClassErrorReply || out.Detail != "-ERR max number of clients reached" {
 			t.Fatalf("outcome %+v", out)
 		}

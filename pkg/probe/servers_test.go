@@ -60,7 +60,7 @@ func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
 func TestRedis(t *testing.T) {
 	info := bulk("# Server\r\nredis_version:8.0.1\r\nrun_id:abc123\r\n")
 	addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": info, "ROLE": "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"}))
-	out := askOne(t, Probe{Check: CheckRedis, Address: addr, Attempts: 8, Timeout: 2 * time.Second}, Options{})
+	out := askOne(t, Probe{Check: CheckRedis, Address: addr, Attempts: 8}, Options{})
 	if out.Class != ClassOK || out.Answers != 8 || out.Backends["abc123"] != 8 || out.Facts["role"] != "master" || out.Facts["version"] != "8.0.1" || out.Latency <= 0 {
 		t.Errorf("outcome %+v", out)
 	}
@@ -128,7 +128,7 @@ func TestHTTP(t *testing.T) {
 		{Probe{Check: CheckGRPC}, ClassProtocol},
 	}
 	for _, tc := range cases {
-		tc.p.Address, tc.p.Timeout = addr, 2*time.Second
+		tc.p.Address = addr
 		if out := askOne(t, tc.p, Options{}); out.Class != tc.want {
 			t.Errorf("%s %s: class %s (%s), want %s", tc.p.Check, tc.p.HTTPPath, out.Class, out.Detail, tc.want)
 		}
@@ -168,7 +168,7 @@ func TestGRPCHealth(t *testing.T) {
 				srv.Start()
 			}
 			defer srv.Close()
-			out := askOne(t, Probe{Check: CheckGRPC, TLS: secure, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
+			out := askOne(t, Probe{Check: CheckGRPC, TLS: secure, Address: srv.Listener.Addr().String()}, Options{})
 			if out.Class != tc.want || secure != (out.Facts["alpn"] == "h2") {
 				t.Errorf("class %s (%s), want %s; %v", out.Class, out.Detail, tc.want, out.Facts)
 			}
@@ -192,7 +192,7 @@ func TestGRPCOneSideTLS(t *testing.T) {
 		} else {
 			srv.Start()
 		}
-		out := askOne(t, Probe{Check: CheckGRPC, TLS: !secure, Address: srv.Listener.Addr().String(), Timeout: 2 * time.Second}, Options{})
+		out := askOne(t, Probe{Check: CheckGRPC, TLS: !secure, Address: srv.Listener.Addr().String()}, Options{})
 		srv.Close()
 		t.Logf("%s: %s %v", out.Class, out.Detail, out.Facts)
 		if out.Class == ClassOK || out.Class == ClassLocal {
@@ -238,7 +238,7 @@ func TestTLS(t *testing.T) {
 				srv.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t, tc.notAfter, "redis.default.svc")}}
 				srv.StartTLS()
 				defer srv.Close()
-				out := askOne(t, Probe{Check: check, Address: srv.Listener.Addr().String(), ServerName: tc.server, Timeout: 2 * time.Second}, Options{})
+				out := askOne(t, Probe{Check: check, Address: srv.Listener.Addr().String(), ServerName: tc.server}, Options{})
 				if out.Class != tc.want || !strings.Contains(out.Detail, tc.detail) {
 					t.Errorf("class %s (%s), want %s with %q", out.Class, out.Detail, tc.want, tc.detail)
 				}
@@ -300,7 +300,7 @@ func TestTLSServers(t *testing.T) {
 			}
 			srv.StartTLS()
 			defer srv.Close()
-			tc.probe.Address, tc.probe.Timeout = srv.Listener.Addr().String(), 2*time.Second
+			tc.probe.Address = srv.Listener.Addr().String()
 			out := askOne(t, tc.probe, Options{})
 			if out.Class != tc.want || out.Facts[FactClientCert] != tc.fact {
 				t.Errorf("class %s (%s), facts %v, want %s", out.Class, out.Detail, out.Facts, tc.want)
@@ -422,7 +422,7 @@ func TestExpectedReplies(t *testing.T) {
 		{Probe{Check: CheckTCP, Send: "a\r\n", Expect: "VERSION of a"}, ClassOK},
 		{Probe{Check: CheckTCP, Send: "a\r\n"}, ClassOK},
 		{Probe{Check: CheckTCP, Send: "a\r\n", Expect: "nothing like it"}, ClassProtocol},
-		{Probe{Check: CheckTCP, Expect: "unasked", Timeout: 100 * time.Millisecond}, ClassNoAnswer},
+		{Probe{Check: CheckTCP, Expect: "unasked", Timeout: brief}, ClassNoAnswer},
 		{Probe{Check: CheckUDP, Send: "b", Expect: "got b"}, ClassOK},
 		{Probe{Check: CheckUDP, Send: "b", Expect: "got c"}, ClassProtocol},
 	} {

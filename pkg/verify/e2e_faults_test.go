@@ -163,7 +163,7 @@ func TestRealCleanup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for run, life := range map[string]time.Duration{"dead": time.Second, "alive": time.Minute} {
+	for run, life := range map[string]time.Duration{"dead": time.Second, "alive": 10 * time.Minute} {
 		pod, err := newProbePod(podRun{namespace: c.namespace, name: probePodName + run, run: run, image: "redis:alpine", timeout: life - deadlineSlack})
 		if err != nil {
 			t.Fatal(err)
@@ -172,7 +172,7 @@ func TestRealCleanup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.kubectl("", "wait", "-n", c.namespace, "pod/"+probePodName+"dead", "--for=jsonpath={.status.reason}=DeadlineExceeded", "--timeout=30s")
+	c.kubectl("", "wait", "-n", c.namespace, "pod/"+probePodName+"dead", "--for=jsonpath={.status.reason}=DeadlineExceeded", "--timeout=120s")
 	removed, err := Cleanup(context.Background(), c.cfg, c.namespace, false)
 	if err != nil {
 		t.Fatal(err)

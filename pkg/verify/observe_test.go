@@ -275,7 +275,7 @@ func TestTargets(t *testing.T) {
 // removes an object. (The tunnel's is the exception in the verb, not in deed.)
 func TestVerifyAloneChangesNothing(t *testing.T) {
 	a := newAPI(t)
-	v, err := Run(t.Context(), a.start(), Target{Namespace: "demo", Names: []string{"redis"}}, Options{Timeout: 5 * time.Second})
+	v, err := Run(t.Context(), a.start(), Target{Namespace: "demo", Names: []string{"redis"}}, Options{Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestVerifyAloneChangesNothing(t *testing.T) {
 func TestNoPermissionToCreateIsNotProven(t *testing.T) {
 	a := newAPI(t)
 	a.forbid = map[string]bool{"create pods": true}
-	v, err := Run(t.Context(), a.start(), Target{Namespace: "demo", Names: []string{"redis"}}, Options{InCluster: true, ProbeImage: "x", Timeout: 5 * time.Second})
+	v, err := Run(t.Context(), a.start(), Target{Namespace: "demo", Names: []string{"redis"}}, Options{InCluster: true, ProbeImage: "x", Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // terminal runs a command on a terminal of its own and keeps what it shows.
@@ -104,6 +105,10 @@ func screen(written string) []string {
 // colour left on; and no probe Pod is left.
 func TestCtrlCOnATerminal(t *testing.T) {
 	t.Parallel()
+	probes, err := metav1.ParseToLabelSelector(probePodSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, stage := range []struct {
 		name string
 		sign *regexp.Regexp
@@ -118,6 +123,7 @@ func TestCtrlCOnATerminal(t *testing.T) {
 		t.Run(stage.name, func(t *testing.T) {
 			t.Parallel()
 			ns := namespace(t, restricted)
+			mute(t, client(t), ns, *probes) // or up may be done before the key is pressed
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			s := onTerminal(t, ctx, t.TempDir(), "svcx", "up", "redis", "--image=redis:alpine", "--replicas=2", "--port=6379", "-n", ns)

@@ -36,7 +36,7 @@ func TestWait(t *testing.T) {
 	grant(t, ns, rbacv1.Subject{Kind: rbacv1.UserKind, Name: user},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
 		rbacv1.PolicyRule{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}})
-	svcx(t, dir, "verify", "redis", "-n", ns, "--wait", "--timeout=2s").want(t, 1).contains(t, "waited", "Service/redis does not exist")
+	svcx(t, dir, "verify", "redis", "-n", ns, "--wait", "--timeout=8s").want(t, 1).contains(t, "waited", "Service/redis does not exist")
 
 	waited := make(chan result, 1)
 	go func() {
@@ -54,9 +54,9 @@ func TestWait(t *testing.T) {
 	svcx(t, dir, "verify", "redis", "-n", ns, "--in-cluster", "--wait", "--timeout=60s").want(t, 0).contains(t, "VERIFIED")
 
 	kubectl(t, dir, "scale", "deployment/redis", "--replicas=0", "-n", ns).want(t, 0)
-	waitGone(t, c.CoreV1().Pods(ns), "app.kubernetes.io/name=redis", 30*time.Second)
-	r := svcx(t, dir, "verify", "redis", "-n", ns, "--for=endpoints", "--wait", "--timeout=3s", "-o", "json").want(t, 2)
-	r.contains(t, "waited", "3s, and not endpoints")
+	waitGone(t, c.CoreV1().Pods(ns), "app.kubernetes.io/name=redis", time.Minute)
+	r := svcx(t, dir, "verify", "redis", "-n", ns, "--for=endpoints", "--wait", "--timeout=8s", "-o", "json").want(t, 2)
+	r.contains(t, "waited", "8s, and not endpoints")
 	if v := r.verdict(t); v.State != verify.StateFailed {
 		t.Errorf("state %s", v.State)
 	}
@@ -93,7 +93,7 @@ func TestWatch(t *testing.T) {
 			if err := documents.Decode(&v); err != nil {
 				t.Fatalf("instead of %s: %v\n%s", want, err, &stderr)
 			}
-			now := fmt.Sprint(v.State, v.Services[0].Findings)
+			now := fmt.Sprint(v.State, v.Services[0].Findings, v.Services[0].Checks)
 			if v.Kind != "Verdict" || now == last {
 				t.Fatalf("%s says what was said before: %s", v.Kind, now)
 			}

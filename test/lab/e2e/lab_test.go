@@ -121,12 +121,13 @@ func redis(t *testing.T, name string) {
 }
 
 func ping(addr string) error {
-	conn, err := net.DialTimeout("tcp", addr, 2*time.Second)
+	const enough = 10 * time.Second // on a machine on which another lab comes up
+	conn, err := net.DialTimeout("tcp", addr, enough)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(enough))
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return err
 	}
