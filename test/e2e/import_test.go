@@ -39,6 +39,7 @@ func TestImportChangesNothing(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t, nil)
 	dir := t.TempDir()
+	svcx(t, dir, "import", "deploy/nobody", "-n", ns).want(t, 1).contains(t, "deploy/nobody does not exist in namespace "+ns, "kubectl get deployments -n "+ns)
 	var sub *testing.T // the subtest that runs
 	sh := func(args ...string) {
 		sub.Helper()

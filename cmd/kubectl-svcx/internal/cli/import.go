@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -224,6 +225,9 @@ func (c *realCluster) Get(ctx context.Context, kind, namespace, name string) (*u
 		return nil, c.wrap(err)
 	}
 	o, err := client.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, withHints(fmt.Errorf("%s/%s does not exist in namespace %s", kind, name, namespace), shell.Advice("see what there is", shell.Kubectl("get %s -n %s", gvr.Resource, namespace)))
+	}
 	if err != nil {
 		return nil, c.wrap(fmt.Errorf("%s/%s in namespace %s: %w", gvr.Resource, name, namespace, err))
 	}

@@ -25,7 +25,8 @@ func newUpCmd(p *program) *cobra.Command {
 		Short:   "Generate, apply, wait, and prove that the Service can be reached",
 		GroupID: groupWhole,
 		Long: `Generate manifests for an app and its Service, apply the overlay of the type asked
-for, or that of the one --overlay, wait until it runs, and verify it: every backend, along every path.
+for, or that of the one --overlay, wait until it runs, and verify it: every backend,
+along every path.
 
 On a tree that exists (--dir, or ./NAME) its svcx.yaml is used, and the flags given
 change it; with another --type the live Service is switched. A change that
