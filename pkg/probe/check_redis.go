@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// askRedis wants PONG for PING, and learns the server's run_id, version and role.
+// askRedis wants PONG for PING, and learns the server's run_id, version and role, what a
+// read says, and what it says of its room for writes.
 //
 // It talks as applications do, by go-redis, over a connection that has been
 // opened before: what kept it from opening is for the network's rules to tell.
@@ -68,6 +70,10 @@ func (r *redisPeer) ask(ctx context.Context) error {
 	ping := all.Ping(ctx)
 	info := all.Info(ctx, "server")
 	role := all.Do(ctx, "ROLE")
+	// PING is answered also by who refuses all else.
+	read := all.Exists(ctx, "svcx")
+	replication := all.Info(ctx, "replication")
+	memory := all.Info(ctx, "memory")
 	_, _ = all.Exec(ctx)
 	if errors.Is(r.conn.broken, errAnnounced) {
 		return r.a.badAnswer("RESP")
@@ -88,7 +94,9 @@ func (r *redisPeer) ask(ctx context.Context) error {
 	// has still answered.
 	r.a.backend = infoField(info.Val(), "run_id")
 	r.a.fact("version", infoField(info.Val(), "redis_version"))
-	r.role(ctx, role)
+	r.role(role)
+	r.read(ctx, read)
+	r.room(replication.Val(), memory.Val())
 	return nil
 }
 
@@ -158,24 +166,57 @@ func (r *redisPeer) withheld(err error) error {
 	return seen(ClassLocal, r.a.opts.Withheld)
 }
 
-// role records the reply to ROLE, and for a replica without its master what a read says:
-// it answers PING with PONG all the same.
-func (r *redisPeer) role(ctx context.Context, role *redis.Cmd) {
+// role records the reply to ROLE, and of a replica the link to its master.
+func (r *redisPeer) role(role *redis.Cmd) {
 	parts, err := role.Slice()
 	if err != nil || len(parts) == 0 {
 		return
 	}
 	r.a.fact("role", fmt.Sprint(parts[0]))
-	if parts[0] != "slave" || len(parts) < 4 {
-		return
+	if parts[0] == "slave" && len(parts) >= 4 {
+		r.a.fact("masterLink", fmt.Sprint(parts[3]))
 	}
-	r.a.fact("masterLink", fmt.Sprint(parts[3]))
-	if parts[3] == "connected" {
-		return
-	}
+}
+
+// read records for what state of the server a read is refused. That it is refused to
+// this user, or that another server has the key (-MOVED), says nothing of the kind.
+func (r *redisPeer) read(ctx context.Context, read *redis.IntCmd) {
 	var refused redis.Error
-	if err := r.client.Exists(ctx, "svcx").Err(); errors.As(err, &refused) {
-		r.a.fact("read", withoutArgs("-"+refused.Error()))
+	if !errors.As(read.Err(), &refused) {
+		return
+	}
+	reply := "-" + refused.Error()
+	down := strings.HasPrefix(reply, "-CLUSTERDOWN")
+	if !down && !strings.HasPrefix(reply, "-MASTERDOWN") {
+		return
+	}
+	r.a.fact("read", reply)
+	if !down {
+		return
+	}
+	if info, err := r.client.ClusterInfo(ctx).Result(); err == nil {
+		for _, field := range []string{"cluster_state", "cluster_slots_assigned", "cluster_slots_fail", "cluster_known_nodes"} {
+			r.a.fact(field, infoField(info, field))
+		}
+	}
+}
+
+// room records what decides whether a server takes writes, without writing: how many
+// good replicas it counts, where it is told to count them, and its memory, where it is
+// told to forget nothing.
+func (r *redisPeer) room(replication, memory string) {
+	if infoField(replication, "role") == "master" {
+		r.a.fact("goodReplicas", infoField(replication, "min_slaves_good_slaves"))
+	}
+	if infoField(memory, "maxmemory_policy") != "noeviction" {
+		return
+	}
+	limit, _ := strconv.ParseInt(infoField(memory, "maxmemory"), 10, 64)
+	used, err := strconv.ParseInt(infoField(memory, "used_memory"), 10, 64)
+	beside, _ := strconv.ParseInt(infoField(memory, "mem_not_counted_for_evict"), 10, 64)
+	if err == nil && limit > 0 {
+		r.a.fact("maxMemory", strconv.FormatInt(limit, 10))
+		r.a.fact("usedMemory", strconv.FormatInt(used-beside, 10))
 	}
 }
 

@@ -74,6 +74,36 @@ func TestRedis(t *testing.T) {
 			t.Errorf("outcome %+v", out)
 		}
 	})
+	t.Run("cluster without slots", func(t *testing.T) {
+		addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "EXISTS svcx": "-CLUSTERDOWN Hash slot not served\r\n",
+			"CLUSTER info": bulk("cluster_state:fail\r\ncluster_slots_assigned:0\r\n")}))
+		out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{})
+		if out.Class != ClassOK || out.Facts["read"] != "-CLUSTERDOWN Hash slot not served" || out.Facts["cluster_slots_assigned"] != "0" {
+			t.Errorf("outcome %+v", out)
+		}
+	})
+	t.Run("a read that is refused to this user or another server's", func(t *testing.T) {
+		for _, reply := range []string{"-NOPERM no", "-MOVED 1 10.0.0.1:6379", "-ERR unknown command", ":0"} {
+			addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "EXISTS svcx": reply + "\r\n"}))
+			if out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{}); out.Class != ClassOK || out.Facts["read"] != "" {
+				t.Errorf("%s: outcome %+v", reply, out)
+			}
+		}
+	})
+	t.Run("no room for writes", func(t *testing.T) {
+		addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n",
+			"INFO replication": bulk("role:master\r\nmin_slaves_good_slaves:0\r\n"),
+			"INFO memory":      bulk("used_memory:200\r\nmaxmemory:100\r\nmaxmemory_policy:noeviction\r\nmem_not_counted_for_evict:20\r\n")}))
+		out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{})
+		if out.Class != ClassOK || out.Facts["goodReplicas"] != "0" || out.Facts["usedMemory"] != "180" || out.Facts["maxMemory"] != "100" {
+			t.Errorf("outcome %+v", out)
+		}
+		addr = serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO replication": bulk("role:slave\r\nmin_slaves_good_slaves:0\r\n"),
+			"INFO memory": bulk("used_memory:200\r\nmaxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n")}))
+		if out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{}); out.Facts["goodReplicas"]+out.Facts["maxMemory"] != "" {
+			t.Errorf("a replica that evicts: outcome %+v", out)
+		}
+	})
 	t.Run("only PING permitted", func(t *testing.T) {
 		addr := serve(t, redisLike(map[string]string{"PING": "+PONG\r\n", "INFO server": "-NOPERM no\r\n", "ROLE": "-NOPERM no\r\n"}))
 		if out := askOne(t, Probe{Check: CheckRedis, Address: addr}, Options{}); out.Class != ClassOK || len(out.Backends) != 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // protocolRules find why a server that is reached does not answer well (7xx).
-var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleMasterless, ruleOtherProtocol, ruleHangs}
+var protocolRules = []rule{ruleOneBadBackend, ruleErrorReply, ruleMasterless, ruleClusterDown, ruleNoWrites, ruleOtherProtocol, ruleHangs}
 
 // redisReplies maps the first words of a Redis error to what they mean.
 var redisReplies = []struct{ words, id, cause, fix string }{
@@ -76,34 +76,6 @@ func ruleErrorReply(c *serviceCase) []finding {
 			f.Message = fmt.Sprintf("the server of %s answers with an error: %s", owner, reply)
 		}
 		out = append(out, f)
-	}
-	return out
-}
-
-// ruleMasterless: SVC704. A replica whose master is gone answers PING all the same.
-func ruleMasterless(c *serviceCase) []finding {
-	var out []finding
-	for _, pv := range c.ports {
-		e, path := c.direct(pv.key)
-		var bad evidence
-		for _, a := range e.where(probe.ClassOK) {
-			if link := a.outcome.Facts["masterLink"]; link == "connect" || link == "connecting" {
-				bad = append(bad, a)
-			}
-		}
-		if len(bad) == 0 || c.failure(pv.key) {
-			continue
-		}
-		owner, _ := c.backendOwner(pv, bad...)
-		facts := bad[0].outcome.Facts
-		f := Finding{ID: "SVC704", Severity: SeverityFailure, Object: owner,
-			Message:  fmt.Sprintf("the Redis of %s is a replica that has lost its master: it answers PING, and its data is stale.", owner),
-			Evidence: []string{fmt.Sprintf("%s: ROLE says %s, link %s, from %d/%d", path, facts["role"], facts["masterLink"], len(bad), len(e))},
-			Fix:      &Fix{Summary: "see to the master, or to the address at which the replica looks for it"}}
-		if facts["read"] != "" {
-			f.Evidence = append(f.Evidence, "a read says: "+facts["read"])
-		}
-		out = append(out, finding{Finding: f, port: pv.key})
 	}
 	return out
 }
