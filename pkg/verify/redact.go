@@ -30,6 +30,9 @@ func redact(r *Recording) {
 	seen.visit(reflect.ValueOf(r).Elem())
 	slices.SortFunc(seen.secrets, func(a, b string) int { return len(b) - len(a) })
 	hide := &redactor{secrets: slices.Compact(seen.secrets), names: seen.names, services: r.Services}
+	for i := range r.StatefulSets {
+		hide.podNames = append(hide.podNames, podNameForm(r.StatefulSets[i].Name))
+	}
 	hide.visit(reflect.ValueOf(r).Elem())
 }
 
@@ -58,6 +61,8 @@ type redactor struct {
 	secrets []string
 	// services are those whose addresses stay in environment variables.
 	services []corev1.Service
+	// podNames match names of the Pods of StatefulSets, which stay too.
+	podNames []*regexp.Regexp
 }
 
 // minSecret is the length from which a value is looked for elsewhere, in bytes:
@@ -194,7 +199,8 @@ func (x *redactor) leaving(o any, names ...*string) {
 }
 
 // address is what is kept of a variable's value: the name and port of a Service
-// that it holds, or the bare name, by which its clients are found.
+// that it holds, or the bare name, by which its clients are found, or else the names
+// of Pods.
 func (x *redactor) address(variable, value string) string {
 	for i := range x.services {
 		svc := &x.services[i]
@@ -209,7 +215,13 @@ func (x *redactor) address(variable, value string) string {
 			return hidden + "@" + at
 		}
 	}
-	return ""
+	var names []string
+	for _, form := range x.podNames {
+		for _, m := range form.FindAllStringSubmatch(value, 64) {
+			names = append(names, m[1])
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 func dropped(m map[string]string, keep bool) map[string]string {

@@ -12,7 +12,7 @@ import (
 )
 
 // networkRules find what stands between a client and Pods that answer (4xx).
-var networkRules = []rule{ruleBlocked, ruleOutsideBlocked, ruleClientDNS, ruleHostAliases, ruleDNSBlocked, ruleClusterDNS, ruleShortName, ruleOtherPort, ruleProxyLabel, ruleInternalLocal, ruleServiceProxy}
+var networkRules = []rule{ruleBlocked, ruleOutsideBlocked, ruleClientDNS, ruleHostAliases, ruleDNSBlocked, ruleClusterDNS, ruleShortName, ruleOtherPort, rulePodNames, ruleProxyLabel, ruleInternalLocal, ruleServiceProxy}
 
 // betweenNodes turns f into SVC411 when all that is lost goes from one node to
 // another, on ways on which nothing arrives, and others are open. Where nothing at
