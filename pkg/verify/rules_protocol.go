@@ -47,9 +47,14 @@ func ruleErrorReply(c *serviceCase) []finding {
 		e, path := c.direct(pv.key)
 		bad := e.where(probe.ClassErrorReply)
 		if len(bad) == 0 {
-			// What a server has no room for it may say to one question and not to the next.
-			e, path = c.ev.on(probe.PathClusterIP, "", pv.key).asked(), probe.PathClusterIP
-			bad = e.where(probe.ClassErrorReply)
+			// What a server has no room for it may say to one question and not to the next;
+			// and from inside its Pod it may be asked as a friend.
+			for _, path = range []probe.Path{probe.PathClusterIP, probe.PathNodePort} {
+				e = c.ev.on(path, "", pv.key).asked()
+				if bad = e.where(probe.ClassErrorReply); len(bad) > 0 {
+					break
+				}
+			}
 		}
 		if len(bad) == 0 || c.failure(pv.key) {
 			continue
