@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 )
 
-// crashCause: SVC307, SVC308, SVC319 and SVC323. A container ends over and over.
+// crashCause: SVC307, SVC308, SVC313, SVC319 and SVC323. A container ends over and over.
 func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) {
 	for _, cs := range statuses(p) {
 		last := crashed(p, cs, c.v.s.Taken.Time)
@@ -57,6 +57,8 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 				f.Field, f.Fix, f.Evidence = off.Field, off.Fix, append(f.Evidence, off.Evidence...)
 				f.Message = fmt.Sprintf("the kubelet restarts container %s of %s over and over: %s", cs.Name, owner, off.Message)
 			}
+		case last.Reason == startError && notMounted.MatchString(last.Message):
+			c.unmounted(&f, p, cs.Name, last.Message)
 		case last.Reason == startError: // and it has written no log
 			f.Message = fmt.Sprintf("container %s of %s cannot be started: %s", cs.Name, owner, commandReason(lastLine(last.Message)))
 			f.Fix = &Fix{Summary: "correct its command, args or workingDir, or use an image that has what they name"}
@@ -70,6 +72,34 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		return finding{Finding: f}, true
 	}
 	return finding{}, false
+}
+
+// notMounted is what the runtime says when a file of a volume is to take the place of a
+// directory, or the reverse: where it is mounted, and why it is not.
+var notMounted = regexp.MustCompile(`(?s)error mounting "[^"]*" to rootfs at "([^"]+)".*: ([^:]+)$`)
+
+// unmounted says which mount keeps a container from starting. The kubelet makes an empty
+// directory of a subPath that its volume does not have.
+func (c *serviceCase) unmounted(f *Finding, p *corev1.Pod, container, said string) {
+	m := notMounted.FindStringSubmatch(strings.TrimSuffix(strings.TrimSpace(said), ": unknown"))
+	at, why := probe.Printable(m[1], 200), probe.Printable(m[2], 200)
+	what := "a volume"
+	f.ID = "SVC313"
+	f.Fix = &Fix{Summary: "mount a file in the place of a file, and a directory in that of a directory"}
+	for _, ctr := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		for _, vm := range ctr.VolumeMounts {
+			if ctr.Name != container || vm.MountPath != m[1] {
+				continue
+			}
+			f.Field += fmt.Sprintf(".volumeMounts[mountPath=%s]", at)
+			what = "volume " + probe.Printable(vm.Name, 64)
+			if vm.SubPath != "" {
+				what = "subPath " + probe.Printable(vm.SubPath, 120) + " of " + what
+				f.Fix.Summary = "see that the volume has that subPath (of what it lacks an empty directory is made), or " + f.Fix.Summary
+			}
+		}
+	}
+	f.Message = fmt.Sprintf("container %s of %s cannot be started: %s does not mount at %s: %s.", container, f.Object, what, at, why)
 }
 
 // startError is why a container has ended that never ran: the runtime does not find

@@ -27,6 +27,7 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 		gates = append(gates, probe.Printable(g.Name, 120))
 	}
 	name, age := probe.Printable(p.Spec.SchedulerName, 120), c.v.s.Taken.Sub(p.CreationTimestamp.Time)
+	claims := resourceClaims(p)
 	switch {
 	case len(gates) > 0:
 		f.Field = "spec.template.spec.schedulingGates"
@@ -39,8 +40,11 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 		f.Field = "spec.template.spec.schedulerName"
 		f.Message = fmt.Sprintf("no scheduler named %q looks at the Pods of %s.", name, owner)
 		f.Fix = templateFix("use the cluster's own scheduler, or start the one that is named", owner, map[string]any{"schedulerName": corev1.DefaultSchedulerName})
+	case len(claims) > 0 && !c.overlooked():
+		f.Field = "spec.template.spec.resourceClaims"
+		f.Message = fmt.Sprintf("the scheduler does not take up the Pods of %s, as it does with Pods whose ResourceClaims do not exist: they ask for %s.", owner, listWords(claims))
+		f.Fix = &Fix{Summary: shell.Advice("create what they ask for, or correct its name", shell.Kubectl("get resourceclaims,resourceclaimtemplates -n %s", p.Namespace))}
 	default:
-		f.Object, f.Field = ObjectRef{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, "status.conditions"
 		f.Message = fmt.Sprintf("the cluster's scheduler does not look at the Pods of %s: it does not run, or is far behind.", owner)
 		f.Fix = &Fix{Summary: shell.Advice("restore the scheduler", shell.Kubectl("get pods -n kube-system -l component=kube-scheduler"))}
 	}
@@ -48,6 +52,29 @@ func heldBackCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, boo
 		f.Evidence = []string{fmt.Sprintf("Pod/%s has no node and no condition PodScheduled, %s after it was created", p.Name, lasting(age))}
 	}
 	return finding{Finding: f}, true
+}
+
+// resourceClaims names what a Pod asks for of devices.
+func resourceClaims(p *corev1.Pod) []string {
+	var out []string
+	for _, claim := range p.Spec.ResourceClaims {
+		switch {
+		case claim.ResourceClaimName != nil:
+			out = append(out, "ResourceClaim "+probe.Printable(*claim.ResourceClaimName, 120))
+		case claim.ResourceClaimTemplateName != nil:
+			out = append(out, "ResourceClaimTemplate "+probe.Printable(*claim.ResourceClaimTemplateName, 120))
+		}
+	}
+	return out
+}
+
+// overlooked reports whether the cluster's scheduler has not looked at Pods either that
+// ask for no devices.
+func (c *serviceCase) overlooked() bool {
+	return slices.ContainsFunc(c.v.s.Pods, func(p corev1.Pod) bool {
+		return p.Spec.NodeName == "" && len(p.Spec.ResourceClaims) == 0 && (p.Spec.SchedulerName == "" || p.Spec.SchedulerName == corev1.DefaultSchedulerName) &&
+			p.Status.Phase == corev1.PodPending && podCondition(&p, corev1.PodScheduled) == nil && c.v.s.Taken.Sub(p.CreationTimestamp.Time) >= schedulerGrace
+	})
 }
 
 // sandboxCause: SVC329. What the Pod's containers would run in cannot be made.
