@@ -107,7 +107,14 @@ func volumeCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool)
 	if containsAny(ev.Message, "failed to sync configmap cache", "failed to sync secret cache", "no relationship found") {
 		return finding{}, false // the kubelet, or what it may read, is late, and it tries again
 	}
-	text := probe.Printable(ev.Message, maxEventText)
+	said := ev.Message
+	// The reason comes after the whole command that was run.
+	if output := strings.LastIndex(said, "Output: "); output >= 0 {
+		if command := strings.Index(said, "Mounting command: "); command >= 0 && command < output {
+			said = strings.TrimSpace(said[:command]) + ": " + said[output+len("Output: "):]
+		}
+	}
+	text := probe.Printable(said, maxEventText)
 	evidence := fmt.Sprintf("event %s on Pod/%s: %s", ev.Reason, p.Name, text)
 	if what, ok := missing(text); ok {
 		return finding{Finding: Finding{ID: "SVC312", Object: owner, Field: "spec.template.spec.volumes",
