@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/kustomize/kyaml/openapi/kubernetesapi"
+
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
 )
 
 // buildLock keeps builds apart: kustomize holds its OpenAPI schema in package
@@ -128,7 +131,11 @@ func checkDir(fsys filesys.FileSystem, dir string) error {
 		return nil // a remote one, which kustomize fetches
 	}
 	if !fsys.Exists(dir) {
-		return &BuildError{Dir: dir, Err: errors.New("no such folder")}
+		msg := "no such folder"
+		if near := kustomizationBeside(fsys, dir); near != "" {
+			msg += "; did you mean " + near + "?"
+		}
+		return &BuildError{Dir: dir, Err: errors.New(msg)}
 	}
 	if !fsys.IsDir(dir) {
 		return &BuildError{Dir: dir, Err: errors.New("not a folder; -k takes the folder of a kustomization")}
@@ -149,6 +156,24 @@ func kustomizationFile(fsys filesys.FileSystem, dir string) string {
 		if p := filepath.Join(dir, name); fsys.Exists(p) && !fsys.IsDir(p) {
 			return p
 		}
+	}
+	return ""
+}
+
+// kustomizationBeside is the folder with a kustomization, in it or below, whose name is
+// nearest to that of one that is not there.
+func kustomizationBeside(fsys filesys.FileSystem, dir string) string {
+	parent := filepath.Dir(dir)
+	names, err := fsys.ReadDir(parent)
+	if err != nil {
+		return ""
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		sub := filepath.Join(parent, name)
+		return !fsys.IsDir(sub) || kustomizationFile(fsys, sub) == "" && len(kustomizationsUnder(fsys, sub)) == 0
+	})
+	if near := nearest.Name(filepath.Base(dir), names); near != "" {
+		return filepath.ToSlash(filepath.Join(parent, near))
 	}
 	return ""
 }

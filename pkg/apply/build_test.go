@@ -145,6 +145,9 @@ func TestBuildErrors(t *testing.T) {
 		says   []string
 	}{
 		"no such folder": {dir: "nosuch", says: []string{"building nosuch: no such folder"}},
+		"a folder's name that is misspelt": {dir: "redis/overlays/nodprot",
+			says: []string{"building redis/overlays/nodprot: no such folder; did you mean redis/overlays/nodeport?"}},
+		"a tree's name that is misspelt": {dir: "reds", says: []string{"no such folder; did you mean redis?"}},
 		"a file":         {dir: service, says: []string{"not a folder"}},
 		"the root of a tree": {dir: "redis", says: []string{
 			"no kustomization.yaml in this folder", "there is one in redis/overlays/nodeport, redis/base"}},

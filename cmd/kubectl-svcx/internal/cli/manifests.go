@@ -66,14 +66,21 @@ func manifestFiles(name string, recursive bool) ([]string, error) {
 // kustomizeGroup is the API group of what kustomize reads; no API server has it.
 const kustomizeGroup = "kustomize.config.k8s.io"
 
+// kustomizationAmong is the first of files that has the name of a kustomization.
+func kustomizationAmong(files []string) string {
+	for _, f := range files {
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(f)) {
+			return f
+		}
+	}
+	return ""
+}
+
 // isKustomization is the error for a folder that -f names and -k is for.
 func isKustomization(files []string) error {
 	dir := "DIR"
-	for _, f := range files {
-		if slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(f)) {
-			dir = shell.Word(filepath.ToSlash(filepath.Dir(f)))
-			break
-		}
+	if f := kustomizationAmong(files); f != "" {
+		dir = shell.Word(filepath.ToSlash(filepath.Dir(f)))
 	}
 	return withHints(errors.New("-f: there is a kustomization among the manifests, which is built and not applied as it is"),
 		"give its folder instead: -k "+dir)
@@ -81,6 +88,9 @@ func isKustomization(files []string) error {
 
 // readObjects reads manifests, strictly.
 func (p *program) readObjects(ctx context.Context, files []string) ([]*unstructured.Unstructured, error) {
+	if kustomizationAmong(files) != "" { // it need not say what kind it is of
+		return nil, isKustomization(files)
+	}
 	docs, result, err := validate.Read(ctx, files, p.In)
 	if err != nil {
 		return nil, err

@@ -92,7 +92,7 @@ func TestRun(t *testing.T) {
 		{name: "apply dry-run verify", args: "apply -k tree --dry-run --verify", code: 1, err: []string{"--verify"}},
 		{name: "apply check without verify", args: "apply -k tree --check=redis --auth-secret=a/b", code: 1, err: []string{"--check: nothing is verified", "add --verify"}},
 		{name: "apply manifests", args: "apply -f tree/service.yaml --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
-		{name: "apply a folder of manifests", args: "apply -f . -R --dry-run=client -o name", code: 1, err: []string{"kustomization.yaml"}},
+		{name: "apply a folder of manifests", args: "apply -f . -R --dry-run=client -o name", code: 1, err: []string{"-f: there is a kustomization among", "-k "}},
 		{name: "apply a kustomization as manifests", args: "apply -f kustomized", code: 1, err: []string{"-f: there is a kustomization", "give its folder instead: -k kustomized"}},
 		{name: "apply -k and -f", args: "apply -k tree -f tree/service.yaml", code: 1, err: []string{"-f: the objects come from -k already"}},
 		{name: "apply -R", args: "apply -k tree -R", code: 1, err: []string{"-R: which folder?"}},
