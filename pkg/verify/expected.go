@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -27,6 +28,8 @@ func expectedOf(objs []*unstructured.Unstructured) *Expected {
 			e.StatefulSets = addConverted[appsv1.StatefulSet](e.StatefulSets, o)
 		case "apps/v1/DaemonSet":
 			e.DaemonSets = addConverted[appsv1.DaemonSet](e.DaemonSets, o)
+		case "networking.k8s.io/v1/NetworkPolicy":
+			e.NetworkPolicies = addConverted[networkingv1.NetworkPolicy](e.NetworkPolicies, o)
 		}
 	}
 	return e

@@ -39,6 +39,7 @@ func judge(v *view, probes []probe.Probe, outcomes []probe.Outcome) *Verdict {
 		out.State = worse(out.State, sv.State)
 		out.Services = append(out.Services, sv)
 	}
+	v.together(out)
 	if len(out.Services) == 0 {
 		out.State = StateNotProven
 	}

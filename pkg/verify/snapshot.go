@@ -81,8 +81,9 @@ type ContainerLog struct {
 // Expected holds the objects of a tree that decide where traffic goes. An
 // object without a namespace is meant for that of the target.
 type Expected struct {
-	Services     []corev1.Service     `json:"services,omitempty"`
-	Deployments  []appsv1.Deployment  `json:"deployments,omitempty"`
-	StatefulSets []appsv1.StatefulSet `json:"statefulSets,omitempty"`
-	DaemonSets   []appsv1.DaemonSet   `json:"daemonSets,omitempty"`
+	Services        []corev1.Service             `json:"services,omitempty"`
+	Deployments     []appsv1.Deployment          `json:"deployments,omitempty"`
+	StatefulSets    []appsv1.StatefulSet         `json:"statefulSets,omitempty"`
+	DaemonSets      []appsv1.DaemonSet           `json:"daemonSets,omitempty"`
+	NetworkPolicies []networkingv1.NetworkPolicy `json:"networkPolicies,omitempty"`
 }

@@ -33,29 +33,37 @@ func (p *program) locate(o *verifyOptions, v *verify.Verdict) (*tree.Tree, error
 		}
 	}
 	// Fixes come after all places: they move lines.
-	changed := false
+	changed := map[verify.ObjectRef]bool{}
 	for i := range v.Services {
 		for j := range v.Services[i].Findings {
-			ok, err := o.mend(t, &v.Services[i].Findings[j])
+			f := &v.Services[i].Findings[j]
+			ok, err := o.mend(t, f, changed[f.Object])
 			if err != nil {
 				return nil, err
 			}
-			changed = changed || ok
+			if ok {
+				changed[f.Object] = true
+			}
 		}
 	}
-	if !changed {
+	if len(changed) == 0 {
 		return nil, nil
 	}
 	return t, nil
 }
 
-// mend puts one finding's fix into the tree, or says why it has no place there.
-func (o *verifyOptions) mend(t *tree.Tree, f *verify.Finding) (bool, error) {
-	if f.Fix == nil || f.Fix.Patch == "" || f.Severity == verify.SeverityNote {
+// mend puts one finding's fix into the tree, or says why it has no place there; changed
+// says that another finding's fix has changed the object there.
+func (o *verifyOptions) mend(t *tree.Tree, f *verify.Finding, changed bool) (bool, error) {
+	if f.Fix == nil || f.Fix.Patch == "" || f.Fix.Unlocated != "" || f.Severity == verify.SeverityNote {
 		return false, nil
 	}
 	edits, err := t.Mend(tree.Ref{Kind: f.Object.Kind, Namespace: f.Object.Namespace, Name: f.Object.Name}, f.Fix.Patch)
 	var none *tree.UnlocatedError
+	if errors.As(err, &none) && none.Said && changed {
+		f.Fix = &verify.Fix{Summary: f.Fix.Summary + "; the change to " + f.Object.String() + " above holds it"}
+		return false, nil
+	}
 	if errors.As(err, &none) && none.Said {
 		// Somebody changed the live object: the tree needs no change.
 		f.Fix = &verify.Fix{Summary: "apply the tree, which says it right: " + f.Fix.Summary, Command: o.applyCommand()}
