@@ -16,8 +16,8 @@ import (
 // external names (5xx, 6xx).
 var externalRules = []rule{rulePendingLoadBalancer, ruleExternalLocal, ruleSourceRanges, ruleExternalAddress, ruleExternalUnknown, ruleExternalHost, ruleAliasInside, ruleExternalIgnored}
 
-// unserved is what shows that nobody makes a load balancer.
-const unserved = "no event and no controller's finalizer on the Service"
+// nobodyServes is what shows that nobody makes a load balancer.
+const nobodyServes = "no event and no controller's finalizer on the Service"
 
 // rulePendingLoadBalancer: SVC504, SVC505 and SVC506.
 func rulePendingLoadBalancer(c *serviceCase) []finding {
@@ -43,14 +43,14 @@ func rulePendingLoadBalancer(c *serviceCase) []finding {
 	case class != "":
 		f.ID, f.Field = "SVC506", "spec.loadBalancerClass"
 		f.Message = fmt.Sprintf("%s asks for the load balancer class %q, which no controller of this cluster serves.", c.ref(), class)
-		f.Evidence = append(f.Evidence, unserved)
+		f.Evidence = append(f.Evidence, nobodyServes)
 		f.Fix = &Fix{Summary: "use a class that is served; it can be changed only by making the Service anew"}
 	case c.othersServed():
 		f.Message = fmt.Sprintf("%s has been given no address, although this cluster serves other load balancers; its controller's log says why.", c.ref())
 	default:
 		f.ID = "SVC504"
 		f.Message = fmt.Sprintf("no controller of this cluster serves load balancers: %s waits for an address that nobody will give.", c.ref())
-		f.Evidence = append(f.Evidence, unserved)
+		f.Evidence = append(f.Evidence, nobodyServes)
 		f.Fix = &Fix{Summary: "install a load-balancer controller, or use type NodePort or ClusterIP"}
 	}
 	return []finding{{Finding: f, checks: []string{string(probe.PathLoadBalancer)}}}
@@ -99,10 +99,42 @@ func ruleExternalUnknown(c *serviceCase) []finding {
 			Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist", "it leads to " + strings.Join(by, ", then to ")},
 			Fix:      &Fix{Summary: "let one of them stand for a name of something else"}}}}
 	}
+	if whole := c.wholeName(); whole != "" {
+		return []finding{{Finding: Finding{ID: "SVC602", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
+			Message:  fmt.Sprintf("%s stands for %s, a name that does not exist: DNS completes the names that clients ask for, and not that of an alias.", c.ref(), name),
+			Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist"},
+			Fix:      patchFix("use the whole name, "+whole, c.ref(), map[string]any{"spec": map[string]any{"externalName": whole}})}}}
+	}
 	return []finding{{Finding: Finding{ID: "SVC602", Severity: SeverityFailure, Object: c.ref(), Field: "spec.externalName",
 		Message:  fmt.Sprintf("%s stands for %s, a name that does not exist.", c.ref(), name),
 		Evidence: []string{"external-name: DNS inside the cluster says that " + name + " does not exist"},
 		Fix:      &Fix{Summary: "correct spec.externalName"}}}}
+}
+
+// wholeName completes the name of an alias that names a Service of the cluster as its
+// Pods may and an alias may not; empty where it is no such name, or the cluster's domain
+// is not known.
+func (c *serviceCase) wholeName() string {
+	name := strings.TrimSuffix(c.svc.Spec.ExternalName, ".")
+	words := strings.Split(name, ".")
+	namespace := c.svc.Namespace
+	if len(words) > 1 {
+		namespace = words[1]
+	}
+	switch to := c.v.service(namespace + "/" + words[0]); {
+	case len(words) == 3 && words[2] == "svc": // no domain of the world outside
+	case len(words) > 2 || to == nil || to == c.svc:
+		return ""
+	}
+	l := nameLookup(c.cluster)
+	if l == nil || !l.good() {
+		return ""
+	}
+	domain, ok := strings.CutPrefix(l.outcome.Facts["canonical"], "kubernetes.default.svc.")
+	if !ok {
+		return ""
+	}
+	return probe.Printable(words[0]+"."+namespace+".svc."+domain, 253)
 }
 
 // ruleAliasInside: SVC606. The name of a Service of the cluster resolves, whether it

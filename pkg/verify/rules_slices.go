@@ -58,6 +58,9 @@ func (c *serviceCase) misfit() []finding {
 			continue
 		}
 		s := own[0]
+		if i := slices.IndexFunc(own, func(s *discoveryv1.EndpointSlice) bool { return !unserved(c.svc, s) }); i >= 0 {
+			s = own[i]
+		}
 		ref, endpoints := madeFrom(s)
 		f := Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "ports", Evidence: []string{"ports of " + ref.String() + ": " + slicePortsText(s)}}
 		switch {
@@ -65,11 +68,23 @@ func (c *serviceCase) misfit() []finding {
 			f.Field = "addressType"
 			f.Message = fmt.Sprintf("%s holds names (addressType FQDN), which no service proxy uses.", ref)
 			f.Fix = &Fix{Summary: "use addresses, or a Service of type ExternalName"}
+		case unserved(c.svc, s):
+			f.Field = "addressType"
+			f.Message = fmt.Sprintf("%s has addresses of %s, and %s has a cluster IP of %s only: no service proxy leads from one family to the other.", ref, s.AddressType, c.ref(), c.svc.Spec.IPFamilies[0])
+			f.Evidence = []string{"addressType: " + string(s.AddressType), fmt.Sprintf("spec.ipFamilies of %s: %s", c.ref(), c.svc.Spec.IPFamilies[0])}
+			f.Fix = &Fix{Summary: fmt.Sprintf("use addresses of %s, or a Service of the other family", c.svc.Spec.IPFamilies[0])}
+			if endpoints {
+				f.Field = "subsets"
+			}
 		case len(pv.noPort) > 0:
 			f.Message = fmt.Sprintf("%s has no port %q for %s, as %s calls it: ports are matched by name and protocol.", ref, pv.port.Name, protocolOf(pv.port.Protocol), c.ref())
-			f.Fix = &Fix{Summary: fmt.Sprintf("name the slice's port %q", pv.port.Name)}
+			whose := "the slice's port"
 			if endpoints {
-				f.Field, f.Fix.Summary = "subsets", fmt.Sprintf("name the port of the Endpoints %q", pv.port.Name)
+				f.Field, whose = "subsets", "the port of the Endpoints"
+			}
+			f.Fix = &Fix{Summary: fmt.Sprintf("name %s %q", whose, pv.port.Name)}
+			if slices.ContainsFunc(s.Ports, func(p discoveryv1.EndpointPort) bool { return p.Name != nil && *p.Name == pv.port.Name }) {
+				f.Fix.Summary = fmt.Sprintf("give %s %q the protocol %s", whose, pv.port.Name, protocolOf(pv.port.Protocol))
 			}
 			if len(s.Ports) == 1 && s.Ports[0].Port != nil && len(own) == 1 {
 				f.Fix = sliceFix(f.Fix.Summary, s, []any{portNamed(*s.Ports[0].Port, pv.port)}, nil)
@@ -242,7 +257,7 @@ func (c *serviceCase) dead(pv portView, s *discoveryv1.EndpointSlice) (Finding, 
 	good := all.where(probe.ClassOK)
 	f := Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "endpoints",
 		Message: fmt.Sprintf("%s leads %s to %s, where nobody answers; it names no Pod there.", ref, c.ref(), bad.addresses(3)),
-		Fix:     &Fix{Summary: "correct the address, or see to the server there"}}
+		Fix:     &Fix{Summary: "correct the address or the port, or see to the server there"}}
 	for _, a := range sample(bad, 3) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("pod: %s: %s", a.outcome.Class, a.probe.Address))
 	}

@@ -251,7 +251,7 @@ func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked 
 	}
 	var draining []endpoint
 	for _, slice := range v.slices[svc.Namespace+"/"+svc.Name] {
-		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+		if unserved(svc, slice) {
 			continue
 		}
 		number := slicePort(slice, p)
@@ -282,6 +282,16 @@ func (v *view) port(svc *corev1.Service, index int, p corev1.ServicePort, asked 
 		sort.Slice(l, func(i, j int) bool { return l[i].podName+l[i].address < l[j].podName+l[j].address })
 	}
 	return pv
+}
+
+// unserved reports whether no service proxy uses a slice: one of names, or of a family of
+// which the Service has no cluster IP. The name of a headless Service has all addresses.
+func unserved(svc *corev1.Service, slice *discoveryv1.EndpointSlice) bool {
+	if slice.AddressType == discoveryv1.AddressTypeFQDN {
+		return true
+	}
+	families := svc.Spec.IPFamilies
+	return !headless(svc) && len(families) > 0 && !slices.Contains(families, corev1.IPFamily(slice.AddressType))
 }
 
 // fromPods makes of the ready Pods of a Service what its EndpointSlices would say.
