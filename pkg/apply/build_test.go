@@ -148,7 +148,7 @@ func TestBuildErrors(t *testing.T) {
 		"a folder's name that is misspelt": {dir: "redis/overlays/nodprot",
 			says: []string{"building redis/overlays/nodprot: no such folder; did you mean redis/overlays/nodeport?"}},
 		"a tree's name that is misspelt": {dir: "reds", says: []string{"no such folder; did you mean redis?"}},
-		"a file":         {dir: service, says: []string{"not a folder"}},
+		"a file":                         {dir: service, says: []string{"not a folder"}},
 		"the root of a tree": {dir: "redis", says: []string{
 			"no kustomization.yaml in this folder", "there is one in redis/overlays/nodeport, redis/base"}},
 		"a field of a kustomization that there is not": {dir: "redis/base", change: map[string]string{base: "resource: [service.yaml]\n"},

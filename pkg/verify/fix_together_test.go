@@ -98,4 +98,3 @@ func TestTogether(t *testing.T) {
 		}
 	})
 }
-
