@@ -38,11 +38,12 @@ type Builder func(fsys filesys.FileSystem, dir string) ([]byte, error)
 // would not give back.
 func Import(objs []*unstructured.Unstructured, build Builder) (*Imported, error) {
 	i := &Imported{}
-	objs = i.hooks(objs)
+	objs = i.ofCluster(i.hooks(objs))
 	workload, services, others, err := sortOut(objs)
 	if err != nil {
 		return nil, err
 	}
+	i.astray(services[0], workload)
 	all := slices.Clone(services)
 	if workload != nil {
 		all = append(all, workload)
@@ -171,17 +172,14 @@ func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstruct
 	if len(services) == 0 {
 		return nil, nil, nil, errors.New("there is no Service among the objects; name the one that leads to the workload")
 	}
-	// The one that is exposed the furthest gives the tree its type.
-	reach := []string{"ExternalName", "", "ClusterIP", "NodePort", "LoadBalancer"}
-	slices.SortStableFunc(services, func(x, y *unstructured.Unstructured) int {
-		tx, _, _ := unstructured.NestedString(x.Object, "spec", "type")
-		ty, _, _ := unstructured.NestedString(y.Object, "spec", "type")
-		return slices.Index(reach, ty) - slices.Index(reach, tx)
-	})
+	mainFirst(services, workload)
 	if workload != nil && len(services) > 1 && services[0].GetName() == workload.GetName()+peersSuffix {
 		services[0], services[1] = services[1], services[0] // by which peers know each other, not clients
 	}
 	typ, _, _ := unstructured.NestedString(services[0].Object, "spec", "type")
+	if workload == nil && typ != "ExternalName" && len(selectorOf(services[0])) == 0 {
+		return nil, nil, nil, fmt.Errorf("service/%s has no selector: somebody else says where it leads, and a tree is made of a workload with its Service, or of an alias (ExternalName); keep it as it is", services[0].GetName())
+	}
 	if workload == nil && typ != "ExternalName" {
 		return nil, nil, nil, fmt.Errorf("service/%s: name the Deployment or StatefulSet behind it too", services[0].GetName())
 	}
