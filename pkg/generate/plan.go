@@ -55,6 +55,7 @@ type writePlan struct {
 	diff     bytes.Buffer
 	foreign  []string
 	unlisted []string
+	gone     []Gone
 	ours     bool // a file of the tree was found that carries a stamp
 	bases    map[string][]byte
 }
@@ -86,6 +87,7 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	}
 	p.obsolete(files)
 	p.unlisted = p.notNamed(files)
+	p.gone = p.goneFrom(generated)
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
@@ -354,7 +356,7 @@ func visible(names []string) []string {
 }
 
 func (p *writePlan) result() *WriteResult {
-	r := &WriteResult{Restored: p.restored, Unlisted: p.unlisted, Content: map[string][]byte{}, dir: p.dir}
+	r := &WriteResult{Restored: p.restored, Unlisted: p.unlisted, Content: map[string][]byte{}, dir: p.dir, gone: p.gone}
 	lists := map[fate]*[]string{
 		created: &r.Created, updated: &r.Updated, unchanged: &r.Unchanged, kept: &r.Kept, removed: &r.Removed,
 	}

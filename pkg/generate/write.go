@@ -3,11 +3,8 @@ package generate
 import (
 	"context"
 	"fmt"
-	"path"
 	"path/filepath"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 )
 
 // WriteOptions say how Write deals with what is there.
@@ -66,28 +63,13 @@ type WriteResult struct {
 
 	dir     string
 	changes []step // what Diff shows
+	gone    []Gone
 }
 
 // HeldField is a field of a file that stays as a person has edited it.
 type HeldField struct {
 	File  string `json:"file"`            // relative to the tree
 	Field string `json:"field,omitempty"` // empty for all that changes in the file
-}
-
-// Gone names the objects of base/ whose files are removed, as kubectl does: where they
-// were applied, they stay until somebody deletes them.
-func (r *WriteResult) Gone() []string {
-	var gone []string
-	for _, s := range r.changes {
-		var o struct {
-			Kind     string
-			Metadata struct{ Name string }
-		}
-		if s.fate == removed && path.Dir(s.path) == "base" && yaml.Unmarshal(s.old, &o) == nil && o.Kind != "" && o.Metadata.Name != "" {
-			gone = append(gone, strings.ToLower(o.Kind)+"/"+o.Metadata.Name)
-		}
-	}
-	return gone
 }
 
 // EditedError says that files which a person has edited would be generated

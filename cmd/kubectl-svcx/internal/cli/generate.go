@@ -229,8 +229,12 @@ func (p *program) written(dir string, r *generate.WriteResult, dryRun bool) []la
 		}
 		lines = append(lines, labelled{"generated", fmt.Sprintf("%s  %s%s", shown, strings.Join(changes, "; "), would)})
 	}
-	if gone := r.Gone(); len(gone) > 0 {
-		lines = append(lines, labelled{"live", fmt.Sprintf("%s  what was applied of them before stays until it is deleted: kubectl delete %s%s", shown, words(gone), p.appliedTo(dir))})
+	for _, g := range r.Gone() {
+		same := ""
+		if g.Namespace != "" {
+			same = " -n " + shell.Word(g.Namespace)
+		}
+		lines = append(lines, labelled{"live", fmt.Sprintf("%s  in the tree no more, and stays where it was applied until it is deleted: kubectl delete %s%s", shown, words(g.Objects), same+p.sameCluster())})
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})
@@ -252,16 +256,6 @@ func (p *program) written(dir string, r *generate.WriteResult, dryRun bool) []la
 		lines = append(lines, labelled{"unused", fmt.Sprintf("%s  generated, and named by no kustomization.yaml: %s", shown, strings.Join(r.Unlisted, ", "))})
 	}
 	return lines
-}
-
-// appliedTo repeats for kubectl where a tree is applied, as far as the flags or its
-// svcx.yaml say so: without that, the command would be about another namespace.
-func (p *program) appliedTo(dir string) string {
-	same := p.sameNamespace()
-	if app, err := generate.LoadApp(dir); same == "" && err == nil && app.Metadata.Namespace != "" {
-		same = " -n " + shell.Word(app.Metadata.Namespace)
-	}
-	return same + p.sameCluster()
 }
 
 // words are the words of a command.
