@@ -95,7 +95,7 @@ func (p *writePlan) base(path, was string) []byte {
 			if err != nil {
 				continue
 			}
-			for _, f := range files {
+			for _, f := range append(files, p.selecting(files)...) {
 				digest, body := unstamp(f.Data)
 				p.bases[f.Path+"\x00"+digest] = body
 			}

@@ -82,6 +82,10 @@ func planWrite(dir, app string, files []File, o WriteOptions) (*writePlan, error
 	if err := p.recover(o.DryRun); err != nil {
 		return nil, err
 	}
+	if o.generated == nil {
+		files = p.selecting(files)
+		generated = files
+	}
 	if err := p.compare(files, app); err != nil {
 		return nil, err
 	}
