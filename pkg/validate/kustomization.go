@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -91,20 +92,45 @@ func (c *checker) goStruct(n *yaml.Node, t reflect.Type, at path) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if n.Tag == "!!null" {
+		return
+	}
 	switch t.Kind() {
-	case reflect.Slice:
-		if n.Kind == yaml.SequenceNode {
-			for i, item := range n.Content {
-				c.goStruct(item, t.Elem(), at.with(i))
+	case reflect.Bool:
+		c.scalar(n, &definition{Type: "boolean"}, at)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		c.scalar(n, &definition{Type: "integer"}, at)
+	case reflect.String:
+		_, older := olderBool(n)
+		switch {
+		case n.Kind != yaml.ScalarNode:
+			c.add(n.Line, at, "is "+nodeKind(n)+" where text is wanted", "")
+		case n.Tag == "!!int" || n.Tag == "!!float" || n.Tag == "!!bool":
+			c.add(n.Line, at, n.Value+" is "+nodeKind(n)+" where text is wanted", "put it in quotes: "+strconv.Quote(n.Value))
+		case older:
+			c.add(n.Line, at, n.Value+" is true or false where text is wanted", "put it in quotes: "+strconv.Quote(n.Value))
+		}
+	case reflect.Map:
+		if n.Kind != yaml.MappingNode {
+			c.add(n.Line, at, "is "+nodeKind(n)+" where a map of fields is wanted", "")
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if key := n.Content[i]; key.Tag != "!!merge" {
+				c.goStruct(n.Content[i+1], t.Elem(), at.with(key.Value))
 			}
-		} else if n.Tag != "!!null" {
+		}
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
 			c.add(n.Line, at, "is "+nodeKind(n)+" where a list is wanted", "")
+			return
+		}
+		for i, item := range n.Content {
+			c.goStruct(item, t.Elem(), at.with(i))
 		}
 	case reflect.Struct:
 		if n.Kind != yaml.MappingNode {
-			if n.Tag != "!!null" {
-				c.add(n.Line, at, "is "+nodeKind(n)+" where a map of fields is wanted", "")
-			}
+			c.add(n.Line, at, "is "+nodeKind(n)+" where a map of fields is wanted", "")
 			return
 		}
 		fields := map[string]reflect.Type{}
