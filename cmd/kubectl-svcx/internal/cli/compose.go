@@ -22,7 +22,7 @@ const maxCompose = 1 << 20
 func (p *program) importCompose(ctx context.Context, o *importOptions, args []string) error {
 	c, err := p.parseCompose(o.compose)
 	if err != nil {
-		return err
+		return notCompose(o.compose, err)
 	}
 	names := args
 	if len(names) == 0 {

@@ -64,7 +64,7 @@ of the environment, then of the .env file beside it.`,
 		},
 	}
 	flagGroup(cmd, "What to import", func(fs *pflag.FlagSet) {
-		fs.StringArrayVarP(&o.files, "filename", "f", nil, "A YAML `FILE` of manifests, - for stdin; may be repeated")
+		fs.StringArrayVarP(&o.files, "filename", "f", nil, "A YAML `FILE` of manifests, a folder of them, or - for stdin; may be repeated")
 		fs.StringVar(&o.compose, "compose", "", "A Compose `FILE`, such as docker-compose.yaml")
 	})
 	flagGroup(cmd, "Where to write it", func(fs *pflag.FlagSet) {
@@ -106,7 +106,7 @@ func (p *program) runImport(ctx context.Context, o *importOptions, args []string
 	var objs []*unstructured.Unstructured
 	var err error
 	if len(o.files) > 0 {
-		if objs, err = p.readObjects(ctx, o.files); err == nil {
+		if objs, err = p.importedFiles(ctx, o.files); err == nil {
 			err = inNamespace(objs, *p.config.Namespace)
 		}
 	} else {
@@ -187,7 +187,11 @@ func (p *program) liveObjects(ctx context.Context, args []string) ([]*unstructur
 	for _, a := range args {
 		kind, name, ok := strings.Cut(a, "/")
 		if !ok || kind == "" || name == "" || strings.Contains(name, "/") {
-			return nil, withHints(fmt.Errorf("%q is not KIND/NAME", a), "such as deploy/redis or svc/redis")
+			hints := []string{"such as deploy/redis or svc/redis"}
+			if _, err := os.Stat(a); err == nil {
+				hints = append(hints, "a file of manifests is named with -f, and a Compose file with --compose")
+			}
+			return nil, withHints(fmt.Errorf("%q is not KIND/NAME", a), hints...)
 		}
 		refs = append(refs, ref{kind, name})
 	}

@@ -20,6 +20,15 @@ import (
 // readManifests reads what -f names as kubectl does: files, the files of
 // folders, and stdin.
 func (p *program) readManifests(ctx context.Context, names []string, recursive bool) ([]*unstructured.Unstructured, error) {
+	files, err := allManifestFiles(names, recursive)
+	if err != nil {
+		return nil, err
+	}
+	return p.readObjects(ctx, files)
+}
+
+// allManifestFiles are the files that -f names.
+func allManifestFiles(names []string, recursive bool) ([]string, error) {
 	var files []string
 	for _, name := range names {
 		found, err := manifestFiles(name, recursive)
@@ -31,7 +40,7 @@ func (p *program) readManifests(ctx context.Context, names []string, recursive b
 		}
 		files = append(files, found...)
 	}
-	return p.readObjects(ctx, files)
+	return files, nil
 }
 
 // manifestEndings are those of the files that a folder is read for.
