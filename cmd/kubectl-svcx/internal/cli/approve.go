@@ -38,6 +38,9 @@ func (p *program) approve(ctx context.Context, dir string, r *generate.WriteResu
 			continue
 		}
 		at := filepath.Join(dir, filepath.FromSlash(path.Dir(file)))
+		if err := addedTwice(after, dir, at, r.Created); err != nil {
+			return err
+		}
 		wrong, idle, err := built(ctx, after, at)
 		if err != nil {
 			return err
@@ -50,11 +53,12 @@ func (p *program) approve(ctx context.Context, dir string, r *generate.WriteResu
 			return err
 		}
 		for _, f := range wrong {
-			if len(r.Edited) > 0 && !slices.Contains(wrongBefore, f) {
-				return withHints(fmt.Errorf("%s would be refused with the edits of %s and what is generated now: %s; nothing was written",
-					filepath.ToSlash(at), inTree(dir, r.Edited), f),
-					"edit the file so that both go together and generate again, or move it away and have all of it generated")
+			if slices.Contains(wrongBefore, f) {
+				continue
 			}
+			return withHints(fmt.Errorf("%s would be refused with the edits of %s and what is generated now: %s; nothing was written",
+				filepath.ToSlash(at), inTree(dir, editedFor(path.Dir(file), r)), f),
+				"edit the file so that both go together and generate again, or move it away and have all of it generated")
 		}
 		for _, f := range idle {
 			if !told[f] && !slices.Contains(idleBefore, f) {
@@ -64,6 +68,21 @@ func (p *program) approve(ctx context.Context, dir string, r *generate.WriteResu
 		}
 	}
 	return nil
+}
+
+// editedFor are the files with edits that a folder's kustomization most probably has
+// its trouble from: those that change now and its own, else all.
+func editedFor(folder string, r *generate.WriteResult) []string {
+	files := slices.Clone(r.Edited)
+	for _, f := range r.Kept {
+		if path.Dir(f) == folder {
+			files = append(files, f)
+		}
+	}
+	if len(files) == 0 {
+		return r.Kept
+	}
+	return files
 }
 
 func inTree(dir string, files []string) string {
