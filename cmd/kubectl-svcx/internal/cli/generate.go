@@ -235,6 +235,9 @@ func (p *program) written(dir string, r *generate.WriteResult, dryRun bool) []la
 			same = " -n " + shell.Word(g.Namespace)
 		}
 		lines = append(lines, labelled{"live", fmt.Sprintf("%s  in the tree no more, and stays where it was applied until it is deleted: kubectl delete %s%s", shown, words(g.Objects), same+p.sameCluster())})
+		if other := *p.config.Namespace; other != "" && g.Namespace != "" && len(r.Gone()) == 1 && !dryRun {
+			lines = append(lines, labelled{"live", fmt.Sprintf("%s  or, to have it in %s too, make that an environment: kubectl svcx generate --dir=%s --overlay=%s", shown, g.Namespace, shell.Word(filepath.ToSlash(dir)), shell.Word(g.Namespace+",namespace="+g.Namespace))})
+		}
 	}
 	if len(r.Kept) > 0 {
 		lines = append(lines, labelled{"kept", fmt.Sprintf("%s  edited by hand: %s", shown, strings.Join(r.Kept, ", "))})

@@ -187,6 +187,9 @@ func (o overlayFlag) change(app *generate.App) error {
 	if o.Type != "" && e.Type == generate.ExternalName && o.Type != generate.ExternalName {
 		e.ExternalName = "" // what only the old type had a use for
 	}
+	if o.Type == generate.ExternalName && e.Type != generate.ExternalName {
+		e.Replicas, e.Image = nil, "" // nothing runs there; as retype has it
+	}
 	if o.Type != "" {
 		e.Type = o.Type
 	}
