@@ -51,7 +51,22 @@ func (c *Compose) App(name string) (a *App, notes []string, err error) {
 	}
 	a.Spec.Workload = r.w
 	a.Complete()
-	return a, r.notes, a.Validate()
+	return a, r.notes, c.withoutPort(name, a.Validate())
+}
+
+// withoutPort says in Compose's words that a service names no port.
+func (c *Compose) withoutPort(name string, err error) error {
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	for i, p := range invalid.Problems {
+		if p.Field == "spec.service.ports" && p.Value == "" {
+			invalid.Problems[i] = Problem{Field: "services." + name + ".ports", Reason: p.Reason,
+				Next: fmt.Sprintf("say it in %s with expose: [\"8080\"], or with ports", c.file)}
+		}
+	}
+	return err
 }
 
 // composeReader reads one service.

@@ -153,7 +153,7 @@ func sortOut(objs []*unstructured.Unstructured) (workload *unstructured.Unstruct
 		switch o.GroupVersionKind().GroupKind().String() {
 		case "Deployment.apps", "StatefulSet.apps":
 			if workload != nil {
-				return nil, nil, nil, fmt.Errorf("%s/%s and %s/%s: a tree holds one workload; import each into a folder of its own",
+				return nil, nil, nil, fmt.Errorf("%s/%s and %s/%s: a tree holds one workload; put each, with its Services, into a file of its own, and import that into a folder of its own (--dir)",
 					workload.GetKind(), workload.GetName(), o.GetKind(), o.GetName())
 			}
 			workload = o
