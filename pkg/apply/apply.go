@@ -53,6 +53,11 @@ func (c *Client) applyOne(ctx context.Context, s step, force bool) (string, erro
 		return "unchanged", nil
 	}
 	ctx, warned := withWarnings(ctx)
+	if s.unserved {
+		if err := c.served(ctx, s.desired.GroupVersionKind()); err != nil {
+			return "", err
+		}
+	}
 	got, live, err := c.send(ctx, s, force)
 	if err != nil {
 		return "", err

@@ -64,6 +64,8 @@ type Change struct {
 	live    *unstructured.Unstructured // nil when it does not exist
 	settled bool                       // nothing to send: fields and their ownership are as desired
 
+	unserved bool // the server does not know its kind, whose definition is applied before it
+
 	generation int64 // of the object once it is applied
 }
 

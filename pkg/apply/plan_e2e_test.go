@@ -80,6 +80,50 @@ func TestPlanDeclaredNamespace(t *testing.T) {
 	}
 }
 
+// Objects of a kind whose definition stands beside them are applied with it.
+func TestPlanDeclaredKind(t *testing.T) {
+	ctx, c, ns := lab(t)
+	group := ns + ".example.com"
+	objs := fromYAML(t, fmt.Sprintf(`
+apiVersion: %[1]s/v1
+kind: Widget
+metadata: {name: w}
+spec: {size: 1}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.%[1]s}
+spec:
+  group: %[1]s
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, singular: widget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]
+`, group))
+	t.Cleanup(func() {
+		ri, err := c.resource(context.Background(), objs[1])
+		if err == nil {
+			err = ri.Delete(context.WithoutCancel(ctx), objs[1].GetName(), metav1.DeleteOptions{})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	o := PlanOptions{Namespace: ns}
+	if _, err := c.Plan(ctx, objs[:1], o); err == nil || !strings.Contains(err.Error(), "install its CustomResourceDefinition first") {
+		t.Errorf("without the definition: %v", err)
+	}
+	_, events := run(ctx, t, c, objs, o)
+	if got := strings.Join(events, ", "); got != "CustomResourceDefinition/widgets."+group+" created, Widget/w created" {
+		t.Error(got)
+	}
+	p, _ := run(ctx, t, c, objs, o)
+	for _, ch := range p.Changes {
+		if ch.Action != ActionUnchanged {
+			t.Errorf("%+v", ch)
+		}
+	}
+}
+
 func TestPlanCreateChangeUnchanged(t *testing.T) {
 	ctx, c, ns := lab(t)
 	o := PlanOptions{Namespace: ns}

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
@@ -38,7 +39,7 @@ func (p *Plan) Interrupts() bool {
 // Plan asks the API server what applying objs would change, and changes
 // nothing. The problems of all objects are reported together.
 func (c *Client) Plan(ctx context.Context, objs []*unstructured.Unstructured, o PlanOptions) (*Plan, error) {
-	desired, err := c.prepare(ctx, objs, o)
+	desired, unserved, err := c.prepare(ctx, objs, o)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +76,9 @@ func (c *Client) Plan(ctx context.Context, objs []*unstructured.Unstructured, o 
 	notes := make([][]string, len(desired))
 	each(len(desired), func(i int) {
 		u := desired[i]
-		if missing[u.GetNamespace()] != nil {
+		if unserved[u.GroupVersionKind()] || missing[u.GetNamespace()] != nil {
 			p.Changes[i], errs[i] = planUnseen(u)
+			p.Changes[i].unserved = unserved[u.GroupVersionKind()]
 			return
 		}
 		p.Changes[i], notes[i], errs[i] = c.planOne(ctx, u, desired, o)
@@ -119,31 +121,38 @@ func firstOrAll(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// prepare copies the objects, gives them their namespace and sorts them.
-func (c *Client) prepare(ctx context.Context, objs []*unstructured.Unstructured, o PlanOptions) ([]*unstructured.Unstructured, error) {
-	out := make([]*unstructured.Unstructured, 0, len(objs))
+// prepare copies the objects, gives them their namespace and sorts them. Unserved are
+// the kinds that the server does not know before it has their definitions, which are
+// among the objects.
+func (c *Client) prepare(ctx context.Context, objs []*unstructured.Unstructured, o PlanOptions) (out []*unstructured.Unstructured, unserved map[schema.GroupVersionKind]bool, err error) {
+	out = make([]*unstructured.Unstructured, 0, len(objs))
+	declared := declaredKinds(objs)
+	unserved = map[schema.GroupVersionKind]bool{}
 	for _, u := range sorted(objs) {
 		u = u.DeepCopy()
 		ref := refOf(u)
 		if u.GetName() == "" {
-			return nil, fmt.Errorf("%s in the manifests has no metadata.name", u.GetKind())
+			return nil, nil, fmt.Errorf("%s in the manifests has no metadata.name", u.GetKind())
 		}
-		m, err := c.mapping(ctx, u.GroupVersionKind())
+		scope, isNew, err := c.scope(ctx, u.GroupVersionKind(), declared)
 		if err != nil {
-			return nil, fmt.Errorf("planning %s: %w", ref, err)
+			return nil, nil, fmt.Errorf("planning %s: %w", ref, err)
+		}
+		if isNew {
+			unserved[u.GroupVersionKind()] = true
 		}
 		switch {
-		case m.Scope.Name() == meta.RESTScopeNameRoot:
+		case scope == meta.RESTScopeNameRoot:
 			if u.GetNamespace() != "" {
 				u.SetNamespace("") // kustomize's namespace transformer knows no custom kinds
 			}
 		case u.GetNamespace() == "":
 			if o.Namespace == "" {
-				return nil, fmt.Errorf("%s names no namespace; choose one with -n", ref)
+				return nil, nil, fmt.Errorf("%s names no namespace; choose one with -n", ref)
 			}
 			u.SetNamespace(o.Namespace)
 		case o.EnforceNamespace && u.GetNamespace() != o.Namespace:
-			return nil, fmt.Errorf("%s is for namespace %q, not %q; leave -n out, or change the manifest", ref, u.GetNamespace(), o.Namespace)
+			return nil, nil, fmt.Errorf("%s is for namespace %q, not %q; leave -n out, or change the manifest", ref, u.GetNamespace(), o.Namespace)
 		}
 		// What only a live object has; a manifest exported from one may hold it.
 		for _, f := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
@@ -152,7 +161,7 @@ func (c *Client) prepare(ctx context.Context, objs []*unstructured.Unstructured,
 		unstructured.RemoveNestedField(u.Object, "status")
 		out = append(out, u)
 	}
-	return out, errors.Join(duplicate(out), sharedNodePort(out))
+	return out, unserved, errors.Join(duplicate(out), sharedNodePort(out))
 }
 
 // missingNamespaces returns the namespaces of objs that do not exist, each with
@@ -191,8 +200,8 @@ func namespaceObject(name string) *unstructured.Unstructured {
 	}}
 }
 
-// planUnseen plans an object whose namespace does not exist yet: the API server
-// refuses even a dry run there (kubernetes#83562), so it is checked offline.
+// planUnseen plans an object whose namespace does not exist yet, or whose kind: the API
+// server refuses even a dry run there (kubernetes#83562), so it is checked offline.
 func planUnseen(u *unstructured.Unstructured) (Change, error) {
 	ch := Change{Object: refOf(u), Action: ActionCreate, desired: u}
 	if errs := checkStrict(u); len(errs) > 0 {
@@ -301,19 +310,4 @@ func command(verb string, u *unstructured.Unstructured) string {
 		return shell.Kubectl(verb+" %s -n %s", object, ns)
 	}
 	return shell.Kubectl(verb+" %s", object)
-}
-
-// advise adds the next step to refusals that are known to need more than
-// another value in the manifest.
-func advise(u *unstructured.Unstructured, err error) error {
-	if !apierrors.IsInvalid(err) {
-		return err
-	}
-	if isService(u) && strings.Contains(err.Error(), "may not change once set") {
-		return fmt.Errorf("%w; leave the field out to keep what it has, or apply the Service as ExternalName first and then as desired", err)
-	}
-	if strings.Contains(err.Error(), "spec.selector") && strings.Contains(err.Error(), "immutable") {
-		return fmt.Errorf("%w; %s", err, shell.Advice("a selector cannot change: keep the old one, or delete the object first", command("delete", u)))
-	}
-	return err
 }
