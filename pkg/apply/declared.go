@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 )
@@ -47,13 +49,26 @@ func declaredKinds(objs []*unstructured.Unstructured) map[schema.GroupVersionKin
 // come with it. A kind that the server does not serve yet is new.
 func (c *Client) scope(ctx context.Context, gvk schema.GroupVersionKind, declared map[schema.GroupVersionKind]meta.RESTScopeName) (scope meta.RESTScopeName, isNew bool, err error) {
 	m, err := c.mapping(ctx, gvk)
-	if of, ok := declared[gvk]; ok && meta.IsNoMatchError(err) {
-		return of, true, nil
+	if of, ok := declared[gvk]; ok && (err == nil || meta.IsNoMatchError(err)) {
+		return of, err != nil, nil // what was remembered may be of a definition that is gone
 	}
 	if err != nil {
 		return "", false, err
 	}
 	return m.Scope.Name(), false, nil
+}
+
+// forgotten is the error for a kind that is served no more, where that is why an object
+// was not found: what a server serves is remembered for hours.
+func (c *Client) forgotten(ctx context.Context, u *unstructured.Unstructured, err error) error {
+	if !apierrors.IsNotFound(err) || scheme.Scheme.Recognizes(u.GroupVersionKind()) {
+		return nil
+	}
+	meta.MaybeResetRESTMapper(c.mapper)
+	if _, err := c.mapping(ctx, u.GroupVersionKind()); meta.IsNoMatchError(err) {
+		return err
+	}
+	return nil
 }
 
 // served waits until the API server serves a kind whose definition it was just given.

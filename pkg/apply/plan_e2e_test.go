@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/again"
 	"github.com/kubectl-svcx/kubectl-svcx/test/cluster"
 )
 
@@ -99,7 +100,7 @@ spec:
   names: {kind: Widget, plural: widgets, singular: widget}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]
 `, group))
-	t.Cleanup(func() {
+	remove := func() {
 		ri, err := c.resource(context.Background(), objs[1])
 		if err == nil {
 			err = ri.Delete(context.WithoutCancel(ctx), objs[1].GetName(), metav1.DeleteOptions{})
@@ -107,7 +108,7 @@ spec:
 		if err != nil {
 			t.Error(err)
 		}
-	})
+	}
 	o := PlanOptions{Namespace: ns}
 	if _, err := c.Plan(ctx, objs[:1], o); err == nil || !strings.Contains(err.Error(), "install its CustomResourceDefinition first") {
 		t.Errorf("without the definition: %v", err)
@@ -122,6 +123,24 @@ spec:
 			t.Errorf("%+v", ch)
 		}
 	}
+
+	// A definition that goes is missed, although its kind was served a moment ago.
+	remove()
+	for try := 1; ; try++ {
+		if live, err := c.get(ctx, objs[1]); live == nil && err == nil {
+			break
+		}
+		if !again.Pause(ctx, try) {
+			t.Fatal(ctx.Err())
+		}
+	}
+	if _, err := c.Plan(ctx, objs[:1], o); err == nil || !strings.Contains(err.Error(), "install its CustomResourceDefinition first") {
+		t.Errorf("once the definition is gone: %v", err)
+	}
+	if _, events = run(ctx, t, c, objs, o); len(events) != 2 || events[1] != "Widget/w created" {
+		t.Error(events)
+	}
+	remove()
 }
 
 func TestPlanCreateChangeUnchanged(t *testing.T) {

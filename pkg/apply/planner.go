@@ -235,6 +235,14 @@ func (c *Client) planOne(ctx context.Context, u *unstructured.Unstructured, all 
 	}
 	merged, err := c.serverSideApply(ctx, u, true, o.ForceConflicts)
 	if live == nil {
+		if gone := c.forgotten(ctx, u, err); gone != nil {
+			if _, ok := declaredKinds(all)[u.GroupVersionKind()]; !ok {
+				return fail(gone)
+			}
+			ch, err = planUnseen(u)
+			ch.unserved = true
+			return ch, nil, err
+		}
 		if apierrors.IsNotFound(err) && u.GetNamespace() != "" {
 			return ch, nil, &NamespaceError{Namespace: u.GetNamespace(), Err: err}
 		}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/shell"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/validate"
 )
@@ -22,6 +23,9 @@ import (
 func (p *program) readManifests(ctx context.Context, names []string, recursive bool) ([]*unstructured.Unstructured, error) {
 	files, err := allManifestFiles(names, recursive)
 	if err != nil {
+		return nil, err
+	}
+	if err := isTreeRoot(files); err != nil {
 		return nil, err
 	}
 	return p.readObjects(ctx, files)
@@ -93,6 +97,22 @@ func isKustomization(files []string) error {
 	}
 	return withHints(errors.New("-f: there is a kustomization among the manifests, which is built and not applied as it is"),
 		"give its folder instead: -k "+dir)
+}
+
+// isTreeRoot is the error for the root of a tree, which -f names and -k is for; nil where
+// files are of none.
+func isTreeRoot(files []string) error {
+	at := slices.IndexFunc(files, func(f string) bool { return filepath.Base(f) == generate.SpecFile })
+	if at < 0 || kustomizationAmong(files) != "" {
+		return nil
+	}
+	dir := filepath.Dir(files[at])
+	app, err := generate.LoadApp(dir)
+	if err != nil {
+		return nil //nolint:nilerr // whatever it is, it is read like the rest
+	}
+	return withHints(fmt.Errorf("-f: %s is the tree of %q, whose overlays are built and not applied as they are", filepath.ToSlash(dir), app.Metadata.Name),
+		"give one instead: -k "+shell.Word(filepath.ToSlash(filepath.Join(dir, app.OverlayDir("")))))
 }
 
 // readObjects reads manifests, strictly.

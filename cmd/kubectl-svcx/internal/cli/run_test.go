@@ -93,6 +93,7 @@ func TestRun(t *testing.T) {
 		{name: "apply check without verify", args: "apply -k tree --check=redis --auth-secret=a/b", code: 1, err: []string{"--check: nothing is verified", "add --verify"}},
 		{name: "apply manifests", args: "apply -f tree/service.yaml --wait", code: 0, calls: "plan apply wait", out: []string{"Service/db created"}},
 		{name: "apply a folder of manifests", args: "apply -f . -R --dry-run=client -o name", code: 1, err: []string{"-f: there is a kustomization among", "-k "}},
+		{name: "apply the root of a tree as manifests", args: "apply -f rooted", code: 1, err: []string{`-f: rooted is the tree of "redis"`, "give one instead: -k rooted/overlays/nodeport"}},
 		{name: "apply a kustomization as manifests", args: "apply -f kustomized", code: 1, err: []string{"-f: there is a kustomization", "give its folder instead: -k kustomized"}},
 		{name: "apply -k and -f", args: "apply -k tree -f tree/service.yaml", code: 1, err: []string{"-f: the objects come from -k already"}},
 		{name: "apply -R", args: "apply -k tree -R", code: 1, err: []string{"-R: which folder?"}},
@@ -155,6 +156,7 @@ func TestRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inFolder(t, map[string]string{
 				"tree/kustomization.yaml":       "resources:\n- service.yaml\n",
+				"rooted/svcx.yaml":              "apiVersion: svcx/v1alpha1\nkind: App\nmetadata: {name: redis}\nspec: {workload: {image: redis}, service: {type: NodePort}}\n",
 				"kustomized/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- ../tree\n",
 				"tree/service.yaml":             "apiVersion: v1\nkind: Service\nmetadata:\n  name: db\nspec:\n  type: ExternalName\n  externalName: db.example.com\n",
 			})
