@@ -251,7 +251,11 @@ func TestTargets(t *testing.T) {
 		{"no such label", Target{Namespace: "demo", LabelSelector: "tier=web"}, "no Service found in namespace demo with labels tier=web"},
 		{"a slip", Target{Namespace: "demo", Names: []string{"reids"}}, "Service/reids does not exist in namespace demo; did you mean redis"},
 		{"in another namespace", Target{Namespace: "demo", Names: []string{"cache"}}, "namespace shop has one of that name (-n shop)"},
-		{"no such Deployment", Target{Namespace: "demo", Workloads: []Workload{{Kind: "deployment", Name: "web"}}}, "Deployment/web does not exist in namespace demo"},
+		{"no such Deployment", Target{Namespace: "demo", Workloads: []Workload{{Kind: "deployment", Name: "web"}}}, "Deployment/web does not exist in namespace demo; see what there is"},
+		{"a slip in a Deployment", Target{Namespace: "demo", Workloads: []Workload{{Kind: "deploy", Name: "rdeis"}}}, "Deployment/rdeis does not exist in namespace demo; did you mean redis?"},
+		{"no such namespace", Target{Namespace: "demmo"}, "namespace demmo does not exist"},
+		{"a name in no such namespace", Target{Namespace: "sho", Names: []string{"cache"}}, "namespace sho does not exist; namespace shop has a Service of that name (-n shop)"},
+		{"a Deployment in no such namespace", Target{Namespace: "demmo", Workloads: []Workload{{Kind: "deploy", Name: "redis"}}}, "namespace demmo does not exist"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -2,12 +2,14 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -63,6 +65,48 @@ func (e *NotFoundError) Error() string {
 	return msg + "; " + strings.Join(hints, "; ")
 }
 
+// NoNamespaceError says that the namespace asked about does not exist.
+type NoNamespaceError struct {
+	Namespace string
+	Near      []string // names alike, nearest first
+	// Elsewhere are other namespaces that have a Service of the name asked about.
+	Elsewhere []string
+}
+
+// Error names the namespace and the next step.
+func (e *NoNamespaceError) Error() string {
+	msg := fmt.Sprintf("namespace %s does not exist", e.Namespace)
+	switch {
+	case len(e.Near) > 0:
+		return msg + "; did you mean " + strings.Join(e.Near, " or ") + "?"
+	case len(e.Elsewhere) > 0:
+		return msg + "; namespace " + strings.Join(e.Elsewhere, ", ") + " has a Service of that name (-n " + e.Elsewhere[0] + ")"
+	}
+	return msg + "; " + shell.Advice("see what there is", shell.Kubectl("get namespaces"))
+}
+
+// noNamespace is the error of a namespace that does not exist; nil where it does, or
+// where that may not be known.
+func noNamespace(ctx context.Context, c *clients, s *Snapshot, name string, elsewhere []string) error {
+	if name == metav1.NamespaceAll || len(s.Services)+len(s.Pods) > 0 { // all that was read is of it
+		return nil
+	}
+	if _, err := c.core.Namespaces().Get(ctx, name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		return nil
+	}
+	e := &NoNamespaceError{Namespace: name, Elsewhere: elsewhere}
+	var names []string
+	list, err := c.core.Namespaces().List(ctx, metav1.ListOptions{Limit: pageSize})
+	if err != nil {
+		return e // not permitted to look; the error stands without the hint
+	}
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	e.Near = near(name, names)
+	return e
+}
+
 // NoServicesError says that nothing was selected.
 type NoServicesError struct{ Where string }
 
@@ -95,6 +139,11 @@ func findTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]stri
 		}
 	}
 	if len(keys) == 0 {
+		if !t.AllNamespaces {
+			if err := noNamespace(ctx, c, s, t.Namespace, nil); err != nil {
+				return nil, err
+			}
+		}
 		return nil, &NoServicesError{Where: where}
 	}
 	sort.Strings(keys)
@@ -129,6 +178,12 @@ func namedTargets(ctx context.Context, c *clients, s *Snapshot, t Target) ([]str
 	}
 	for _, w := range t.Workloads {
 		of, err := workloadTargets(s, t.Namespace, w)
+		var missing *NotFoundError
+		if errors.As(err, &missing) {
+			if err := noNamespace(ctx, c, s, t.Namespace, nil); err != nil {
+				return nil, err
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -159,6 +214,9 @@ func notFound(ctx context.Context, c *clients, s *Snapshot, ns, name string) err
 		}
 	}
 	sort.Strings(e.Elsewhere)
+	if err := noNamespace(ctx, c, s, ns, e.Elsewhere); err != nil {
+		return err
+	}
 	return e
 }
 
@@ -195,7 +253,7 @@ func near(name string, names []string) []string {
 func workloadTargets(s *Snapshot, namespace string, w Workload) ([]string, error) {
 	set, kind, ok := workloadLabels(s, namespace, w)
 	if !ok {
-		return nil, &NotFoundError{Kind: kind, Namespace: namespace, Name: w.Name}
+		return nil, &NotFoundError{Kind: kind, Namespace: namespace, Name: w.Name, Near: near(w.Name, workloadNames(s, namespace, kind))}
 	}
 	var keys []string
 	for i := range s.Services {
@@ -242,6 +300,39 @@ func workloadLabels(s *Snapshot, ns string, w Workload) (map[string]string, stri
 		return nil, "Pod", false
 	}
 	return nil, w.Kind, false
+}
+
+// workloadNames lists the names of a namespace's workloads of one kind.
+func workloadNames(s *Snapshot, ns, kind string) []string {
+	var out []string
+	add := func(m *metav1.ObjectMeta) {
+		if m.Namespace == ns {
+			out = append(out, m.Name)
+		}
+	}
+	switch kind {
+	case "Deployment":
+		for i := range s.Deployments {
+			add(&s.Deployments[i].ObjectMeta)
+		}
+	case "StatefulSet":
+		for i := range s.StatefulSets {
+			add(&s.StatefulSets[i].ObjectMeta)
+		}
+	case "DaemonSet":
+		for i := range s.DaemonSets {
+			add(&s.DaemonSets[i].ObjectMeta)
+		}
+	case "ReplicaSet":
+		for i := range s.ReplicaSets {
+			add(&s.ReplicaSets[i].ObjectMeta)
+		}
+	case "Pod":
+		for i := range s.Pods {
+			add(&s.Pods[i].ObjectMeta)
+		}
+	}
+	return out
 }
 
 // selects reports whether a Service's selector takes in Pods of these labels.

@@ -148,7 +148,8 @@ func flagMissing(v *verify.Verdict) bool {
 func notThereYet(err error) bool {
 	var service *verify.NotFoundError
 	var none *verify.NoServicesError
-	return errors.As(err, &service) || errors.As(err, &none)
+	var namespace *verify.NoNamespaceError
+	return errors.As(err, &service) || errors.As(err, &none) || errors.As(err, &namespace)
 }
 
 // waitingFor is the first thing that is not good yet.
