@@ -6,7 +6,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -137,8 +139,8 @@ func (p *program) connectFromFlags() (cluster, error) {
 		return nil, configError(err)
 	}
 	disco, err := p.config.ToDiscoveryClient()
-	if err != nil {
-		return nil, &apiError{conn: conn, err: err}
+	if err != nil { // nothing has been asked yet: it is a certificate, a key, or a proxy's address
+		return nil, withHints(fmt.Errorf("the kubeconfig cannot be used for %s: %w", conn, err), "see it: kubectl config view")
 	}
 	mapper, err := p.config.ToRESTMapper()
 	if err != nil {
@@ -154,6 +156,9 @@ func (p *program) checkContext(raw *clientcmdapi.Config, name string) error {
 	if *p.config.APIServer != "" || inPod {
 		return nil
 	}
+	if named := raw.Contexts[name]; named != nil {
+		return p.checkNamed(raw, name, named)
+	}
 	var names []string
 	for n := range raw.Contexts {
 		names = append(names, n)
@@ -164,7 +169,10 @@ func (p *program) checkContext(raw *clientcmdapi.Config, name string) error {
 		where := "looked at " + strings.Join(p.config.ToRawKubeConfigLoader().ConfigAccess().GetLoadingPrecedence(), ", ")
 		return withHints(errors.New("no kubeconfig was found, so there is no cluster to ask"), where,
 			"give one with --kubeconfig or KUBECONFIG")
-	case name == "" && len(names) > 0 && *p.config.ClusterName == "":
+	case name == "" && len(names) == 0 && *p.config.ClusterName == "":
+		return withHints(errors.New("the kubeconfig has no context, so it is not said which cluster to ask"), "is it all there? see it: kubectl config view",
+			"make one: kubectl config set-context NAME --cluster=CLUSTER --user=USER")
+	case name == "" && *p.config.ClusterName == "":
 		return withHints(errors.New("the kubeconfig has no current context"),
 			"choose one with --context, or for good: kubectl config use-context NAME", "there are "+listed(names))
 	case name != "" && raw.Contexts[name] == nil:
@@ -176,6 +184,29 @@ func (p *program) checkContext(raw *clientcmdapi.Config, name string) error {
 	}
 	return nil
 }
+
+// checkNamed wants what a context names to be there. Without it, client-go would try
+// http://localhost:8080, or ask for a user's name on the terminal, or as nobody.
+func (p *program) checkNamed(raw *clientcmdapi.Config, name string, c *clientcmdapi.Context) error {
+	see := "see it: kubectl config view"
+	cluster, user := c.Cluster, c.AuthInfo
+	if *p.config.ClusterName != "" {
+		cluster = *p.config.ClusterName
+	}
+	if *p.config.AuthInfoName != "" {
+		user = *p.config.AuthInfoName
+	}
+	switch {
+	case raw.Clusters[cluster] == nil:
+		return withHints(fmt.Errorf("context %q is for cluster %q, which is not in the kubeconfig; there are %s", name, cluster, keys(raw.Clusters)), see)
+	case user != "" && raw.AuthInfos[user] == nil && *p.config.BearerToken == "" && *p.config.CertFile == "":
+		return withHints(fmt.Errorf("context %q is for user %q, who is not in the kubeconfig; there are %s", name, user, keys(raw.AuthInfos)), see)
+	}
+	return nil
+}
+
+// keys joins the names of a part of a kubeconfig.
+func keys[V any](m map[string]V) string { return listed(slices.Sorted(maps.Keys(m))) }
 
 // listed joins names, leaving out what would not fit a message.
 func listed(names []string) string {

@@ -224,6 +224,9 @@ func forbidden(err error, conn connection) (string, []string) {
 		said[what] = true
 		hints = append(hints, can...)
 	}
+	if all[0][1] == "system:anonymous" {
+		return msg, append(hints, "no credentials were given, or none that count: log in, or choose another context: kubectl config get-contexts")
+	}
 	return msg, append(hints, "ask whoever runs the cluster for that permission")
 }
 
@@ -296,6 +299,10 @@ func unreachable(err error, conn connection) (string, []string, bool) {
 		reason = op.Err.Error()
 	default:
 		return "", nil, false
+	}
+	if op = nil; errors.As(err, &op) && op.Op == "proxyconnect" {
+		return "the proxy on the way to the API server of " + conn.String() + " cannot be reached: " + reason,
+			[]string{"is it the right one? it comes from proxy-url in the kubeconfig, or from HTTPS_PROXY; NO_PROXY leaves it out for an address"}, true
 	}
 	return "cannot reach the API server of " + conn.String() + ": " + reason,
 		[]string{
