@@ -168,14 +168,42 @@ func (c Checks) unfit(v *view) error {
 			}
 		}
 		if !found {
-			return fmt.Errorf("check %s: no Service asked about has a port %q; there is %s", q.Check, key, shortList(have, 10))
+			return &UnusedError{Flag: "check", Port: key, why: fmt.Sprintf("check %s: no Service asked about has a port %q; there is %s", q.Check, key, shortList(have, 10))}
 		}
 	}
 	return nil
 }
 
-// unused returns an error where it was said how to ask and nothing is asked so:
-// what was meant to be proven would not be.
+// UnusedError says that a flag tells how to ask, and nothing is asked so: what was
+// meant to be proven would not be.
+type UnusedError struct {
+	Flag string // without its dashes
+	Port string // which port it is for, where that was said
+	why  string
+}
+
+// Error says why, and the next step.
+func (e *UnusedError) Error() string { return e.why }
+
+// Without leaves out what an UnusedError is about.
+func (o Options) Without(e *UnusedError) Options {
+	switch e.Flag {
+	case "check":
+		o.Checks.Ports = maps.Clone(o.Checks.Ports)
+		delete(o.Checks.Ports, e.Port)
+	case "send":
+		o.Send = ""
+	case "expect":
+		o.Expect = ""
+	case "tls":
+		o.TLS = false
+	case "auth-secret":
+		o.Auth = nil
+	}
+	return o
+}
+
+// unused returns an UnusedError for the first of what says how to ask that no probe heeds.
 func (o PlanOptions) unused(probes []probe.Probe) error {
 	var checks []probe.Check
 	var names []string
@@ -200,7 +228,7 @@ func (o PlanOptions) unused(probes []probe.Probe) error {
 		{"auth-secret", o.Auth != nil, []probe.Check{probe.CheckRedis}, "add --check=redis, or leave it out"},
 	} {
 		if f.given && !slices.ContainsFunc(checks, func(c probe.Check) bool { return slices.Contains(f.by, c) }) {
-			return fmt.Errorf("--%s: no port is asked in a way that it is for, only with %s; %s", f.flag, listWords(names), f.next)
+			return &UnusedError{Flag: f.flag, why: fmt.Sprintf("--%s: no port is asked in a way that it is for, only with %s; %s", f.flag, listWords(names), f.next)}
 		}
 	}
 	return nil

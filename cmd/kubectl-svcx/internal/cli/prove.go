@@ -22,19 +22,15 @@ func (w *walk) prove(ctx context.Context, objs []*unstructured.Unstructured, pla
 		return withHints(errors.New("nothing to verify: there is no Service in "+w.source), "leave --verify out")
 	}
 	all := &verify.Verdict{APIVersion: verify.VerdictAPIVersion, Kind: "Verdict"}
-	for _, t := range targets {
-		w.g.glance("verifying", strings.Join(t.Names, ", "))
-		opts := verify.Options{InCluster: true, Expected: objs, Timeout: verifyTimeout, Settle: settle, Progress: w.g.verifying}
-		w.probing.into(&opts)
-		v, err := w.c.Verify(ctx, t, opts)
-		w.g.clear()
-		if ctx.Err() != nil {
-			return w.interrupted("while verifying", plan, errors.Join(ctx.Err(), err))
-		}
-		if err != nil {
-			return err
-		}
-		merge(all, v)
+	opts := verify.Options{InCluster: true, Expected: objs, Timeout: verifyTimeout, Settle: settle, Progress: w.g.verifying}
+	w.probing.into(&opts)
+	err := verifyEach(ctx, w.c, targets, opts, func(t verify.Target) { w.g.glance("verifying", strings.Join(t.Names, ", ")) }, all)
+	w.g.clear()
+	if ctx.Err() != nil {
+		return w.interrupted("while verifying", plan, errors.Join(ctx.Err(), err))
+	}
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(w.p.ErrOut)
 	return w.p.present(w.asVerify(), all, nil, w.g)

@@ -88,14 +88,46 @@ func (r *verification) once(ctx context.Context) (*verify.Verdict, []*verify.Rec
 	if r.o.output == outputSnapshot {
 		opts.Record = func(rec *verify.Recording) { records = append(records, rec) }
 	}
-	for _, t := range r.targets {
-		v, err := r.c.Verify(ctx, t, opts)
-		if err != nil {
-			return nil, nil, err
-		}
-		merge(all, v)
+	err := verifyEach(ctx, r.c, r.targets, opts, nil, all)
+	if err != nil {
+		return nil, nil, err
 	}
 	return all, records, nil
+}
+
+// verifyEach verifies one namespace after the other, and adds what comes of it to all.
+// What says how to ask has to be heeded in one of them: another may have no use for it.
+func verifyEach(ctx context.Context, c cluster, targets []verify.Target, opts verify.Options, begin func(verify.Target), all *verify.Verdict) error {
+	verdicts := make([]*verify.Verdict, len(targets))
+	each := slices.Repeat([]verify.Options{opts}, len(targets))
+	unheeded := map[string]int{} // in how many namespaces
+	for slices.Contains(verdicts, nil) {
+		for i, t := range targets {
+			if verdicts[i] != nil {
+				continue
+			}
+			if begin != nil {
+				begin(t)
+			}
+			v, err := c.Verify(ctx, t, each[i])
+			var unused *verify.UnusedError
+			if errors.As(err, &unused) {
+				what := unused.Flag + " " + unused.Port
+				if unheeded[what]++; unheeded[what] < len(targets) {
+					each[i] = each[i].Without(unused)
+					continue
+				}
+			}
+			if err != nil {
+				return err
+			}
+			verdicts[i] = v
+		}
+	}
+	for _, v := range verdicts {
+		merge(all, v)
+	}
+	return nil
 }
 
 // interrupted is the error of a run that the user ended.
