@@ -195,6 +195,9 @@ func observe(ctx context.Context, c *clients, t Target, tree *Expected) (*Snapsh
 			homes, noHomes = searchElsewhere(ctx, c, s)
 		}
 		readLogs(ctx, c, s)
+		if ns != metav1.NamespaceAll {
+			readNeighbours(ctx, c, s)
+		}
 	})
 	more.Wait()
 	s.ServiceCIDRs = ranges

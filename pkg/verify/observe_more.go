@@ -191,6 +191,31 @@ func readLogs(ctx context.Context, c *clients, s *Snapshot) {
 	slices.SortFunc(s.Logs, func(a, b ContainerLog) int { return compareStrings(a.Pod+a.Container, b.Pod+b.Container) })
 }
 
+// readNeighbours reads the Pods of other namespaces that are on a node's network, where
+// a Pod of the targets that is there too does not get its port. Who may not see them
+// is not told which it is.
+func readNeighbours(ctx context.Context, c *clients, s *Snapshot) {
+	v := newView(s)
+	nodes := map[string]bool{}
+	for _, l := range s.Logs {
+		if p := v.pods[l.Pod]; p != nil && p.Spec.HostNetwork && inUse.MatchString(l.Text) {
+			nodes[p.Spec.NodeName] = true
+		}
+	}
+	for node := range nodes {
+		list, err := c.core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node, Limit: pageSize})
+		if err != nil {
+			return
+		}
+		for _, p := range list.Items {
+			if p.Spec.HostNetwork && v.pod(p.Namespace, p.Name) == nil {
+				p.ManagedFields = nil
+				s.Pods = append(s.Pods, p)
+			}
+		}
+	}
+}
+
 // lastLog reads the end of a container's log. The kubelet removes the log of one
 // run when the next has ended, and says so, or nothing, in the place of a log; by then
 // there is a newer one, of this run or of the one before.

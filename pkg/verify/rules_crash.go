@@ -68,6 +68,7 @@ func crashCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bool) 
 		default:
 			f.Message = fmt.Sprintf("container %s of %s crashes over and over: %s.", cs.Name, owner, how)
 			f.Fix = &Fix{Summary: shell.Advice("its log says why", logs)}
+			c.portTaken(&f, p, cs.Name, words)
 		}
 		return finding{Finding: f}, true
 	}
