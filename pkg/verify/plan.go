@@ -319,6 +319,12 @@ func (p *planner) backends(svc *corev1.Service, pv portView) {
 		}
 		key := pod.Namespace + "/" + pod.Name
 		p.tunnel(svc, pv, key, port, true)
+		for _, ctr := range served(pod) {
+			// Which the kubelet does not tell apart from a slow one.
+			if ctr.ReadinessProbe != nil && ctr.ReadinessProbe.GRPC != nil && ctr.ReadinessProbe.GRPC.Port != port {
+				p.tunnel(svc, pv, key, ctr.ReadinessProbe.GRPC.Port, true)
+			}
+		}
 		pr := base(svc, pv)
 		pr.Path, pr.From, pr.Pod, pr.Exploratory = probe.PathPod, probe.FromCluster, key, true
 		pr.Address = hostPort(pod.Status.PodIP, port)

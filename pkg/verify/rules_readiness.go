@@ -32,7 +32,11 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 		if f, ok := c.probeScheme(p, ctr, owner, text, evidence); ok {
 			return f, true
 		}
-		if asked == 0 || !strings.Contains(strings.ToLower(text), "refused") {
+		// The kubelet tries again while a gRPC probe is refused, until its time is over.
+		hidden := ctr.ReadinessProbe.GRPC != nil && strings.Contains(text, "failed to connect")
+		if hidden && c.refusedInside(p, asked) {
+			evidence = append(evidence, fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", asked))
+		} else if asked == 0 || !strings.Contains(strings.ToLower(text), "refused") {
 			return readinessOther(owner, p, ctr, text, evidence), true
 		}
 		if f, ok := c.refusedReadiness(p, ctr, owner, asked, evidence); ok {
@@ -41,6 +45,17 @@ func readinessCause(c *serviceCase, p *corev1.Pod, owner ObjectRef) (finding, bo
 		return readinessOther(owner, p, ctr, text, evidence), true
 	}
 	return finding{}, false
+}
+
+// refusedInside reports whether a Pod was seen to refuse a port, on its loopback address.
+func (c *serviceCase) refusedInside(p *corev1.Pod, port int32) bool {
+	for _, pv := range c.ports {
+		a := findAnswer(c.ev.explored(probe.PathTunnel, pv.key), p.Namespace+"/"+p.Name, port)
+		if a != nil && a.outcome.Class == probe.ClassRefused {
+			return true
+		}
+	}
+	return false
 }
 
 // refusedReadiness explains a readiness probe that is refused.
@@ -65,7 +80,9 @@ func (c *serviceCase) refusedReadiness(p *corev1.Pod, ctr *corev1.Container, own
 		case target != asked && holdsPort(p, ctr, target) && (tunnel != nil && tunnel.good() || direct != nil && direct.good()):
 			return wrong(target, fmt.Sprintf("%s on port %d", pv.check.Good(), target))
 		case target == asked && tunnel != nil && tunnel.outcome != nil && tunnel.outcome.Class == probe.ClassRefused:
-			evidence = append(evidence, fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", target))
+			if proof := fmt.Sprintf("tunnel: refused on localhost:%d inside the Pod", target); !slices.Contains(evidence, proof) {
+				evidence = append(evidence, proof)
+			}
 			if other := c.otherPort(pv); other != nil && holdsPort(p, ctr, numberFrom(other.port())) {
 				return finding{Finding: Finding{ID: "SVC302", Object: owner, Field: field + ".readinessProbe",
 					Evidence: append(evidence, pv.check.Good()+" on port "+other.port()),
