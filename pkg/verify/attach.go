@@ -57,6 +57,7 @@ type seat struct {
 	image                     string
 	version                   string // of the Pod, to watch from
 	node                      string // where it runs, once that is known
+	addresses                 []string
 	// streamed says that the image brings a shell only.
 	streamed bool
 }

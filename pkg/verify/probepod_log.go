@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,9 @@ func (c *clients) converse(ctx context.Context, s *seat, in io.Reader, stay bool
 		facts := map[string]string{factNamespace: s.namespace}
 		if s.node != "" {
 			facts[factNode] = s.node
+		}
+		if len(s.addresses) > 0 {
+			facts[factAddresses] = strings.Join(s.addresses, ",")
 		}
 		maps.Copy(facts, o.Facts)
 		o.Facts = facts

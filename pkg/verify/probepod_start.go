@@ -114,7 +114,7 @@ func (st *starting) follow(ctx context.Context, w watch.Interface) (done bool, e
 			if ev.Type == watch.Deleted {
 				return false, fail("another try", "somebody removed Pod/%s", st.seat.pod)
 			}
-			st.seat.node = p.Spec.NodeName
+			st.seat.node, st.seat.addresses = p.Spec.NodeName, partyOf(p).addresses
 			if started, err := podProgress(p, st.seat); started || err != nil {
 				return started, err
 			}

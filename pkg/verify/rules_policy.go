@@ -14,12 +14,23 @@ import (
 
 // client is the end that asks from inside the cluster.
 func (c *serviceCase) client() party {
+	namespace, addresses, several := c.svc.Namespace, "", false
 	for _, a := range c.ev {
-		if a.outcome != nil && a.outcome.Facts[factNamespace] != "" {
-			return c.v.asker(a.outcome.Facts[factNamespace])
+		if a.outcome == nil || a.outcome.Facts[factNamespace] == "" {
+			continue
+		}
+		namespace = a.outcome.Facts[factNamespace]
+		if from := a.outcome.Facts[factAddresses]; addresses != "" && from != addresses {
+			several = true
+		} else {
+			addresses = from
 		}
 	}
-	return c.v.asker(c.svc.Namespace)
+	out := c.v.asker(namespace)
+	if len(out.addresses) == 0 && addresses != "" && !several {
+		out.addresses = strings.Split(addresses, ",")
+	}
+	return out
 }
 
 // lost returns the answers of Pods that answer inside and whose address does
@@ -183,6 +194,10 @@ func (c *serviceCase) blocked(pv portView, lost evidence, pod *corev1.Pod, numbe
 		f.ID, f.Object, f.Field = "SVC409", policyRef(from.namespace, outNames), "spec.egress"
 		f.Message = fmt.Sprintf("NetworkPolicy %s of namespace %s does not let this client%s out to the Pods of %s on port %d.",
 			listWords(outNames), from.namespace, c.v.asClient(), owner, number)
+		if x := c.v.egressException(from, partyOf(pod), number, pv.port.Protocol); x != nil {
+			f.Object.Name, f.Field = x.policy, x.field
+			f.Evidence = append(f.Evidence, fmt.Sprintf("it lets it out to %s except %s, in which %s lies", x.cidr, x.except, x.address))
+		}
 		f.Fix = c.v.egressFix(fmt.Sprintf("add an egress rule to these Pods on port %d", number), f.Object, toBackends(c.svc, from.namespace, pv, number))
 		out = append(out, f)
 	}
@@ -217,6 +232,13 @@ func (c *serviceCase) blockedIn(pv portView, f finding, pod *corev1.Pod, names [
 	}
 	if rules := c.v.onOtherPorts(from, partyOf(pod), number, pv.port.Protocol); len(rules) > 0 {
 		c.otherPortsOnly(pv, &f, owner, rules, number, numbers)
+		return f
+	}
+	if x := c.v.ingressException(from, partyOf(pod), number, pv.port.Protocol); x != nil && in == denied {
+		f.Object, f.Field = policyRef(pod.Namespace, []string{x.policy}), x.field
+		f.Message = fmt.Sprintf("NetworkPolicy %s admits %s to the Pods of %s except %s, in which this client's address %s lies (%s).",
+			x.policy, x.cidr, owner, x.except, x.address, c.v.describe(from))
+		f.Fix = &Fix{Summary: fmt.Sprintf("take %s out of except, or admit the client by its labels in an ingress rule on %s, if it is meant to get in", x.except, on)}
 		return f
 	}
 	sure := "admits others, not this client"

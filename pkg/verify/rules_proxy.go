@@ -14,6 +14,7 @@ import (
 const (
 	factNode      = "node"      // where it ran
 	factNamespace = "namespace" // and in which namespace
+	factAddresses = "addresses" // and with which, after commas
 )
 
 // The labels by which the service proxy is told to leave a Service, or an
