@@ -33,6 +33,8 @@ func createFailure(namespace string, err error) error {
 	switch {
 	case strings.Contains(msg, "exceeded quota"), strings.Contains(msg, "must specify limits"):
 		return fail("room for one small Pod in the quota", "the quota of namespace %s refuses the probe Pod: %s", namespace, msg)
+	case apierrors.IsForbidden(err) && strings.Contains(msg, "minimum ") && limitPattern.MatchString(msg):
+		return fail("a minimum that admits 10m of CPU and 16Mi of memory, which is what the probe Pod asks for", "a LimitRange of namespace %s refuses the probe Pod: %s", namespace, msg)
 	case apierrors.IsForbidden(err) && limitPattern.MatchString(msg):
 		return fail("room for 64Mi of memory and one CPU, which is what the probe Pod may use at most", "a LimitRange of namespace %s refuses the probe Pod: %s", namespace, msg)
 	case strings.Contains(msg, "PodSecurity"):
@@ -94,7 +96,7 @@ func (st *starting) follow(ctx context.Context, w watch.Interface) (done bool, e
 		case <-ctx.Done():
 			return false, st.late()
 		case <-st.unschedulable:
-			return false, fail("a node with room for one small Pod", "the probe Pod is not scheduled%s", st.why)
+			return false, fail(nodeFor(st.why), "the probe Pod is not scheduled%s", st.why)
 		case <-st.slow:
 			pulling, last := st.c.stillPulling(ctx, st.seat)
 			if pulling {
@@ -121,6 +123,14 @@ func (st *starting) follow(ctx context.Context, w watch.Interface) (done bool, e
 			st.scheduling(ctx, p)
 		}
 	}
+}
+
+// nodeFor says what kind of node would help, from what the scheduler says of those there are.
+func nodeFor(why string) string {
+	if strings.Contains(why, "Insufficient") || !containsAny(why, "untolerated taint", "were unschedulable") {
+		return "a node with room for one small Pod"
+	}
+	return "a node that is not tainted nor cordoned; or --from nodes, which asks from each whether it is or not"
 }
 
 // scheduling notes since when a Pod has no node, and why.

@@ -293,7 +293,11 @@ func ruleHangs(c *serviceCase) []finding {
 			f.Fix.Summary = "see what the application waits for"
 		}
 		if _, name, ok := strings.Cut(e[0].probe.Pod, "/"); ok && !slow {
-			f.Fix.Summary = shell.Advice("see what the application does", shell.Kubectl("logs %s -n %s", name, c.svc.Namespace)) + "; or say the port's protocol in appProtocol"
+			logs := shell.Kubectl("logs %s -n %s", name, c.svc.Namespace)
+			if pod := c.v.pods[e[0].probe.Pod]; pod != nil && len(served(pod)) > 1 { // which has the port is not known
+				logs += " --all-containers"
+			}
+			f.Fix.Summary = shell.Advice("see what the application does", logs) + "; or say the port's protocol in appProtocol"
 		}
 		out = append(out, f)
 	}
