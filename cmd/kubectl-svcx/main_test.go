@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("KUBECONFIG", filepath.Join(e.WorkDir, "kubeconfig"))
 			e.Setenv("NEWLINE", "\n")
 			e.Setenv("KUBECACHEDIR", filepath.Join(e.WorkDir, ".cache"))
-			closed, err := closedPort()
+			closed, err := closedPort(e.Defer)
 			if err != nil {
 				return err
 			}
@@ -97,13 +97,20 @@ func unauthorized(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}`)
 }
 
-// closedPort is an address of this machine at which nothing listens.
-func closedPort() (string, error) {
+// closedPort is an address of this machine at which nothing listens, and nobody else
+// will until the end: it is the client's end of a connection.
+func closedPort(atEnd func(func())) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	return l.Addr().String(), l.Close()
+	atEnd(func() { l.Close() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return "", err
+	}
+	atEnd(func() { c.Close() })
+	return c.LocalAddr().String(), nil
 }
 
 // expiredCertificate is a client certificate of the past, as PEM.

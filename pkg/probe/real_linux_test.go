@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -142,9 +144,9 @@ func TestRealPostgres(t *testing.T) {
 	data := filepath.Join(d.dir, "data")
 	d.run(filepath.Join(filepath.Dir(postgres), "initdb"), "-D", data, "-A", "scram-sha-256", "--pwfile=/proc/version", "-N")
 	cert, key := d.certificate()
-	address := freePort(t)
-	_, port, _ := net.SplitHostPort(address)
-	d.serve(postgres, postgres, "-D", data, "-p", port, "-h", "127.0.0.1", "-k", d.dir, "-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key)
+	host, port := ownAddress(t)
+	address := net.JoinHostPort(host, port)
+	d.serve(postgres, postgres, "-D", data, "-p", port, "-h", host, "-k", d.dir, "-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key)
 	if out := d.asks(CheckPostgres, address, false); out.Facts["sslOffered"] != "yes" {
 		t.Errorf("a server with TLS: %+v", out)
 	}
@@ -162,14 +164,14 @@ func TestRealMySQL(t *testing.T) {
 	d := newServer(t)
 	data := filepath.Join(d.dir, "data")
 	cert, key := d.certificate()
-	address := freePort(t)
-	_, port, _ := net.SplitHostPort(address)
+	host, port := ownAddress(t)
+	address := net.JoinHostPort(host, port)
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	d.give(data)
 	// Without tables of users MariaDB starts from an empty folder, and takes all logins.
-	d.serve(mysqld, mysqld, "--no-defaults", "--skip-grant-tables", "--datadir="+data, "--port="+port, "--bind-address=127.0.0.1",
+	d.serve(mysqld, mysqld, "--no-defaults", "--skip-grant-tables", "--datadir="+data, "--port="+port, "--bind-address="+host,
 		"--socket="+filepath.Join(d.dir, "socket"), "--ssl-cert="+cert, "--ssl-key="+key)
 	out := d.asks(CheckMySQL, address, false)
 	if version := out.Facts["version"]; version == "" || strings.HasPrefix(version, "5.5.5-") || out.Facts["sslOffered"] != "yes" {
@@ -188,9 +190,9 @@ func TestRealRedis(t *testing.T) {
 	// The same program, in the package that brings no service, has the second name.
 	redis := found(t, "Redis", "redis-server", "redis-check-rdb")
 	d := newServer(t)
-	address := freePort(t)
-	_, port, _ := net.SplitHostPort(address)
-	d.serve(redis, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", d.dir, "--requirepass", "secret")
+	host, port := ownAddress(t)
+	address := net.JoinHostPort(host, port)
+	d.serve(redis, "redis-server", "--port", port, "--bind", host, "--save", "", "--dir", d.dir, "--requirepass", "secret")
 	p := Probe{Check: CheckRedis, Address: address, Timeout: 5 * time.Second, Settle: 30 * time.Second}
 	out := askOne(t, p, Options{})
 	if out.Class != ClassErrorReply || !strings.HasPrefix(out.Detail, "-NOAUTH") {
@@ -208,13 +210,17 @@ func TestRealRedis(t *testing.T) {
 	}
 }
 
-// freePort returns a loopback address for a server that cannot choose its own.
-func freePort(t *testing.T) string {
+// ownAddress returns a host and port for a server that cannot choose its port. The host
+// is one of the 16 million of loopback, so that the port, once given back, is not what
+// another test's client or server gets.
+func ownAddress(t *testing.T) (host, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host = fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().String()
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return host, port
 }

@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -22,10 +24,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// freeAddress returns a loopback address that was free a moment ago.
-func freeAddress(t *testing.T) string {
+// ownAddress returns a host:port to listen on, now and after a restart. The host is one
+// of the 16 million of loopback, so that nobody else gets the port while it is given back.
+func ownAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.N(254), rand.N(256), 1+rand.N(254)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func status(err error) int {
 }
 
 func TestImagesSurviveARestart(t *testing.T) {
-	c := Config{Listen: freeAddress(t), Dir: t.TempDir()}
+	c := Config{Listen: ownAddress(t), Dir: t.TempDir()}
 	stop := start(t, c)
 	img := testImage(t, "some content")
 	want, _ := img.Digest()
@@ -135,7 +138,7 @@ func TestImagesSurviveARestart(t *testing.T) {
 }
 
 func TestUnknownImagesAreNotFound(t *testing.T) {
-	c := Config{Listen: freeAddress(t)}
+	c := Config{Listen: ownAddress(t)}
 	start(t, c)
 	if err := remote.Write(reference(t, c.Listen+"/library/redis:alpine"), testImage(t, "x")); err != nil {
 		t.Fatal(err)
@@ -149,7 +152,7 @@ func TestUnknownImagesAreNotFound(t *testing.T) {
 
 // containerd asks a mirror with the name of the registry that it stands for.
 func TestMirrorsNamespaceIsAccepted(t *testing.T) {
-	c := Config{Listen: freeAddress(t), Dir: t.TempDir()}
+	c := Config{Listen: ownAddress(t), Dir: t.TempDir()}
 	start(t, c)
 	if err := remote.Write(reference(t, c.Listen+"/library/redis:alpine"), testImage(t, "x")); err != nil {
 		t.Fatal(err)
@@ -168,7 +171,7 @@ func TestMirrorsNamespaceIsAccepted(t *testing.T) {
 }
 
 func TestPrivateListenerAsksForThePassword(t *testing.T) {
-	c := Config{Listen: freeAddress(t), PrivateListen: freeAddress(t), Username: "svcx", Password: "secret", Dir: t.TempDir()}
+	c := Config{Listen: ownAddress(t), PrivateListen: ownAddress(t), Username: "svcx", Password: "secret", Dir: t.TempDir()}
 	start(t, c)
 	ref := reference(t, c.PrivateListen+"/private/redis:alpine")
 	good := remote.WithAuth(&authn.Basic{Username: "svcx", Password: "secret"})
@@ -194,7 +197,7 @@ func TestPrivateListenerAsksForThePassword(t *testing.T) {
 }
 
 func TestDeletedManifestsStayDeleted(t *testing.T) {
-	c := Config{Listen: freeAddress(t), Dir: t.TempDir()}
+	c := Config{Listen: ownAddress(t), Dir: t.TempDir()}
 	stop := start(t, c)
 	ref := reference(t, c.Listen+"/app:v1")
 	if err := remote.Write(ref, testImage(t, "x")); err != nil {
@@ -227,9 +230,9 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"private without a password": {Config{Listen: freeAddress(t), PrivateListen: freeAddress(t)}, "password"},
+		"private without a password": {Config{Listen: ownAddress(t), PrivateListen: ownAddress(t)}, "password"},
 		"address in use":             {Config{Listen: taken.Addr().String()}, "address already in use"},
-		"damaged manifest":           {Config{Listen: freeAddress(t), Dir: broken}, "x.json"},
+		"damaged manifest":           {Config{Listen: ownAddress(t), Dir: broken}, "x.json"},
 	} {
 		if err := Serve(t.Context(), tc.config); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
