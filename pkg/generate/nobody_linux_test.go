@@ -32,16 +32,17 @@ func asNobody(t *testing.T, dir string, f func()) {
 			t.Fatal(err)
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// The thread is not given back: it ends with the goroutine, and its user with it.
-		runtime.LockOSThread()
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0); errno != 0 {
-			t.Error(errno)
-			return
+	runtime.LockOSThread()
+	// setfsuid returns the user before, also where it changes nothing.
+	if before, _, _ := syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0); before != 0 {
+		t.Fatalf("this thread was user %d, not root", before)
+	}
+	defer func() {
+		if before, _, _ := syscall.RawSyscall(syscall.SYS_SETFSUID, 0, 0, 0); before != nobody {
+			t.Errorf("this thread was user %d, not %d", before, nobody)
+			return // locked, so that nothing else runs on it
 		}
-		f()
+		runtime.UnlockOSThread()
 	}()
-	<-done
+	f()
 }

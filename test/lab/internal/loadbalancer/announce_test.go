@@ -159,56 +159,61 @@ func TestRoutesInTheKernel(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skipf("%s DID NOT RUN: it needs root, to make a network namespace", t.Name())
 	}
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is thrown away with its namespace
-		result <- func() error {
-			ns, err := netns.New()
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			for _, args := range [][]string{
-				{"link", "add", "br0", "up", "type", "bridge"},
-				{"addr", "add", "10.1.0.9/24", "dev", "br0"},
-				{"addr", "add", "fd01::9/64", "dev", "br0", "nodad"},
-			} {
-				if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-					return fmt.Errorf("ip %v: %w: %s", args, err, out)
-				}
-			}
-			r, err := newRouter()
-			if err != nil {
-				return err
-			}
-			v4, v6 := netip.MustParseAddr("10.0.0.0"), netip.MustParseAddr("fd00::f0")
-			for _, name := range []string{"a", "b"} { // the second replaces the first
-				if err := r.set(v4, testNodes[name][0]); err != nil {
-					return err
-				}
-				if err := r.set(v6, testNodes[name][1]); err != nil {
-					return err
-				}
-			}
-			got, err := r.routes()
-			if want := "map[10.0.0.0:10.1.0.2 fd00::f0:fd01::2]"; err != nil || fmt.Sprint(got) != want {
-				return fmt.Errorf("routes %v, error %w; want %s", got, err, want)
-			}
-			for range 2 { // what is gone may be removed again
-				if err := r.remove(v4); err != nil {
-					return err
-				}
-				if err := r.remove(v6); err != nil {
-					return err
-				}
-			}
-			if got, err = r.routes(); err != nil || len(got) != 0 {
-				return fmt.Errorf("routes %v are left, error %w", got, err)
-			}
-			return nil
-		}()
+	home, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer home.Close()
+	// The thread comes back: were it the process's first, it would not end. One that cannot
+	// stays locked, so that nothing else runs on it.
+	runtime.LockOSThread()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	defer func() {
+		if err := netns.Set(home); err != nil {
+			t.Error(err)
+			return
+		}
+		runtime.UnlockOSThread()
 	}()
-	if err := <-result; err != nil {
-		t.Error(err)
+	for _, args := range [][]string{
+		{"link", "add", "br0", "up", "type", "bridge"},
+		{"addr", "add", "10.1.0.9/24", "dev", "br0"},
+		{"addr", "add", "fd01::9/64", "dev", "br0", "nodad"},
+	} {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v: %s", args, err, out)
+		}
+	}
+	r, err := newRouter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v4, v6 := netip.MustParseAddr("10.0.0.0"), netip.MustParseAddr("fd00::f0")
+	for _, name := range []string{"a", "b"} { // the second replaces the first
+		if err := r.set(v4, testNodes[name][0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.set(v6, testNodes[name][1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.routes()
+	if want := "map[10.0.0.0:10.1.0.2 fd00::f0:fd01::2]"; err != nil || fmt.Sprint(got) != want {
+		t.Fatalf("routes %v, error %v; want %s", got, err, want)
+	}
+	for range 2 { // what is gone may be removed again
+		if err := r.remove(v4); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.remove(v6); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err = r.routes(); err != nil || len(got) != 0 {
+		t.Fatalf("routes %v are left, error %v", got, err)
 	}
 }

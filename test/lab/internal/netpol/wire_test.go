@@ -34,25 +34,32 @@ type wire struct {
 	prefix string
 }
 
-// inside runs f on a thread that is in a namespace; sockets made there belong to it. The
-// thread ends with f.
+// inside runs f in a namespace; sockets made there belong to it.
 func (w *wire) inside(name string, f func() error) error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread is thrown away
-		h, err := netns.GetFromName(w.prefix + name)
-		if err != nil {
-			result <- err
+	h, err := netns.GetFromName(w.prefix + name)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	home, err := netns.Get()
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	// The thread comes back: were it the process's first, it would not end, and keep the
+	// namespace. One that cannot stays locked, so that nothing else runs on it.
+	runtime.LockOSThread()
+	if err := netns.Set(h); err != nil {
+		return err
+	}
+	defer func() {
+		if err := netns.Set(home); err != nil {
+			w.t.Error(err)
 			return
 		}
-		defer h.Close()
-		if err := netns.Set(h); err != nil {
-			result <- err
-			return
-		}
-		result <- f()
+		runtime.UnlockOSThread()
 	}()
-	return <-result
+	return f()
 }
 
 func (w *wire) ip(args ...string) {
