@@ -38,20 +38,20 @@ func rulePodNames(c *serviceCase) []finding {
 func (v *view) podNames(set *appsv1.StatefulSet, owner ObjectRef) (Finding, bool) {
 	governing := set.Spec.ServiceName
 	why := v.namesNoPods(set)
-	name, where := v.toldPodName(set, why != "")
+	told := v.toldPodName(set, why != "")
 	f := Finding{ID: "SVC335", Severity: SeverityWarning, Object: owner, Field: "spec.serviceName"}
 	anew := "make the StatefulSet anew with another serviceName, which cannot be changed"
 	switch {
-	case name == nil && why == "":
+	case told == nil && why == "":
 		return f, false
-	case name == nil:
+	case told == nil:
 		f.Severity = SeverityNote
 		f.Message = fmt.Sprintf("the Pods of %s have no names of their own in DNS: spec.serviceName is %s, and %s.", owner, governing, why)
 	default:
-		f.Message = fmt.Sprintf("%s is told the name %s, which DNS does not know: ", where.ref, name[0])
-		f.Evidence = []string{where.String()}
+		f.Message = fmt.Sprintf("%s is told the name %s, which DNS does not know: ", told.ref, told.name)
+		f.Evidence = []string{told.String()}
 		switch {
-		case name[1] == governing:
+		case told.service == governing:
 			f.Message += fmt.Sprintf("spec.serviceName of %s is %s, and %s.", owner, governing, why)
 		case governing == "":
 			f.Message += fmt.Sprintf("%s has no spec.serviceName, so its Pods have no names under any Service.", owner)
@@ -60,10 +60,10 @@ func (v *view) podNames(set *appsv1.StatefulSet, owner ObjectRef) (Finding, bool
 		}
 	}
 	switch {
-	case name != nil && name[1] != governing && governing != "" && why == "":
+	case told != nil && told.service != governing && governing != "" && why == "":
 		f.Fix = &Fix{Summary: fmt.Sprintf("use names under %s, as %s-0.%s; or %s", governing, owner.Name, governing, anew)}
 	case governing == "":
-		f.Fix = &Fix{Summary: fmt.Sprintf("make the StatefulSet anew with serviceName: %s, which cannot be changed later", name[1])}
+		f.Fix = &Fix{Summary: fmt.Sprintf("make the StatefulSet anew with serviceName: %s, which cannot be changed later", told.service)}
 	default:
 		f.Fix = &Fix{Summary: fmt.Sprintf("have a headless Service %s that selects %s; or %s", governing, selectorText(set.Spec.Selector.MatchLabels), anew)}
 	}
@@ -95,9 +95,11 @@ func (v *view) handMade(key string) bool {
 	return slices.ContainsFunc(v.slices[key], func(s *discoveryv1.EndpointSlice) bool { return len(s.Endpoints) > 0 })
 }
 
-// toldName is where a container is told something.
+// toldName is a name that a container is told, and where.
 type toldName struct {
-	ref ObjectRef
+	name    string
+	service string // the label of name that has to be a Service
+	ref     ObjectRef
 	ShortName
 }
 
@@ -109,39 +111,46 @@ func podNameForm(set string) *regexp.Regexp {
 }
 
 // toldPodName finds where a container of the namespace is told the name of one of a
-// StatefulSet's Pods that DNS does not know; it returns that name and the Service in it.
-func (v *view) toldPodName(set *appsv1.StatefulSet, dangling bool) ([]string, toldName) {
+// StatefulSet's Pods that DNS does not know; nil for nowhere. dangling says that DNS knows
+// none under the set's own serviceName.
+func (v *view) toldPodName(set *appsv1.StatefulSet, dangling bool) *toldName {
 	form := podNameForm(set.Name)
 	for _, p := range v.byNS[set.Namespace] {
 		owner := v.ownerOf(p)
 		own := owner.Kind == "StatefulSet" && owner.Name == set.Name
 		for _, ctr := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
-			in := func(variable, text string) ([]string, toldName) {
-				for _, m := range form.FindAllStringSubmatch(text, 64) {
-					if m[3] != "" && m[3] != set.Namespace || m[1][0] == '$' && !own {
+			texts := slices.Clone(ctr.Env)
+			for _, text := range slices.Concat(ctr.Command, ctr.Args) {
+				texts = append(texts, corev1.EnvVar{Value: text})
+			}
+			for _, e := range texts {
+				for _, m := range form.FindAllStringSubmatch(e.Value, 64) {
+					if m[1][0] == '$' && !own || !v.unknownPodName(set, m, dangling) {
 						continue
 					}
-					if pod, _, _ := strings.Cut(m[1], "."); m[2] == set.Namespace && v.service(set.Namespace+"/"+pod) != nil {
-						continue // a Service for one Pod, and its namespace
+					return &toldName{
+						name: probe.Printable(m[1], 253), service: m[2], ref: owner,
+						ShortName: ShortName{Container: ctr.Name, Variable: probe.Printable(e.Name, 64)},
 					}
-					known := v.service(set.Namespace + "/" + m[2])
-					if m[2] == set.Spec.ServiceName && dangling || m[2] != set.Spec.ServiceName && known != nil && selects(known, set.Spec.Template.Labels) {
-						return []string{probe.Printable(m[1], 253), m[2]}, toldName{owner, ShortName{Container: ctr.Name, Variable: probe.Printable(variable, 64)}}
-					}
-				}
-				return nil, toldName{}
-			}
-			for _, e := range ctr.Env {
-				if name, where := in(e.Name, e.Value); name != nil {
-					return name, where
-				}
-			}
-			for _, text := range slices.Concat(ctr.Command, ctr.Args) {
-				if name, where := in("", text); name != nil {
-					return name, where
 				}
 			}
 		}
 	}
-	return nil, toldName{}
+	return nil
+}
+
+// unknownPodName reports whether DNS does not know a name that podNameForm has matched,
+// and might: it is of the set's namespace, and of a Service that the set could have.
+func (v *view) unknownPodName(set *appsv1.StatefulSet, m []string, dangling bool) bool {
+	if m[3] != "" && m[3] != set.Namespace {
+		return false
+	}
+	if pod, _, _ := strings.Cut(m[1], "."); m[2] == set.Namespace && v.service(set.Namespace+"/"+pod) != nil {
+		return false // a Service for one Pod, and its namespace
+	}
+	if m[2] == set.Spec.ServiceName {
+		return dangling
+	}
+	known := v.service(set.Namespace + "/" + m[2])
+	return known != nil && selects(known, set.Spec.Template.Labels)
 }
