@@ -36,11 +36,6 @@ func checkFor(p Probe) func(context.Context, *attempt) error {
 	return nil
 }
 
-// Checks lists the checks that Run knows, in a fixed order.
-func Checks() []Check {
-	return []Check{CheckRedis, CheckTCP, CheckUDP, CheckHTTP, CheckHTTPS, CheckGRPC, CheckTLS, CheckDNS, CheckDNSServer, CheckPostgres, CheckMySQL, CheckExec}
-}
-
 // Good returns the few words with which a report says that a check was answered.
 func (c Check) Good() string {
 	switch c {

@@ -358,6 +358,8 @@ func printable(s string) string {
 	}, s)
 }
 
+// nodeKind names what a node holds, for people. A timestamp is one only to YAML: an API
+// server is sent text.
 func nodeKind(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
