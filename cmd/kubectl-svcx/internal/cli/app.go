@@ -6,16 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/generate"
 	"github.com/kubectl-svcx/kubectl-svcx/pkg/nearest"
@@ -173,59 +170,6 @@ func typeError(err error) error {
 	return withHints(errors.New("--type: "+msg), "one of "+list)
 }
 
-var portPattern = regexp.MustCompile(`^([^:/]+)(?::([^:/]+))?(?:/([^:/]+))?$`)
-
-// parsePort reads PORT[:TARGETPORT][/PROTOCOL].
-func parsePort(s string) (generate.ServicePort, error) {
-	m := portPattern.FindStringSubmatch(s)
-	if m == nil {
-		return generate.ServicePort{}, withHints(fmt.Errorf("--port: %q is not a port", s), "PORT[:TARGETPORT][/PROTOCOL], such as 6379, 80:8080 or 53/UDP")
-	}
-	out := generate.ServicePort{Protocol: corev1.Protocol(strings.ToUpper(m[3]))}
-	var err error
-	if out.Port, err = portNumber("--port", m[1]); err != nil {
-		return out, err
-	}
-	if m[2] != "" {
-		if out.TargetPort, err = targetPort(m[2]); err != nil {
-			return out, err
-		}
-	}
-	if m[3] != "" {
-		p, err := oneOf("port", m[3], "TCP", "UDP", "SCTP")
-		if err != nil {
-			return out, err
-		}
-		out.Protocol = corev1.Protocol(p)
-	}
-	return out, nil
-}
-
-// targetPort reads the container's port: its number, or the name of one of the
-// workload's ports.
-func targetPort(s string) (intstr.IntOrString, error) {
-	if len(validation.IsValidPortName(s)) == 0 {
-		return intstr.FromString(s), nil
-	}
-	n, err := portNumber("--port", s)
-	return intstr.FromInt32(n), err
-}
-
-func portNumber(flag, s string) (int32, error) {
-	n, err := strconv.ParseInt(s, 10, 32)
-	if errors.Is(err, strconv.ErrSyntax) {
-		return 0, withHints(fmt.Errorf("%s: %q is not a number", flag, s), "a port is a number from 1 to 65535")
-	}
-	if err != nil || n < 1 || n > 65535 {
-		return 0, portRange(flag, s)
-	}
-	return int32(n), nil
-}
-
-func portRange(flag, s string) error {
-	return withHints(fmt.Errorf("%s: %s is out of range", flag, s), "a port is a number from 1 to 65535")
-}
-
 // app reads the tree that is there, if any, and changes what flags say.
 func (f *appFlags) app(cmd *cobra.Command) (*generate.App, error) {
 	app, err := generate.LoadApp(f.dir)
@@ -347,85 +291,4 @@ func withUnsaid(given, there []generate.ServicePort) []generate.ServicePort {
 		}
 	}
 	return out
-}
-
-// fieldFlags says which flag sets which field of svcx.yaml, whatever its place in a list.
-var fieldFlags = []struct{ field, flag string }{
-	{"metadata.namespace", "namespace"},
-	{"spec.workload.image", "image"},
-	{"spec.workload.replicas", "replicas"},
-	{"spec.workload.command", "--"},
-	{"spec.workload", "image"},
-	{"spec.service.name", "service-name"},
-	{"spec.service.type", "type"},
-	{"spec.service.externalName", "external-name"},
-	{"spec.service.ports", "port"},
-	{"spec.service.ports.port", "port"},
-	{"spec.service.ports.targetPort", "port"},
-	{"spec.service.ports.protocol", "port"},
-	{"spec.workload.env.name", "env"},
-	{"spec.workload.env.value", "env"},
-}
-
-// named tells of problems in the words of whoever made them: as flags where a
-// flag was given, else as fields of svcx.yaml.
-func (f *appFlags) named(cmd *cobra.Command, fresh bool, err error) error {
-	var invalid *generate.InvalidError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	var lines []string
-	for _, p := range invalid.Problems {
-		line := f.where(cmd, fresh, p.Field) + ": "
-		if p.Value != "" {
-			line += fmt.Sprintf("%q ", p.Value)
-		}
-		line += p.Reason
-		if p.Next != "" {
-			line += "; " + p.Next
-		}
-		lines = append(lines, line)
-	}
-	return errors.New(strings.Join(lines, "\n"))
-}
-
-var listPlace = regexp.MustCompile(`\[\d+\]`)
-
-// within reports whether a field is another, or in it.
-func within(field, other string) bool {
-	rest, ok := strings.CutPrefix(field, other)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-}
-
-// where is what a user calls a field.
-func (f *appFlags) where(cmd *cobra.Command, fresh bool, field string) string {
-	if field == "metadata.name" && f.name != "" {
-		return "NAME"
-	}
-	for _, s := range slices.Backward(f.sets) {
-		name, _, _ := strings.Cut(s, "=")
-		if set := generate.SetField(name); within(field, set) || within(set, field) {
-			return "--set " + name
-		}
-	}
-	for _, m := range fieldFlags {
-		if m.field != listPlace.ReplaceAllString(field, "") {
-			continue
-		}
-		flag := m.flag
-		if flag == "--" {
-			return "the command behind --"
-		}
-		if strings.HasSuffix(field, ".targetPort") && changed(cmd, "target-port") {
-			flag = "target-port"
-		}
-		if fresh || changed(cmd, flag) {
-			return "--" + flag
-		}
-		break
-	}
-	if fresh {
-		return field
-	}
-	return filepath.Join(f.dir, generate.SpecFile) + ": " + field
 }
