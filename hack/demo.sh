@@ -60,7 +60,7 @@ else
 	fi
 	KUBECONFIG=$(bin/svcx-lab kubeconfig --path)
 	export KUBECONFIG
-	kubectl delete namespace "$app" "$alias" --ignore-not-found --wait >/dev/null 2>&1
+	kubectl delete namespace "$app" "$alias" --ignore-not-found --wait >/dev/null
 	run kubectl get nodes -o wide
 fi
 start=$SECONDS
