@@ -56,7 +56,11 @@ func TestInterruptLeavesNoProbePod(t *testing.T) {
 			interrupt(t, ns, func(ctx context.Context, lines <-chan string) bool {
 				for {
 					select {
-					case e := <-w.ResultChan():
+					case e, more := <-w.ResultChan():
+						if !more {
+							t.Error("the watch of the probe Pod ended")
+							return false
+						}
 						if pod, ok := e.Object.(*corev1.Pod); ok && e.Type != watch.Deleted && pod.Status.Phase == phase {
 							return true
 						}

@@ -147,7 +147,9 @@ func TestKilledAsAClient(t *testing.T) {
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		t.Fatalf("verify was done before it could be killed\n%s", said.String())
+	}
 	killed := time.Now()
 	waitGone(t, c.CoreV1().Pods(ns), verify.LabelProbe, goneWithin)
 	waitGone(t, c.BatchV1().Jobs(ns), verify.LabelProbe, goneWithin)
