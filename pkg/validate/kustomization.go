@@ -133,31 +133,36 @@ func (c *checker) goStruct(n *yaml.Node, t reflect.Type, at path) {
 			c.add(n.Line, at, "is "+nodeKind(n)+" where a map of fields is wanted", "")
 			return
 		}
-		fields := map[string]reflect.Type{}
-		jsonFields(t, fields)
-		if len(fields) == 0 {
-			return
+		c.goFields(n, t, at)
+	}
+}
+
+// goFields checks the fields of a map by those of a Go struct.
+func (c *checker) goFields(n *yaml.Node, t reflect.Type, at path) {
+	fields := map[string]reflect.Type{}
+	jsonFields(t, fields)
+	if len(fields) == 0 {
+		return
+	}
+	var names []string
+	for name := range fields {
+		names = append(names, name)
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if c.twice(seen, key, at) {
+			continue
 		}
-		var names []string
-		for name := range fields {
-			names = append(names, name)
+		if ft, ok := fields[key.Value]; ok {
+			c.goStruct(n.Content[i+1], ft, at.with(key.Value))
+			continue
 		}
-		seen := map[string]int{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key := n.Content[i]
-			if c.twice(seen, key, at) {
-				continue
-			}
-			if ft, ok := fields[key.Value]; ok {
-				c.goStruct(n.Content[i+1], ft, at.with(key.Value))
-				continue
-			}
-			next := ""
-			if near := nearest.Name(key.Value, names); near != "" {
-				next = "did you mean " + near + "?"
-			}
-			c.add(key.Line, at.with(key.Value), "unknown field", next)
+		next := ""
+		if near := nearest.Name(key.Value, names); near != "" {
+			next = "did you mean " + near + "?"
 		}
+		c.add(key.Line, at.with(key.Value), "unknown field", next)
 	}
 }
 

@@ -39,78 +39,91 @@ func ruleHandMadeSlice(c *serviceCase) []finding {
 func (c *serviceCase) misfit() []finding {
 	own := c.v.slices[c.key()]
 	if len(own) == 0 {
-		if s := c.strayedSlice(); s != nil {
-			have := "no label " + discoveryv1.LabelServiceName
-			if v, ok := s.Labels[discoveryv1.LabelServiceName]; ok {
-				have = fmt.Sprintf("label %s=%s", discoveryv1.LabelServiceName, v)
-			}
-			ref := ObjectRef{Kind: "EndpointSlice", Namespace: s.Namespace, Name: s.Name}
-			return []finding{{Finding: Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "metadata.labels",
-				Message:  fmt.Sprintf("%s seems meant for %s, but has %s: the Service leads nowhere.", ref, c.ref(), have),
-				Evidence: []string{"spec.selector is empty", "no EndpointSlice carries the label " + discoveryv1.LabelServiceName + "=" + c.svc.Name, ref.String() + " has " + have},
-				Fix:      patchFix("label the slice for the Service", ref, map[string]any{"metadata": map[string]any{"labels": map[string]any{discoveryv1.LabelServiceName: c.svc.Name}}})}}}
-		}
-		return nil
+		return c.misfitLabel()
 	}
 	var out []finding
 	for _, pv := range c.ports {
 		if len(pv.usable) > 0 {
 			continue
 		}
-		s := own[0]
-		if i := slices.IndexFunc(own, func(s *discoveryv1.EndpointSlice) bool { return !unserved(c.svc, s) }); i >= 0 {
-			s = own[i]
+		if f, ok := c.misfitPort(pv, own); ok {
+			out = append(out, finding{Finding: f, port: pv.key})
 		}
-		ref, endpoints := madeFrom(s)
-		f := Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "ports", Evidence: []string{"ports of " + ref.String() + ": " + slicePortsText(s)}}
-		switch {
-		case s.AddressType == discoveryv1.AddressTypeFQDN:
-			f.Field = "addressType"
-			f.Message = fmt.Sprintf("%s holds names (addressType FQDN), which no service proxy uses.", ref)
-			f.Fix = &Fix{Summary: "use addresses, or a Service of type ExternalName"}
-		case unserved(c.svc, s):
-			f.Field = "addressType"
-			f.Message = fmt.Sprintf("%s has addresses of %s, and %s has a cluster IP of %s only: no service proxy leads from one family to the other.", ref, s.AddressType, c.ref(), c.svc.Spec.IPFamilies[0])
-			f.Evidence = []string{"addressType: " + string(s.AddressType), fmt.Sprintf("spec.ipFamilies of %s: %s", c.ref(), c.svc.Spec.IPFamilies[0])}
-			f.Fix = &Fix{Summary: fmt.Sprintf("use addresses of %s, or a Service of the other family", c.svc.Spec.IPFamilies[0])}
-			if endpoints {
-				f.Field = "subsets"
-			}
-		case len(pv.noPort) > 0:
-			f.Message = fmt.Sprintf("%s has no port %q for %s, as %s calls it: ports are matched by name and protocol.", ref, pv.port.Name, protocolOf(pv.port.Protocol), c.ref())
-			whose := "the slice's port"
-			if endpoints {
-				f.Field, whose = "subsets", "the port of the Endpoints"
-			}
-			f.Fix = &Fix{Summary: fmt.Sprintf("name %s %q", whose, pv.port.Name)}
-			if slices.ContainsFunc(s.Ports, func(p discoveryv1.EndpointPort) bool { return p.Name != nil && *p.Name == pv.port.Name }) {
-				f.Fix.Summary = fmt.Sprintf("give %s %q the protocol %s", whose, pv.port.Name, protocolOf(pv.port.Protocol))
-			}
-			if len(s.Ports) == 1 && s.Ports[0].Port != nil && len(own) == 1 {
-				f.Fix = sliceFix(f.Fix.Summary, s, []any{portNamed(*s.Ports[0].Port, pv.port)}, nil)
-			}
-		case len(pv.unready) > 0 && !slices.ContainsFunc(pv.unready, func(e endpoint) bool { return e.podName != "" || e.terminating }):
-			f.Field = "endpoints"
-			f.Message = fmt.Sprintf("%s says of all its addresses that they are not ready: %s leads nowhere.", ref, c.ref())
-			f.Evidence = []string{"conditions.ready: false: " + shortList(addressesOf(pv.unready), 4)}
-			f.Fix = &Fix{Summary: "set conditions.ready to true, or leave it out, once they serve"}
-			if endpoints {
-				f.Field, f.Evidence[0] = "subsets", "notReadyAddresses: "+shortList(addressesOf(pv.unready), 4)
-				f.Fix.Summary = "move them from notReadyAddresses to addresses, once they serve"
-			}
-			if len(own) == 1 {
-				all := slices.Clone(s.Endpoints)
-				for i := range all {
-					all[i].Conditions = discoveryv1.EndpointConditions{}
-				}
-				f.Fix = sliceFix(f.Fix.Summary, s, nil, all)
-			}
-		default:
-			continue
-		}
-		out = append(out, finding{Finding: f, port: pv.key})
 	}
 	return out
+}
+
+// misfitLabel looks for a slice that does not say that it is the Service's.
+func (c *serviceCase) misfitLabel() []finding {
+	s := c.strayedSlice()
+	if s == nil {
+		return nil
+	}
+	have := "no label " + discoveryv1.LabelServiceName
+	if v, ok := s.Labels[discoveryv1.LabelServiceName]; ok {
+		have = fmt.Sprintf("label %s=%s", discoveryv1.LabelServiceName, v)
+	}
+	ref := ObjectRef{Kind: "EndpointSlice", Namespace: s.Namespace, Name: s.Name}
+	return []finding{{Finding: Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "metadata.labels",
+		Message:  fmt.Sprintf("%s seems meant for %s, but has %s: the Service leads nowhere.", ref, c.ref(), have),
+		Evidence: []string{"spec.selector is empty", "no EndpointSlice carries the label " + discoveryv1.LabelServiceName + "=" + c.svc.Name, ref.String() + " has " + have},
+		Fix:      patchFix("label the slice for the Service", ref, map[string]any{"metadata": map[string]any{"labels": map[string]any{discoveryv1.LabelServiceName: c.svc.Name}}})}}}
+}
+
+// misfitPort says why none of the Service's slices serves a port, where they are why.
+func (c *serviceCase) misfitPort(pv portView, own []*discoveryv1.EndpointSlice) (Finding, bool) {
+	s := own[0]
+	if i := slices.IndexFunc(own, func(s *discoveryv1.EndpointSlice) bool { return !unserved(c.svc, s) }); i >= 0 {
+		s = own[i]
+	}
+	ref, endpoints := madeFrom(s)
+	f := Finding{ID: "SVC108", Severity: SeverityFailure, Object: ref, Field: "ports", Evidence: []string{"ports of " + ref.String() + ": " + slicePortsText(s)}}
+	switch {
+	case s.AddressType == discoveryv1.AddressTypeFQDN:
+		f.Field = "addressType"
+		f.Message = fmt.Sprintf("%s holds names (addressType FQDN), which no service proxy uses.", ref)
+		f.Fix = &Fix{Summary: "use addresses, or a Service of type ExternalName"}
+	case unserved(c.svc, s):
+		f.Field = "addressType"
+		f.Message = fmt.Sprintf("%s has addresses of %s, and %s has a cluster IP of %s only: no service proxy leads from one family to the other.", ref, s.AddressType, c.ref(), c.svc.Spec.IPFamilies[0])
+		f.Evidence = []string{"addressType: " + string(s.AddressType), fmt.Sprintf("spec.ipFamilies of %s: %s", c.ref(), c.svc.Spec.IPFamilies[0])}
+		f.Fix = &Fix{Summary: fmt.Sprintf("use addresses of %s, or a Service of the other family", c.svc.Spec.IPFamilies[0])}
+		if endpoints {
+			f.Field = "subsets"
+		}
+	case len(pv.noPort) > 0:
+		f.Message = fmt.Sprintf("%s has no port %q for %s, as %s calls it: ports are matched by name and protocol.", ref, pv.port.Name, protocolOf(pv.port.Protocol), c.ref())
+		whose := "the slice's port"
+		if endpoints {
+			f.Field, whose = "subsets", "the port of the Endpoints"
+		}
+		f.Fix = &Fix{Summary: fmt.Sprintf("name %s %q", whose, pv.port.Name)}
+		if slices.ContainsFunc(s.Ports, func(p discoveryv1.EndpointPort) bool { return p.Name != nil && *p.Name == pv.port.Name }) {
+			f.Fix.Summary = fmt.Sprintf("give %s %q the protocol %s", whose, pv.port.Name, protocolOf(pv.port.Protocol))
+		}
+		if len(s.Ports) == 1 && s.Ports[0].Port != nil && len(own) == 1 {
+			f.Fix = sliceFix(f.Fix.Summary, s, []any{portNamed(*s.Ports[0].Port, pv.port)}, nil)
+		}
+	case len(pv.unready) > 0 && !slices.ContainsFunc(pv.unready, func(e endpoint) bool { return e.podName != "" || e.terminating }):
+		f.Field = "endpoints"
+		f.Message = fmt.Sprintf("%s says of all its addresses that they are not ready: %s leads nowhere.", ref, c.ref())
+		f.Evidence = []string{"conditions.ready: false: " + shortList(addressesOf(pv.unready), 4)}
+		f.Fix = &Fix{Summary: "set conditions.ready to true, or leave it out, once they serve"}
+		if endpoints {
+			f.Field, f.Evidence[0] = "subsets", "notReadyAddresses: "+shortList(addressesOf(pv.unready), 4)
+			f.Fix.Summary = "move them from notReadyAddresses to addresses, once they serve"
+		}
+		if len(own) == 1 {
+			all := slices.Clone(s.Endpoints)
+			for i := range all {
+				all[i].Conditions = discoveryv1.EndpointConditions{}
+			}
+			f.Fix = sliceFix(f.Fix.Summary, s, nil, all)
+		}
+	default:
+		return f, false
+	}
+	return f, true
 }
 
 // mirroring is who makes slices from Endpoints, and again whenever one is changed.
