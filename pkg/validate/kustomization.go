@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -144,10 +145,7 @@ func (c *checker) goFields(n *yaml.Node, t reflect.Type, at path) {
 	if len(fields) == 0 {
 		return
 	}
-	var names []string
-	for name := range fields {
-		names = append(names, name)
-	}
+	names := slices.Sorted(maps.Keys(fields)) // of names equally near, always the same
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]

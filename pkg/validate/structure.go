@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,10 +163,7 @@ func (c *checker) mapping(n *yaml.Node, def *definition, at path) {
 		return
 	}
 	seen := map[string]int{}
-	names := make([]string, 0, len(def.Properties))
-	for name := range def.Properties {
-		names = append(names, name)
-	}
+	names := slices.Sorted(maps.Keys(def.Properties)) // of names equally near, always the same
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if c.twice(seen, key, at) || c.partial && strings.HasPrefix(key.Value, "$") {
