@@ -85,7 +85,9 @@ func afterWrongGuess(ev evidence, ports []portView) evidence {
 		if !a.probe.Guessed || !a.asked() || a.probe.Check != guess[port] {
 			continue
 		}
-		if peer, ok := other(a); ok {
+		// What another port of the Pods answers to the question says nothing of this one:
+		// a web server may take it for a bad request, or wait for more of it.
+		if peer, ok := other(a); ok && !a.probe.Exploratory {
 			if peers[port] == nil {
 				peers[port] = map[string]bool{}
 			}
