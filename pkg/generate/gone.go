@@ -25,12 +25,11 @@ type placed map[string]map[string]bool
 // goneFrom compares where the objects are of what was generated last with where they
 // are now. What it cannot tell, as a tree named no namespace, it does not call gone.
 func (p *writePlan) goneFrom(files []File) []Gone {
-	data, _, err := p.read(lastSpecFile)
-	if err != nil {
-		return nil
+	if p.specIsAsLast(files) {
+		return nil // and so are the objects
 	}
-	last, err := ParseApp(data, lastSpecFile)
-	if err != nil {
+	last := p.lastApp()
+	if last == nil {
 		return nil
 	}
 	was, err := Files(last)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,28 @@ func lastSpec(files []File) []byte {
 		}
 	}
 	return nil
+}
+
+// lastApp is the App that a tree was generated from last; nil when it cannot be told.
+func (p *writePlan) lastApp() *App {
+	data, _, err := p.read(lastSpecFile)
+	if err != nil {
+		return nil
+	}
+	a, err := ParseApp(data, lastSpecFile)
+	if err != nil {
+		return nil
+	}
+	return a
+}
+
+// specIsAsLast reports whether files come from the Spec that the tree was generated from
+// last, to the letter: nothing follows that in lastSpecFile but comments.
+func (p *writePlan) specIsAsLast(files []File) bool {
+	data, _, err := p.read(lastSpecFile)
+	spec := lastSpec(files)
+	return err == nil && spec != nil && bytes.HasPrefix(data, spec) &&
+		!slices.ContainsFunc(lines(data[len(spec):]), func(line string) bool { return !strings.HasPrefix(line, "#") })
 }
 
 // lastTexts is the part of lastSpecFile that keeps what is generated for the files

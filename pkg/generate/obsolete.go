@@ -111,10 +111,6 @@ func (p *writePlan) generatedDir(dir string) bool {
 			return true
 		}
 	}
-	data, _, err := p.read(lastSpecFile)
-	if err != nil {
-		return false
-	}
-	a, err := ParseApp(data, lastSpecFile)
-	return err == nil && a.Environment(path.Base(dir)) != nil
+	a := p.lastApp()
+	return a != nil && a.Environment(path.Base(dir)) != nil
 }
